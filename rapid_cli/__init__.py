@@ -1,0 +1,1 @@
+"""RAPID: retrieval-augmented speculative decoding over local documents and local models."""

@@ -1,0 +1,134 @@
+"""One answer: what may be chosen, what became of it, and the events by which it comes about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.decoding.stats import DecodingStats
+from rapid_cli.documents import Passage
+from rapid_cli.models import LanguageModel
+from rapid_cli.reading import Reading
+from rapid_cli.strategies import Strategy
+
+Origin = Literal["target", "drafter"]
+LONGEST_DRAFT = 16
+"""Longest draft that is planned, in tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Target and drafter in memory; for self-speculation they are the same object."""
+
+    name: str
+    target: LanguageModel
+    drafter: LanguageModel
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may choose for an answer; `gamma` None leaves draft lengths to the planner."""
+
+    strategy: Strategy
+    sampling: SamplingParams
+    eta: float
+    gamma: int | None = None
+    max_tokens: int = 512
+    seed: int | None = None
+    retrieve_tokens: int | None = None
+    context_length: int | None = None
+
+    @property
+    def longest_draft(self) -> int:
+        """The most tokens a round may draft."""
+        return self.gamma or LONGEST_DRAFT
+
+
+@dataclass(slots=True)
+class Seconds:
+    """Where the time went; None for what did not happen. All but `first_*` are durations."""
+
+    load: float | None = None
+    index: float | None = None
+    retrieve: float | None = None
+    prefill_target: float | None = None
+    prefill_drafter: float | None = None
+    first_draft: float | None = None
+    first_token: float | None = None
+    decode: float | None = None
+    total: float | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer with all that is known about how it came about."""
+
+    question: str
+    options: Options
+    pair: Pair
+    seconds: Seconds
+    text: str = ""
+    finish_reason: Literal["stop", "length"] = "length"
+    sources: Sequence[Passage] = ()
+    document_tokens: int = 0
+    target: Reading | None = None
+    drafter: Reading | None = None
+    truncated: bool = False
+    stats: DecodingStats = field(default_factory=DecodingStats)
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Speed of decoding, or None before it is done."""
+        return self.stats.tokens / self.seconds.decode if self.seconds.decode else None
+
+    @property
+    def speedup(self) -> float | None:
+        """Speed against that of the rounds without drafts of this very answer."""
+        plain, actual = self.stats.plain_tokens_per_second, self.tokens_per_second
+        return actual / plain if plain and actual else None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages are known, best first, and what will be read of the documents."""
+
+    passages: Sequence[Passage]
+    coverage: float
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """A model has read `done` of `total` tokens of its prompt."""
+
+    role: Origin
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of the answer: text, and who wrote it first."""
+
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A round is over; `stats` are those of the answer so far."""
+
+    stats: DecodingStats
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The answer is complete."""
+
+    answer: Answer
+
+
+Event = Retrieved | Prefilled | Piece | Decoded | Finished

@@ -1,0 +1,103 @@
+"""What a benchmark found, as rows of numbers: medians over the runs of each variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from rapid_cli.bench import Sample, Stage
+from rapid_cli.measuring import Costs
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A variant at a context length. Speeds are in tokens a second, spread over `runs` runs."""
+
+    context_length: int
+    variant: str
+    drafter: str | None
+    assumed_acceptance: float | None
+    runs: int
+    tokens_per_second: float
+    slowest: float
+    fastest: float
+    speedup: float | None
+    predicted_tokens_per_second: float
+    acceptance_rate: float | None
+    mean_acceptance_length: float
+    gamma_mean: float
+    first_draft_seconds: float | None
+    first_token_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """A context length: reading speed, and what batches and drafts of k tokens cost."""
+
+    context_length: int
+    prefill_tokens_per_second: float
+    cache_bytes: int
+    verify_milliseconds: dict[int, float]
+    drafter_tokens: dict[str, int]
+    draft_milliseconds: dict[str, dict[int, float]]
+
+
+def rows(samples: Iterable[Sample], plain: str) -> list[Row]:
+    """Return a row for each variant and length; speed-ups are against the variant `plain`."""
+    groups: dict[tuple[int, int], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.stage.length, id(sample.variant)), []).append(sample)
+    speed = {
+        group[0].stage.length: _speed(group)
+        for group in groups.values()
+        if group[0].variant.name == plain
+    }
+    return [_row(group, speed.get(group[0].stage.length)) for group in groups.values()]
+
+
+def stage_row(stage: Stage, already_read: int) -> StageRow:
+    """Return what was measured at a length, `already_read` tokens of which were read before."""
+    return StageRow(
+        stage.length,
+        (stage.length - already_read) / stage.prefill_seconds,
+        stage.cache_bytes,
+        _milliseconds(stage.verify_costs),
+        stage.drafter_lengths,
+        {name: _milliseconds(costs) for name, costs in stage.draft_costs.items()},
+    )
+
+
+def _milliseconds(costs: Costs) -> dict[int, float]:
+    return {size: 1e3 * seconds for size, seconds in costs.items()}
+
+
+def _row(group: Sequence[Sample], plain: float | None) -> Row:
+    first, speeds = group[0], [_tokens_per_second(sample) for sample in group]
+    rates = [s.stats.acceptance_rate for s in group if s.stats.acceptance_rate is not None]
+    drafts = [s.first_draft_seconds for s in group if s.first_draft_seconds is not None]
+    return Row(
+        context_length=first.stage.length,
+        variant=first.variant.name,
+        drafter=first.variant.drafter,
+        assumed_acceptance=first.variant.assumed_acceptance,
+        runs=len(group),
+        tokens_per_second=median(speeds),
+        slowest=min(speeds),
+        fastest=max(speeds),
+        speedup=median(speeds) / plain if plain else None,
+        predicted_tokens_per_second=median(s.stats.tokens / s.predicted_seconds for s in group),
+        acceptance_rate=median(rates) if rates else None,
+        mean_acceptance_length=median(s.stats.mean_acceptance_length or 0 for s in group),
+        gamma_mean=median(s.stats.gamma_mean or 0 for s in group),
+        first_draft_seconds=median(drafts) if drafts else None,
+        first_token_seconds=median(s.first_token_seconds for s in group),
+    )
+
+
+def _tokens_per_second(sample: Sample) -> float:
+    return sample.stats.tokens / sample.decode_seconds
+
+
+def _speed(group: Sequence[Sample]) -> float:
+    return median(map(_tokens_per_second, group))

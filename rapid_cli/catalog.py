@@ -1,0 +1,245 @@
+"""The one place that knows sqlite3: which documents the library holds, and from which files."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from rapid_cli.documents import Document, Page
+from rapid_cli.errors import StoreError
+
+FILE_NAME = "library.sqlite3"
+VERSION = 1
+BUSY_SECONDS = 5.0
+SHORTEST_PREFIX = 8
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY,
+    paged INTEGER NOT NULL,
+    pages TEXT NOT NULL,
+    page_count INTEGER NOT NULL,
+    warnings TEXT NOT NULL,
+    chunk_count INTEGER,  -- NULL: its chunks are no longer in the store, see withdraw()
+    indexed_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sources (
+    path TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    document_id TEXT NOT NULL REFERENCES documents (id)
+);
+CREATE INDEX IF NOT EXISTS sources_of_document ON sources (document_id);
+"""
+
+ENTRIES = """
+SELECT document_id, name, path, page_count, coalesce(chunk_count, 0), indexed_at
+FROM sources JOIN documents ON documents.id = document_id
+"""
+
+# What SQLite reports, and what helps.
+HINTS = {
+    sqlite3.SQLITE_BUSY: "another rapid is writing to it: try again when it is done",
+    sqlite3.SQLITE_FULL: "make room on the disk, then try again",
+    sqlite3.SQLITE_READONLY: "set RAPID_HOME to a folder that you may write to",
+    sqlite3.SQLITE_CANTOPEN: "set RAPID_HOME to a folder that you may write to",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A path, and the document it holds; `indexed_at` is a UTC time in ISO 8601."""
+
+    document_id: str
+    name: str
+    path: str
+    pages: int
+    chunks: int
+    indexed_at: str
+
+
+class Catalog:
+    """The documents of the library and the paths they come from; opened at its first use.
+
+    A row for a document promises that its chunks are in the store: write it after them. Several
+    paths may hold one document. Whatever goes wrong on disk is a StoreError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE_NAME
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a later use opens it again."""
+        connection: sqlite3.Connection | None = self.__dict__.pop("_connection", None)
+        if connection is not None:
+            connection.close()
+
+    def holds(self, document_id: str) -> bool:
+        """Tell whether the document is here, at one path at least, and its chunks in the store."""
+        query = "SELECT 1 FROM sources JOIN documents ON documents.id = document_id"
+        query += " WHERE document_id = ? AND chunk_count IS NOT NULL"
+        return bool(self._rows(query, document_id))
+
+    def document(self, document_id: str) -> Document | None:
+        """Return a document under one of its paths, or None if there is no path to it."""
+        rows = self._rows(
+            "SELECT name, path, pages, paged, warnings FROM documents"
+            " JOIN sources ON document_id = id WHERE id = ? ORDER BY path LIMIT 1",
+            document_id,
+        )
+        for name, path, pages, paged, warnings in rows:
+            read = tuple(Page(*page) for page in json.loads(pages))
+            notes = tuple(json.loads(warnings))
+            return Document(document_id, name, path, read, bool(paged), notes)
+        return None
+
+    def id_at(self, path: str) -> str | None:
+        """Return the id of the document that was last read from `path`."""
+        rows = self._rows("SELECT document_id FROM sources WHERE path = ?", path)
+        return str(rows[0][0]) if rows else None
+
+    def put(self, document: Document, chunk_count: int) -> None:
+        """Record a document whose chunks are in the store, and that its path holds it."""
+        pages = [(page.number, page.label, page.text) for page in document.pages]
+        values = (
+            document.id,
+            document.paged,
+            json.dumps(pages, ensure_ascii=False),
+            len(pages),
+            json.dumps(document.warnings, ensure_ascii=False),
+            chunk_count,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+                " SET pages = excluded.pages, warnings = excluded.warnings,"
+                " chunk_count = excluded.chunk_count, indexed_at = excluded.indexed_at",
+                values,
+            )
+            self._point(connection, document)
+
+    def point(self, document: Document) -> None:
+        """Record that the path of a document holds it, which is here already."""
+        with self._transaction() as connection:
+            self._point(connection, document)
+
+    def remove(self, path: str) -> None:
+        """Forget a path."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM sources WHERE path = ?", (path,))
+
+    def orphans(self) -> list[str]:
+        """Return the ids of documents that no path holds any more."""
+        return self._ids(
+            "SELECT id FROM documents WHERE id NOT IN (SELECT document_id FROM sources)"
+        )
+
+    def forget(self, document_id: str) -> None:
+        """Drop an orphan, once its chunks are gone from the store."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
+    def withdraw(self) -> None:
+        """Take back of all documents that their chunks are in the store."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE documents SET chunk_count = NULL")
+
+    def withdrawn(self) -> list[str]:
+        """Return the ids of documents whose chunks are to be made again."""
+        return self._ids("SELECT id FROM documents WHERE chunk_count IS NULL ORDER BY id")
+
+    def chunk_counts(self) -> dict[str, int]:
+        """Return how many chunks in the store each document has, without those withdrawn."""
+        query = "SELECT id, chunk_count FROM documents WHERE chunk_count IS NOT NULL"
+        return {row["id"]: row["chunk_count"] for row in self._rows(query)}
+
+    def entries(self) -> list[Entry]:
+        """Return all paths and what they hold, by path."""
+        return [Entry(*row) for row in self._rows(f"{ENTRIES} ORDER BY path")]
+
+    def below(self, folder: Path) -> list[str]:
+        """Return the paths that lie below `folder`."""
+        paths = (entry.path for entry in self.entries())
+        return [path for path in paths if Path(path).is_relative_to(folder)]
+
+    def find(self, name: str) -> list[Entry]:
+        """Return the entries that `name` may mean, by path.
+
+        It is a path or else a file name or else the beginning of an id, of 8 characters or more.
+        """
+        conditions = ["path = ?", "name = ?"]
+        if len(name) >= SHORTEST_PREFIX:
+            conditions.append("substr(document_id, 1, length(?1)) = ?1")
+        for condition in conditions:
+            rows = self._rows(f"{ENTRIES} WHERE {condition} ORDER BY path", name)
+            if rows:
+                return [Entry(*row) for row in rows]
+        return []
+
+    def _point(self, connection: sqlite3.Connection, document: Document) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO sources VALUES (?, ?, ?)",
+            (document.path, document.name, document.id),
+        )
+
+    def _ids(self, query: str) -> list[str]:
+        return [str(row[0]) for row in self._rows(query)]
+
+    def _rows(self, query: str, *values: str) -> list[sqlite3.Row]:
+        with self._store_errors():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._store_errors(), self._connection as connection:
+            yield connection
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"the library folder {self._file.parent} cannot be made: {error.strerror}"
+            raise StoreError(message, HINTS[sqlite3.SQLITE_CANTOPEN]) from error
+        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS)
+        connection.row_factory = sqlite3.Row
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StoreError(
+                f"the library {self._file} was made by a newer rapid", "update rapid to read it"
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if version < VERSION:
+            connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
+
+    @contextmanager
+    def _store_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            # The low byte is the kind of failure, the rest is detail.
+            kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            hint = HINTS.get(kind, f"delete {self._file} and index your documents again")
+            raise StoreError(f"the library {self._file} cannot be used: {error}", hint) from error

@@ -1,0 +1,51 @@
+"""The command line: commands, options, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from rapid_cli.cli import ask, bench, library
+from rapid_cli.cli.boundary import Boundary
+
+app = typer.Typer(
+    name="rapid",
+    cls=Boundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog='Begin with: rapid ask book.pdf "Who tells the story?"',
+)
+app.command()(ask.ask)
+app.command()(library.index)
+app.command()(library.search)
+app.command("list")(library.list_documents)
+app.command()(library.remove)
+app.command()(bench.bench)
+
+
+@app.callback()
+def configure(
+    *,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the log of rapid and llama.cpp on stderr.")
+    ] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    """Answer questions about long documents, with models on this machine."""
+    if show_version:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely needed
+
+        print(version("rapid-cli"))
+        raise typer.Exit
+    if verbose:
+        logging.basicConfig(level=logging.WARNING)
+        logging.getLogger("rapid_cli").setLevel(logging.DEBUG)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="rapid")

@@ -1,0 +1,233 @@
+"""`rapid bench`: speed of the strategies, side by side, on this machine."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rapid_cli.answers import Options
+from rapid_cli.bench import Progress, Sample, Stage, Variant, run
+from rapid_cli.bench_report import StageRow, rows, stage_row
+from rapid_cli.cli.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.cli.options import Json, Models, Quiet
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.errors import ConfigError
+from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.plots import check_plot_path, draw
+from rapid_cli.render.bench import print_rows, print_stage
+from rapid_cli.render.console import Bars, console
+from rapid_cli.session import Session
+from rapid_cli.strategies import STRATEGIES
+
+PLAIN = "long-context"
+PAPER_GAMMA, PAPER_ACCEPTANCE = 10, 0.77
+SHORTEST = 512
+"""Shortest context worth measuring, in tokens."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C; what was measured until then is printed first."""
+
+
+def bench(
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="A file to read. Default: a long text that Python brings."),
+    ] = None,
+    *,
+    question: Annotated[
+        str, typer.Option(help="The question about the text.")
+    ] = "Summarize the main points of the text.",
+    pair: Annotated[str | None, typer.Option(help="A pair of models in models.toml.")] = None,
+    models: Models = None,
+    context_lengths: Annotated[
+        str, typer.Option(metavar="N,...", help="Tokens the target reads.")
+    ] = "4096",
+    gamma: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Also measure rapid with this fixed draft length. Repeatable."),
+    ] = None,
+    eta: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Also measure rapid with this strength. Repeatable."),
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0)] = 0.1,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each variant, interleaved.")] = 3,
+    max_tokens: Annotated[int, typer.Option(min=8, help="Tokens decoded in a run.")] = 128,
+    synthetic: Annotated[
+        str | None,
+        typer.Option(metavar="SHAPE[:FORMAT]", help="Random weights, such as llama-3.1-8b:Q8_0."),
+    ] = None,
+    draft: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHAPE[:FORMAT]",
+            help="Synthetic drafters; same is the target's own weights. Repeatable.",
+        ),
+    ] = None,
+    assume_acceptance: Annotated[
+        list[float] | None,
+        typer.Option(min=0, max=1, help="A coin accepts drafts this often. Repeatable."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where synthetic models are written and kept.")
+    ] = None,
+    json: Json = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png|svg", help="Draw what was measured.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure prefill, decoding, acceptance and costs, each strategy against plain decoding."""
+    lengths = _lengths(context_lengths)
+    if plot:
+        check_plot_path(plot)
+    if assume_acceptance and not synthetic:
+        raise typer.BadParameter("--assume-acceptance is for --synthetic models")
+    errors = console(quiet=quiet)
+    models_file = load_models_file(find_models_file(models))
+    spec = models_file.pair(pair)
+    sampling = SamplingParams(temperature)
+    plain = Options(STRATEGIES[PLAIN], sampling, eta=spec.eta, max_tokens=max_tokens)
+    found = _Found()
+    with Session(models_file) as session, Bars(errors) as bars:
+        if synthetic:
+            setup = synthetic_setup(session, synthetic, draft or [], folder, bars)
+            coins = assume_acceptance or [PAPER_ACCEPTANCE]
+            variants = _synthetic_variants(plain, setup, gamma or [], coins)
+        else:
+            setup = text_setup(session, spec, source, question, errors)
+            variants = _variants(plain, setup, gamma or [PAPER_GAMMA], eta or [])
+        _check_lengths(lengths, setup, variants)
+        events = run(
+            setup.target,
+            setup.drafters,
+            setup.material,
+            lengths=lengths,
+            variants=variants,
+            repeats=repeat,
+            max_tokens=max_tokens,
+            clock=time.perf_counter,
+        )
+        complete = found.collect(events, bars)
+    _report(found, setup.title, json=json, plot=plot)
+    if not complete:
+        raise typer.Exit(INTERRUPTED)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was measured so far."""
+
+    stages: list[StageRow] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+    def collect(self, events: Iterator[Progress | Stage | Sample], bars: Bars) -> bool:
+        """Take all events, shown on `bars`; return False if Ctrl-C cut them short."""
+        try:
+            for event in events:
+                match event:
+                    case Progress(reader=reader, done=done, total=total):
+                        bars.update(f"{reader} reads {total}", done, total, "tokens")
+                    case Stage():
+                        bars.close()
+                        read = self.stages[-1].context_length if self.stages else 0
+                        self.stages.append(stage_row(event, read))
+                    case Sample():
+                        self.samples.append(event)
+                        bars.update("answers", len(self.samples), len(self.samples), "answers")
+        except KeyboardInterrupt:
+            return False
+        return True
+
+
+def _variants(
+    plain: Options, setup: Setup, gammas: Sequence[int], etas: Sequence[float]
+) -> list[Variant]:
+    """Return plain decoding, all other strategies, and rapid with what was asked for."""
+    (drafter,) = setup.drafters
+    rapid = replace(plain, strategy=STRATEGIES["rapid"])
+    whole = [each for each in STRATEGIES.values() if each.target_reads == "document"]
+    return [
+        Variant(PLAIN, plain),
+        *(
+            Variant(each.name, replace(plain, strategy=each), drafter)
+            for each in whole
+            if each.name != PLAIN
+        ),
+        *(Variant(f"rapid, gamma {g}", replace(rapid, gamma=g), drafter) for g in gammas),
+        *(Variant(f"rapid, eta {e:g}", replace(rapid, eta=e), drafter) for e in etas),
+    ]
+
+
+def _synthetic_variants(
+    plain: Options, setup: Setup, gammas: Sequence[int], coins: Sequence[float]
+) -> list[Variant]:
+    """Return plain decoding, and rapid with each drafter at each assumed acceptance."""
+    rapid = replace(plain, strategy=STRATEGIES["rapid"])
+    fixed = {f"rapid, gamma {g}": replace(rapid, gamma=g) for g in gammas}
+    return [Variant(PLAIN, plain)] + [
+        Variant(name, options, drafter, coin)
+        for drafter in setup.drafters
+        for coin in coins
+        for name, options in {"rapid": rapid, **fixed}.items()
+    ]
+
+
+def _lengths(value: str) -> list[int]:
+    try:
+        lengths = [int(length) for length in value.split(",")]
+    except ValueError:
+        lengths = []
+    if not lengths or min(lengths) < SHORTEST:
+        raise typer.BadParameter(
+            f"--context-lengths is {value!r}: give numbers from {SHORTEST} up, with commas between"
+        )
+    return lengths
+
+
+def _check_lengths(lengths: Sequence[int], setup: Setup, variants: Sequence[Variant]) -> None:
+    """Refuse lengths that the model, or the text, cannot fill: ConfigError."""
+    room = max(v.options.max_tokens + v.options.longest_draft + 1 for v in variants)
+    limit = min(setup.longest, setup.target.context_limit - room)
+    if max(lengths) > limit:
+        raise ConfigError(
+            f"a context of {max(lengths)} tokens is too long: the text and the model "
+            f"{setup.target.name} allow {limit}",
+            "give shorter --context-lengths, a longer file, or another model",
+        )
+
+
+def _report(found: _Found, title: str, *, json: bool, plot: Path | None) -> None:
+    """Print the tables, or JSON, and draw the plot."""
+    table = rows(found.samples, PLAIN)
+    peak = peak_memory_bytes()
+    if json:
+        measured = {
+            "title": title,
+            "peak_memory_bytes": peak,
+            "stages": [asdict(stage) for stage in found.stages],
+            "rows": [asdict(row) for row in table],
+        }
+        print(jsonlib.dumps(measured))
+    else:
+        print(f"{title}; peak memory {peak / 1e9:.2f} GB")
+        for stage in found.stages:
+            print_stage(stage)
+        print_rows(table)
+        if any(row.assumed_acceptance is not None for row in table):
+            print("Acceptance was decided by a coin: these are speeds, not answers.")
+    if plot and table:
+        draw(plot, title, table, found.stages)
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,100 @@
+"""What `rapid bench` measures: models and material, of a pair and a text or made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from rapid_cli import synthetic
+from rapid_cli.bench import Material
+from rapid_cli.cli.options import open_sources
+from rapid_cli.config import ModelPair, ModelSpec, home
+from rapid_cli.errors import ConfigError
+from rapid_cli.materials import RandomMaterial, TextMaterial, built_in_text
+from rapid_cli.models import LanguageModel
+from rapid_cli.prompts import document_text
+from rapid_cli.render.console import Bars
+from rapid_cli.session import LoadedModel, Session
+
+SAME = "same"
+"""The synthetic drafter that is the target's own weights."""
+DEFAULT_FORMAT = "Q8_0"
+PASSAGES = 64
+"""Passages found for the question; the drafter reads as many as its budget holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The target, the models that draft, by name, and what they read."""
+
+    title: str
+    target: LanguageModel
+    drafters: dict[str, LanguageModel]
+    material: Material
+    longest: int
+
+
+def text_setup(
+    session: Session, pair: ModelPair, source: Path | None, question: str, errors: Console
+) -> Setup:
+    """Load a pair, and a text with the passages found in it; the built-in text needs no index."""
+    loaded = session.load_pair(session.find_pair(pair))
+    if source is None:
+        material = TextMaterial(built_in_text(), question, loaded.target)
+    else:
+        with open_sources(session.library, [str(source)], errors) as gathered:
+            documents = gathered.documents
+            passages = session.library.search(question, list(documents), PASSAGES)
+            text = document_text(documents.values())
+            material = TextMaterial(text, question, loaded.target, passages)
+    name = source.name if source else "the topics of Python's reference"
+    title = f"{pair.name} on {name}, {loaded.target.device}"
+    longest = min(material.longest, loaded.target.context_limit)
+    return Setup(title, loaded.target, {loaded.drafter.name: loaded.drafter}, material, longest)
+
+
+def synthetic_setup(
+    session: Session, target: str, drafts: Sequence[str], folder: Path | None, bars: Bars
+) -> Setup:
+    """Write what is not there yet of the models of random weights, and load them."""
+    folder = folder or home() / "synthetic"
+    names = dict.fromkeys(drafts or [SAME])
+    model = _synthetic(session, target, folder, bars)
+    drafters = {
+        name: model if name == SAME else _synthetic(session, name, folder, bars) for name in names
+    }
+    smallest = min(each.vocabulary_size for each in (model, *drafters.values()))
+    for each in (model, *drafters.values()):
+        each.vocabulary_size = smallest
+    title = f"{model.name}, random weights, {model.device}"
+    return Setup(title, model, dict(drafters), RandomMaterial(smallest), model.context_limit)
+
+
+def _synthetic(session: Session, name: str, folder: Path, bars: Bars) -> LoadedModel:
+    """Load the model called SHAPE or SHAPE:FORMAT."""
+    shape_name, _, format_name = name.partition(":")
+    shape = synthetic.shape_named(shape_name)
+    format_name = format_name.upper() or DEFAULT_FORMAT
+    if format_name not in synthetic.FORMATS:
+        known = ", ".join(synthetic.FORMATS)
+        raise ConfigError(f"there is no format {format_name!r}", f"known are: {known}")
+    path = folder / f"{shape.name}-{format_name}.gguf"
+    if not path.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"the folder {folder} cannot be made: {error.strerror}"
+            raise ConfigError(message, "give another --folder") from error
+        synthetic.write(shape, format_name, path, progress=_shown(bars, path.name))
+        bars.close()
+    return session.load_model(path, ModelSpec(f"{shape.name} {format_name}", path=str(path)))
+
+
+def _shown(bars: Bars, name: str) -> Callable[[int, int], None]:
+    def show(done: int, total: int) -> None:
+        bars.update(f"writing {name}", done // 10**6, total // 10**6, "MB")
+
+    return show

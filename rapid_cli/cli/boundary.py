@@ -1,0 +1,40 @@
+"""The one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from rapid_cli.errors import RapidError
+
+FAILED, SKIPPED = 1, 3
+
+
+class Boundary(TyperGroup):
+    """Runs a command; a user's mistake is one sentence and a hint, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except RapidError as error:
+            print_error(error)
+            raise typer.Exit(FAILED) from None
+        except BrokenPipeError:
+            # The reader has had enough. What Python still flushes at exit goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from None
+
+
+def print_error(error: RapidError) -> None:
+    """Print what went wrong and what to do about it on stderr."""
+    from rapid_cli.render.console import console  # noqa: PLC0415 - rich is for those who need it
+
+    errors = console()
+    errors.print(f"rapid: {error.message}", style="red", soft_wrap=True)
+    if error.hint:
+        errors.print(f"  {error.hint}", soft_wrap=True)

@@ -1,0 +1,134 @@
+"""What people configure: models, pairs of them, embedders, and where the library lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+from rapid_cli.errors import ConfigError
+
+APP = "rapid"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a model lies: a path, a file in an installed package, or one on Hugging Face."""
+
+    path: str | None = None
+    package: str | None = None
+    repo: str | None = None
+    file: str | None = None
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        """Name the place in a way that is the same on every machine where that is possible."""
+        return self.path or f"{self.package or self.repo}/{self.file or ''}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp."""
+
+    name: str
+    path: str | None = None
+    package: str | None = None
+    repo: str | None = None
+    file: str | None = None
+    revision: str | None = None
+    context_length: int | None = None
+    gpu_layers: int | None = None
+    threads: int | None = None
+    flash_attention: bool | None = None
+    k_type: str = "f16"
+    v_type: str = "f16"
+
+    @property
+    def location(self) -> Location:
+        """Where its GGUF file lies."""
+        return Location(self.path, self.package, self.repo, self.file, self.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPair:
+    """A target and the drafter that proposes for it; `drafter` "target" is self-speculation."""
+
+    name: str
+    target: str
+    drafter: str = "target"
+    eta: float = 10.0
+    temperature: float = 0.1
+    retrieve_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderSpec:
+    """A sentence-transformers model; `chunk_tokens` defaults to what it can read, at most 512."""
+
+    name: str
+    path: str | None = None
+    package: str | None = None
+    repo: str | None = None
+    file: str | None = None
+    revision: str | None = None
+    chunk_tokens: int | None = None
+
+    @property
+    def location(self) -> Location:
+        """Where its folder lies."""
+        return Location(self.path, self.package, self.repo, self.file, self.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsFile:
+    """A checked models.toml."""
+
+    source: Path
+    pairs: Mapping[str, ModelPair]
+    models: Mapping[str, ModelSpec]
+    embedders: Mapping[str, EmbedderSpec]
+    default_pair: str
+    default_embedder: str
+
+    def pair(self, name: str | None) -> ModelPair:
+        """Return the pair called `name`, or the default one; unknown names are a ConfigError."""
+        return named(self.pairs, name or self.default_pair, "pair", self.source)
+
+    def model(self, name: str) -> ModelSpec:
+        """Return the model called `name`; unknown names are a ConfigError."""
+        return named(self.models, name, "model", self.source)
+
+    @property
+    def embedder(self) -> EmbedderSpec:
+        """The embedder that the library is built with."""
+        return self.embedders[self.default_embedder]
+
+
+def home() -> Path:
+    """Return the folder of the library: `RAPID_HOME`, or the platform's user data folder."""
+    chosen = os.environ.get("RAPID_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs  # noqa: PLC0415 - a machine that only measures speed may lack it
+
+    return platformdirs.user_data_path(APP)
+
+
+Named = TypeVar("Named")
+
+
+def named(table: Mapping[str, Named], name: str, kind: str, path: Path) -> Named:
+    """Return `table[name]`; an unknown name is a ConfigError with a suggestion."""
+    if name in table:
+        return table[name]
+    raise ConfigError(f"{path} has no {kind} {name!r}", suggestion(name, table))
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return a hint: the nearest known name, or all of them."""
+    known = list(known)
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"

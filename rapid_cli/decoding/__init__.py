@@ -1,0 +1,1 @@
+"""The decoding core: numpy only, without I/O, clock or text."""

@@ -1,0 +1,113 @@
+"""From logits to the distribution that tokens are drawn from, and drawing from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapid_cli.decoding.context import Logits
+
+UNDERFLOW_NATS = 87.0
+"""exp(-87) is the last normal float32: what lies further below the maximum has probability 0."""
+MANY = 0.25
+"""With a larger share of candidates, picking them out costs more than computing with all."""
+
+Indices = NDArray[np.intp]
+Probabilities = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """Temperature and filters; temperature 0 is greedy, `top_k` 0 and `top_p` 1 filter nothing."""
+
+    temperature: float = 0.1
+    top_k: int = 0
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distribution:
+    """Probabilities of the tokens that have any, of a vocabulary of `size`.
+
+    `tokens` are in ascending order and `probabilities`, of the same shape, sum to 1. At a low
+    temperature these are a handful out of 150,000, and all work is done on them alone.
+    """
+
+    tokens: Indices
+    probabilities: Probabilities
+    size: int
+
+    def of(self, token: int) -> float:
+        """Return the probability of one token."""
+        place = int(np.searchsorted(self.tokens, token))
+        found = place < len(self.tokens) and self.tokens[place] == token
+        return float(self.probabilities[place]) if found else 0.0
+
+    def at(self, tokens: Indices) -> Probabilities:
+        """Return the probabilities of `tokens`, ascending, in their shape."""
+        if len(self.tokens) == self.size:
+            return self.probabilities if len(tokens) == self.size else self.probabilities[tokens]
+        dense = np.zeros(self.size, self.probabilities.dtype)
+        dense[self.tokens] = self.probabilities
+        return dense[tokens]
+
+    def reweighted(self, weights: Probabilities) -> Distribution:
+        """Return the distribution over the same tokens that is proportional to `weights`."""
+        return Distribution(self.tokens, weights / weights.sum(), self.size)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the most likely token."""
+        return float(self.probabilities.max())
+
+
+def distribution(logits: Logits, sampling: SamplingParams) -> Distribution:
+    """Return softmax(logits / temperature) after the filters; `logits` has shape (vocabulary,)."""
+    highest = logits.max()
+    if sampling.temperature == 0:
+        return certain(int(logits.argmax()), len(logits))
+    candidates = _above(logits, highest - UNDERFLOW_NATS * sampling.temperature)
+    if 0 < sampling.top_k < len(candidates):
+        top = np.argpartition(logits[candidates], -sampling.top_k)[-sampling.top_k :]
+        candidates = np.sort(candidates[top])
+    chosen = logits if len(candidates) == len(logits) else logits[candidates]
+    weights = np.exp((chosen - highest) / sampling.temperature)
+    if sampling.top_p < 1:
+        kept = _nucleus(weights, sampling.top_p)
+        candidates, weights = candidates[kept], weights[kept]
+    return Distribution(candidates, weights / weights.sum(), len(logits))
+
+
+def certain(token: int, size: int) -> Distribution:
+    """Return the distribution that always draws `token`."""
+    return Distribution(np.array([token]), np.ones(1, np.float32), size)
+
+
+def sample(chances: Distribution, rng: np.random.Generator) -> int:
+    """Draw a token."""
+    cumulative = np.cumsum(chances.probabilities, dtype=np.float64)
+    drawn = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+    return int(chances.tokens[min(int(drawn), len(cumulative) - 1)])
+
+
+def _above(logits: Logits, lowest: float) -> Indices:
+    """Return the tokens with a logit of at least `lowest`; all of them if that is no more work."""
+    above = logits >= lowest
+    if np.count_nonzero(above) > MANY * len(logits):
+        return _all_tokens(len(logits))
+    return np.flatnonzero(above)
+
+
+@lru_cache(maxsize=4)
+def _all_tokens(size: int) -> Indices:
+    return np.arange(size)
+
+
+def _nucleus(weights: Probabilities, top_p: float) -> Indices:
+    """Return, in order, the places of the fewest largest weights whose share reaches `top_p`."""
+    order = np.argsort(-weights, kind="stable")
+    share = np.cumsum(weights[order]) / weights.sum()
+    return np.sort(order[: int(np.searchsorted(share, top_p)) + 1])

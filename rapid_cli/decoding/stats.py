@@ -1,0 +1,68 @@
+"""What a run of the loop did, added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of the loop: `accepted` of `drafted` tokens stand, and lead `tokens`.
+
+    `planned` is the length asked for from the `drafter` of that index; it may have stopped early.
+    """
+
+    tokens: tuple[int, ...]
+    drafter: int
+    planned: int
+    drafted: int
+    accepted: int
+    draft_seconds: float
+    verify_seconds: float
+
+
+@dataclass(slots=True)
+class DecodingStats:
+    """Counts over the rounds of one answer. Rates are None until there is something to rate."""
+
+    tokens: int = 0
+    rounds: int = 0
+    planned: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    draft_seconds: float = 0.0
+    verify_seconds: float = 0.0
+    plain_seconds: list[float] = field(default_factory=list)
+
+    def add(self, done: Round) -> None:
+        """Count one more round."""
+        self.tokens += len(done.tokens)
+        self.rounds += 1
+        self.planned += done.planned
+        self.drafted += done.drafted
+        self.accepted += done.accepted
+        self.draft_seconds += done.draft_seconds
+        self.verify_seconds += done.verify_seconds
+        if not done.drafted:
+            self.plain_seconds.append(done.draft_seconds + done.verify_seconds)
+
+    @property
+    def acceptance_rate(self) -> float | None:
+        """Share of the drafted tokens that were accepted."""
+        return self.accepted / self.drafted if self.drafted else None
+
+    @property
+    def mean_acceptance_length(self) -> float | None:
+        """Tokens committed a round, the target's own one included."""
+        return self.tokens / self.rounds if self.rounds else None
+
+    @property
+    def gamma_mean(self) -> float | None:
+        """Mean length of the drafts that were made."""
+        return self.drafted / self.rounds if self.rounds else None
+
+    @property
+    def plain_tokens_per_second(self) -> float | None:
+        """Speed of decoding without drafts, from the rounds that had none."""
+        return 1 / median(self.plain_seconds) if self.plain_seconds else None

@@ -1,0 +1,98 @@
+"""Checking a draft: accept a prefix of it, then one token of the target's own.
+
+Equations are those of arXiv 2502.20330. With eta = 0 this is ordinary speculative sampling and
+the output is distributed exactly as the target's p. With eta > 0 it is not: p is moved towards
+the drafter's q first, which is the point of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rapid_cli.decoding.context import Logits
+from rapid_cli.decoding.drafting import Draft
+from rapid_cli.decoding.sampling import (
+    Distribution,
+    SamplingParams,
+    certain,
+    distribution,
+    sample,
+)
+
+TAIL = 0.1
+"""Knowledge transfer leaves alone what ends under this share of the most likely token (Eq. 9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many drafted tokens stand, and the token that the target puts after them."""
+
+    accepted: int
+    token: int
+
+
+Acceptance = Callable[[Distribution, Distribution, int, np.random.Generator], bool]
+"""Decides from p_hat, q and a drafted token whether the token stands."""
+
+
+def likelihood_ratio(
+    p_hat: Distribution, q: Distribution, token: int, rng: np.random.Generator
+) -> bool:
+    """Accept with probability min(1, p_hat(token) / q(token)) (Eq. 5 with p_hat for p)."""
+    return bool(rng.random() * q.of(token) < p_hat.of(token))
+
+
+def verify(
+    logits: Logits,
+    draft: Draft,
+    *,
+    sampling: SamplingParams,
+    eta: float,
+    rng: np.random.Generator,
+    accept: Acceptance = likelihood_ratio,
+) -> Verdict:
+    """Check `draft` against the target's `logits`, shape (len(draft) + 1, vocabulary).
+
+    Row k holds the target's logits for the k-th drafted token, the last row those for the
+    bonus token after a draft that was accepted whole. Rows past a rejection are not looked at.
+    """
+    for position, token in enumerate(draft.tokens):
+        p = distribution(logits[position], sampling)
+        if draft.distributions is None:  # certain, but not for knowing better: it teaches nothing
+            q, p_hat = certain(token, p.size), p
+        else:
+            q = draft.distributions[position]
+            p_hat = transfer(p, q, eta)
+        if not accept(p_hat, q, token, rng):
+            return Verdict(position, sample(residual(p, q, p_hat), rng))
+    return Verdict(len(draft), sample(distribution(logits[-1], sampling), rng))
+
+
+def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
+    """Return p_hat = softmax(z/T + eta (q - p)), one distillation step towards q (Eq. 6, 8).
+
+    As softmax(z/T) = p, that is p exp(eta (q - p)), normalised. The tail guard is the paper's
+    (Eq. 9), not the official code's: where p_hat < 0.1 max p_hat, p stays; p_hat is
+    normalised again afterwards.
+    """
+    if eta == 0:
+        return p
+    before = p.probabilities
+    gain = eta * (q.at(p.tokens) - before)
+    moved = p.reweighted(before * np.exp(gain - gain.max())).probabilities
+    return p.reweighted(np.where(moved < TAIL * moved.max(), before, moved))
+
+
+def residual(p: Distribution, q: Distribution, p_hat: Distribution) -> Distribution:
+    """Return norm(max(p - p_hat, p - q, 0)), what a rejected token is replaced from (Eq. 10).
+
+    `p_hat` is one that `transfer` made of `p`: it has the same tokens.
+    """
+    lesser = np.minimum(p_hat.probabilities, q.at(p.tokens))
+    left = np.maximum(p.probabilities - lesser, 0)
+    if left.sum() <= 0:  # p, q and p_hat agree up to rounding: nothing is left to correct
+        return p
+    return p.reweighted(left)

@@ -1,0 +1,69 @@
+"""Documents, their pages, and the pieces of them that are stored and found."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+PAGE_BREAK = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its 1-based number, the label printed on it if that differs, and its text."""
+
+    number: int
+    label: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with pages. `id` is a hash of the file's bytes, `name` is what people call it.
+
+    A format without pages has exactly one, and `paged` is False.
+    """
+
+    id: str
+    name: str
+    path: str
+    pages: tuple[Page, ...]
+    paged: bool
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """All pages, joined by a blank line."""
+        return PAGE_BREAK.join(page.text for page in self.pages)
+
+    @cached_property
+    def _page_starts(self) -> list[int]:
+        lengths = (len(page.text) + len(PAGE_BREAK) for page in self.pages[:-1])
+        return list(accumulate(lengths, initial=0))
+
+    def page_at(self, offset: int) -> Page:
+        """Return the page that holds the character at `offset` of `text`."""
+        return self.pages[bisect_right(self._page_starts, offset) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`document.text[start:end]`, and the 1-based pages it touches."""
+
+    document_id: str
+    index: int
+    text: str
+    start: int
+    end: int
+    first_page: int
+    last_page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk found for a question; `score` is its cosine similarity, in -1..1."""
+
+    chunk: Chunk
+    score: float

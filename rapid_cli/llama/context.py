@@ -1,0 +1,189 @@
+"""A llama.cpp context as decoding wants it: one sequence, read on and cut back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from rapid_cli.errors import ContextFull, NativeError
+from rapid_cli.llama import native
+from rapid_cli.llama.weights import Weights
+
+READ_BATCH, READ_BATCH_GPU = 512, 2048
+"""Tokens read between two signs of progress; a GPU wants more of them at once."""
+LENGTH_STEP = 256
+"""llama.cpp rounds context lengths up to this."""
+
+_CACHE_TYPES = {
+    name: getattr(llama_cpp, f"GGML_TYPE_{name.upper()}")
+    for name in ("f32", "f16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+} | {"bf16": 30}  # GGML_TYPE_BF16, which llama_cpp does not name
+_FLASH_ATTENTION = {
+    None: llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+}
+_ABORTED = 2
+
+
+class LlamaContext:
+    """One sequence of tokens read by `weights`. A context manager; implements `Context`.
+
+    `length` is the most tokens it can hold, `rows` the most tokens one `extend` may be asked
+    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares.
+    """
+
+    def __init__(
+        self, weights: Weights, *, length: int, rows: int, vocabulary_size: int | None = None
+    ) -> None:
+        """Allocate the cache; NativeError if llama.cpp cannot."""
+        spec = weights.spec
+        self._handle = None
+        self._weights = weights
+        self._vocabulary = weights.vocabulary.size
+        self._compared = vocabulary_size or self._vocabulary
+        self._rows = rows
+        self._length = 0
+        self.capacity = -(-length // LENGTH_STEP) * LENGTH_STEP
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = self.capacity
+        self._batch_size = max(READ_BATCH_GPU if weights.offloaded else READ_BATCH, rows)
+        params.n_batch = self._batch_size
+        params.n_ubatch = params.n_batch
+        params.n_outputs_max = rows
+        params.n_outputs_max_per_seq = 0  # as many as n_outputs_max
+        params.n_threads = params.n_threads_batch = spec.threads or native.available_threads()
+        params.flash_attn_type = _FLASH_ATTENTION[spec.flash_attention]
+        params.type_k = _CACHE_TYPES[spec.k_type]
+        params.type_v = _CACHE_TYPES[spec.v_type]
+        with native.recorded_errors() as errors:
+            self._handle = llama_cpp.llama_init_from_model(weights.handle, params)
+        if not self._handle:
+            reason = errors[0] if errors else "llama.cpp gave no reason"
+            raise NativeError(
+                f"{spec.name} cannot be given a context of {self.capacity} tokens: {reason}",
+                "use a shorter --context-length, or a smaller k_type in models.toml",
+            )
+        self._memory = llama_cpp.llama_get_memory(self._handle)
+        self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, 1)
+        self._views = _BatchViews(self._batch, params.n_batch)
+        self._interruption = native.Interruption()
+
+    def __len__(self) -> int:
+        """Return the number of tokens in the cache."""
+        return self._length
+
+    def extend(self, tokens: Sequence[int], *, rows: int) -> NDArray[np.float32]:
+        """Read `tokens`; return logits, shape (rows, vocabulary), valid until the next call."""
+        assert 0 < rows <= min(len(tokens), self._rows), "more rows than tokens or than reserved"
+        before = max(0, len(tokens) - self._batch_size)
+        for start in range(0, before, self._batch_size):
+            self._decode(tokens[start : min(start + self._batch_size, before)], rows=0)
+        self._decode(tokens[before:], rows)
+        packed = llama_cpp.llama_get_logits(self._open())
+        logits = np.ctypeslib.as_array(packed, shape=(rows, self._vocabulary))
+        return logits[:, : self._compared]
+
+    def read(self, tokens: Sequence[int]) -> Iterator[int]:
+        """Read `tokens` without logits, yielding how many are done; Ctrl-C stops it at once."""
+        for start in range(0, len(tokens), self._batch_size):
+            piece = tokens[start : start + self._batch_size]
+            self._interruptibly_decode(piece)
+            yield start + len(piece)
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens."""
+        assert 0 <= length <= self._length, "a cache cannot be cut to more than it holds"
+        if length == self._length:
+            return
+        self._open()
+        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
+            raise NativeError(
+                f"{self._weights.spec.name} cannot forget tokens it has read",
+                "use a plain transformer: its memory can be cut back",
+            )
+        self._length = length
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of keys and values of what was read."""
+        return int(llama_cpp.llama_state_seq_get_size(self._open(), 0))
+
+    def close(self) -> None:
+        """Free the cache; safe to repeat."""
+        if self._handle is not None:
+            llama_cpp.llama_batch_free(self._batch)
+            llama_cpp.llama_free(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> LlamaContext:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Free the cache."""
+        self.close()
+
+    def _open(self) -> object:
+        assert self._handle is not None, "context used after close"
+        return self._handle
+
+    def _interruptibly_decode(self, tokens: Sequence[int]) -> None:
+        handle = self._open()
+        # Only while reading: the callback is asked at every node of the graph, which a step of
+        # one token would feel.
+        llama_cpp.llama_set_abort_callback(handle, self._interruption.callback, None)
+        try:
+            with self._interruption.watched():
+                self._decode(tokens, rows=0)
+        finally:
+            llama_cpp.llama_set_abort_callback(handle, llama_cpp.ggml_abort_callback(0), None)
+
+    def _decode(self, tokens: Sequence[int], rows: int) -> None:
+        handle = self._open()
+        if self._length + len(tokens) > self.capacity:
+            raise ContextFull(
+                f"{self._length + len(tokens)} tokens do not fit a context of {self.capacity}",
+                "ask for a shorter answer, or give a longer --context-length",
+            )
+        self._views.fill(tokens, self._length, rows)
+        self._batch.n_tokens = len(tokens)
+        code = llama_cpp.llama_decode(handle, self._batch)
+        if code == 0:
+            self._length += len(tokens)
+            return
+        # What was read of a failed batch goes, so that length and cache agree.
+        llama_cpp.llama_memory_seq_rm(self._memory, 0, self._length, -1)
+        if code != _ABORTED:
+            raise NativeError(
+                f"llama.cpp failed to read {len(tokens)} tokens at {self._length} (code {code})",
+                "run with --verbose for its log",
+            )
+
+
+class _BatchViews:
+    """numpy views into a llama_batch, so that filling it needs no Python loop."""
+
+    def __init__(self, batch: llama_cpp.llama_batch, size: int) -> None:
+        self._tokens = np.ctypeslib.as_array(batch.token, shape=(size,))
+        self._positions = np.ctypeslib.as_array(batch.pos, shape=(size,))
+        self._logits = np.ctypeslib.as_array(batch.logits, shape=(size,))
+        np.ctypeslib.as_array(batch.n_seq_id, shape=(size,))[:] = 1
+        for i in range(size):
+            batch.seq_id[i][0] = 0
+
+    def fill(self, tokens: Sequence[int], position: int, rows: int) -> None:
+        count = len(tokens)
+        self._tokens[:count] = tokens
+        self._positions[:count] = np.arange(position, position + count)
+        self._logits[:count] = 0
+        self._logits[count - rows : count] = 1

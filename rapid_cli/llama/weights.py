@@ -1,0 +1,128 @@
+"""A model's weights: loaded once, shared by every context opened on them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import llama_cpp
+
+from rapid_cli.config import ModelSpec
+from rapid_cli.errors import ModelError
+from rapid_cli.llama import native
+from rapid_cli.llama.vocabulary import Vocabulary
+
+MAGIC = b"GGUF"
+ALL_LAYERS = -1
+
+
+class Weights:
+    """The weights of one GGUF file. A context manager: freed once, after its contexts."""
+
+    def __init__(self, path: Path, spec: ModelSpec) -> None:
+        """Load `path`; ModelError if it is no usable GGUF or of a kind that cannot be cut back."""
+        native.start()
+        _check_magic(path)
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = ALL_LAYERS if spec.gpu_layers is None else spec.gpu_layers
+        with native.recorded_errors() as errors:
+            self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        if not self._handle:
+            reason = errors[0] if errors else "llama.cpp gave no reason"
+            raise ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
+        self.path = path
+        self.spec = spec
+        try:
+            self._check_architecture()
+        except ModelError:
+            self.close()
+            raise
+        self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._handle), spec.name)
+        self.context_limit: int = llama_cpp.llama_model_n_ctx_train(self._handle)
+        self.chat_template = self._chat_template()
+
+    @property
+    def handle(self) -> object:
+        """llama.cpp's pointer; refused after `close`."""
+        assert self._handle is not None, "weights used after close"
+        return self._handle
+
+    @property
+    def offloaded(self) -> bool:
+        """Whether layers are computed on a GPU."""
+        return bool(llama_cpp.llama_supports_gpu_offload()) and self.spec.gpu_layers != 0
+
+    @property
+    def device(self) -> str:
+        """Where the layers are computed."""
+        return native.compute_devices()[0 if self.offloaded else -1]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all tensors."""
+        return int(llama_cpp.llama_model_size(self.handle))
+
+    @property
+    def fingerprint(self) -> str:
+        """What the speed of these weights depends on, as one line."""
+        file, spec = self.path.stat(), self.spec
+        settings = (spec.gpu_layers, spec.threads, spec.flash_attention, spec.k_type, spec.v_type)
+        return (
+            f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} "
+            f"{self.device} llama-cpp-python {llama_cpp.__version__}"
+        )
+
+    def close(self) -> None:
+        """Free the weights; all contexts on them must be closed already."""
+        if self._handle is not None:
+            llama_cpp.llama_model_free(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Weights:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Free the weights."""
+        self.close()
+
+    def _check_architecture(self) -> None:
+        refused: tuple[tuple[Callable[[object], bool], str], ...] = (
+            (llama_cpp.llama_model_is_recurrent, "recurrent"),
+            (llama_cpp.llama_model_is_hybrid, "hybrid (partly recurrent)"),
+            (llama_cpp.llama_model_is_diffusion, "a diffusion model"),
+            (llama_cpp.llama_model_has_encoder, "an encoder-decoder model"),
+        )
+        for is_kind, name in refused:
+            if is_kind(self.handle):
+                architecture = self._metadata("general.architecture")
+                raise ModelError(
+                    f"{self.spec.name} ({architecture}) is {name}: its memory cannot be cut back",
+                    "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3",
+                )
+
+    def _metadata(self, key: str) -> str:
+        buffer = ctypes.create_string_buffer(256)
+        llama_cpp.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace")
+
+    def _chat_template(self) -> str | None:
+        raw = llama_cpp.llama_model_chat_template(self.handle, None)
+        return raw.decode("utf-8", "replace") if raw else None
+
+
+def _check_magic(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(MAGIC))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+    if magic != MAGIC:
+        raise ModelError(f"{path} is not a GGUF file", "rapid runs models in llama.cpp's format")

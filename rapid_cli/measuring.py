@@ -1,0 +1,82 @@
+"""Timing what a context costs here: batches of the target, tokens of the drafter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from typing import Protocol
+
+from rapid_cli.decoding.context import Context
+from rapid_cli.decoding.sampling import SamplingParams, distribution
+
+Clock = Callable[[], float]
+Costs = dict[int, float]
+"""Seconds by batch size."""
+
+SIZES = (1, 2, 4, 8, 9, 16)
+"""Batch sizes timed: 9 stands where kernels for few rows end on CUDA."""
+REPEATS = 3
+TIME_LIMIT_SECONDS = 2.0
+"""Larger batches are left out if timing them would take longer; the curve goes on straight."""
+
+
+class Profiles(Protocol):
+    """Costs that were measured before on this machine."""
+
+    def get(self, key: str, length: int) -> Costs | None:
+        """Return the costs at about `length` tokens of context, if they are known."""
+        ...
+
+    def put(self, key: str, length: int, costs: Costs) -> None:
+        """Keep costs for later runs."""
+        ...
+
+
+def verify_costs(context: Context, token: int, clock: Clock) -> Costs:
+    """Time batches of SIZES tokens after what `context` has read, and leave it as it was.
+
+    The sizes take turns, as they do in decoding: llama.cpp prepares anew for a batch of another
+    size than the last one. Only single tokens, which plain decoding repeats, are repeated.
+    """
+    sizes = _affordable(context, token, clock)
+    timings: dict[int, list[float]] = {size: [] for size in sizes}
+    for _ in range(REPEATS):
+        for size in sizes:
+            timings[size].append(_time(context, [token] * size, clock))
+    timings[1] = [_time(context, [token], clock) for _ in range(2 * REPEATS)][REPEATS:]
+    return {size: median(seconds) for size, seconds in timings.items()}
+
+
+def draft_costs(context: Context, token: int, sampling: SamplingParams, clock: Clock) -> Costs:
+    """Time drafts of 1 and 4 tokens: a batch that catches up on two, then single steps."""
+    base = len(context)
+    timings: dict[int, list[float]] = {1: [], 4: []}
+    for _ in range(REPEATS):
+        started = clock()
+        for position in range(4):
+            read = [token, token] if position == 0 else [token]
+            distribution(context.extend(read, rows=1)[-1], sampling)
+            if position + 1 in timings:
+                timings[position + 1].append(clock() - started)
+        context.truncate(base)
+    return {size: median(seconds) for size, seconds in timings.items()}
+
+
+def _affordable(context: Context, token: int, clock: Clock) -> list[int]:
+    """Return the sizes that can be timed within the limit, trying each once."""
+    started, sizes = clock(), []
+    for size in SIZES:
+        _time(context, [token] * size, clock)
+        sizes.append(size)
+        if REPEATS * (clock() - started) > TIME_LIMIT_SECONDS:
+            break
+    return sizes
+
+
+def _time(context: Context, tokens: list[int], clock: Clock) -> float:
+    base = len(context)
+    started = clock()
+    context.extend(tokens, rows=len(tokens))
+    seconds = clock() - started
+    context.truncate(base)
+    return seconds

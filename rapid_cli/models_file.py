@@ -1,0 +1,163 @@
+"""Reading and checking models.toml: errors name the file, the table and the key."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TypeVar, get_args, get_type_hints
+
+from rapid_cli.config import APP, EmbedderSpec, ModelPair, ModelsFile, ModelSpec, named, suggestion
+from rapid_cli.errors import ConfigError
+
+FILE_NAME = "models.toml"
+CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+
+Spec = TypeVar("Spec", ModelSpec, ModelPair, EmbedderSpec)
+
+
+def find_models_file(chosen: Path | None) -> Path:
+    """Return the models.toml in force: option, environment, here, user's folder, packaged."""
+    explicit = chosen or (os.environ.get("RAPID_MODELS") or None)
+    if explicit is not None:
+        path = Path(explicit).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{path} does not exist", "give --models the path of a models.toml")
+        return path
+    for candidate in _candidates():
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(f"no {FILE_NAME} found", "reinstall rapid, or pass --models FILE")
+
+
+def _candidates() -> Iterator[Path]:
+    yield Path(FILE_NAME)
+    import platformdirs  # noqa: PLC0415 - a machine that only measures speed may lack it
+
+    yield platformdirs.user_config_path(APP) / FILE_NAME
+    package = Path(__file__).parent
+    yield package / FILE_NAME
+    yield package.parent / FILE_NAME  # an editable install keeps it at the top of the repository
+
+
+def load_models_file(path: Path) -> ModelsFile:
+    """Read and check a models.toml; errors name the file, the table and the key."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "it must be valid TOML") from error
+    _reject_unknown(tables, ("default", "models", "pairs", "embedders"), path, "top level")
+    default = _table(tables, "default", path)
+    _reject_unknown(default, ("pair", "embedder"), path, "[default]")
+    loaded = ModelsFile(
+        source=path,
+        pairs=_specs(ModelPair, tables, "pairs", path),
+        models=_specs(ModelSpec, tables, "models", path),
+        embedders=_specs(EmbedderSpec, tables, "embedders", path),
+        default_pair=str(default.get("pair", "")),
+        default_embedder=str(default.get("embedder", "")),
+    )
+    _check_references(loaded)
+    return loaded
+
+
+def _table(
+    tables: Mapping[str, object], key: str, path: Path, parent: str = ""
+) -> dict[str, object]:
+    value = tables.get(key, {})
+    if not isinstance(value, dict):
+        where = f"[{parent}{key}]"
+        raise ConfigError(f"{path}: {where} must be a table", "see the packaged models.toml")
+    return value
+
+
+def _specs(kind: type[Spec], tables: Mapping[str, object], key: str, path: Path) -> dict[str, Spec]:
+    table = _table(tables, key, path)
+    return {
+        name: _spec(kind, name, _table(table, name, path, f"{key}."), key, path) for name in table
+    }
+
+
+def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, path: Path) -> Spec:
+    where = f"[{key}.{name}]"
+    expected = {field.name: field for field in fields(kind) if field.name != "name"}
+    _reject_unknown(values, tuple(expected), path, where)
+    missing = [name for name, field in expected.items() if _required(field) and name not in values]
+    if missing:
+        raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
+    types = get_type_hints(kind)
+    checked = {key: _checked(value, types[key], path, where, key) for key, value in values.items()}
+    spec = kind(name, **checked)  # type: ignore[arg-type]  # checked against the declared types
+    if not isinstance(spec, ModelPair):
+        _check_location(spec, path, where)
+    if isinstance(spec, ModelSpec):
+        _check_cache_types(spec, path, where)
+    return spec
+
+
+def _required(field: Field[object]) -> bool:
+    return field.default is MISSING
+
+
+def _checked(value: object, expected: object, path: Path, where: str, key: str) -> object:
+    """Return `value` if it has the declared type; an integer is good enough for a float."""
+    kinds = get_args(expected) if isinstance(expected, UnionType) else (expected,)
+    allowed = [kind for kind in kinds if isinstance(kind, type) and kind is not NoneType]
+    if float in allowed and type(value) is int:
+        value = float(value)
+    if type(value) not in allowed:
+        names = " or ".join(kind.__name__ for kind in allowed)
+        raise ConfigError(
+            f"{path}: {where} {key} = {value!r} is not a value of type {names}", "mend the value"
+        )
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
+        raise ConfigError(
+            f"{path}: {where} {key} = {value!r} is not a number from 0 up", "mend the value"
+        )
+    return value
+
+
+def _check_location(spec: ModelSpec | EmbedderSpec, path: Path, where: str) -> None:
+    if sum(value is not None for value in (spec.path, spec.package, spec.repo)) != 1:
+        raise ConfigError(
+            f"{path}: {where} needs exactly one of 'path', 'package' and 'repo'",
+            "say where the model lies",
+        )
+    needs_file = spec.package is not None or (spec.repo and isinstance(spec, ModelSpec))
+    if needs_file and spec.file is None:
+        raise ConfigError(f"{path}: {where} lacks 'file'", "name the file in the package or repo")
+
+
+def _check_cache_types(spec: ModelSpec, path: Path, where: str) -> None:
+    for key, value in (("k_type", spec.k_type), ("v_type", spec.v_type)):
+        if value not in CACHE_TYPES:
+            raise ConfigError(
+                f"{path}: {where} {key} = {value!r} is not a cache type",
+                f"one of {', '.join(CACHE_TYPES)}",
+            )
+    if spec.v_type not in ("f32", "f16", "bf16") and spec.flash_attention is False:
+        raise ConfigError(
+            f"{path}: {where} v_type = {spec.v_type!r} needs flash attention",
+            'set flash_attention = true, or keep v_type = "f16"',
+        )
+
+
+def _check_references(loaded: ModelsFile) -> None:
+    for pair in loaded.pairs.values():
+        loaded.model(pair.target)
+        if pair.drafter != "target":
+            loaded.model(pair.drafter)
+    loaded.pair(None)
+    named(loaded.embedders, loaded.default_embedder, "embedder", loaded.source)
+
+
+def _reject_unknown(
+    values: Mapping[str, object], known: tuple[str, ...], path: Path, where: str
+) -> None:
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{path}: {where} has an unknown key {key!r}", suggestion(key, known))

@@ -1,0 +1,53 @@
+"""Measured costs on disk: one small JSON file, replaced whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from rapid_cli.measuring import Costs
+
+FILE_NAME = "costs.json"
+logger = logging.getLogger(__name__)
+
+
+class StoredProfiles:
+    """Costs by model and context length, rounded up to a power of two; implements `Profiles`.
+
+    A cost is an aid, not data: what cannot be read is measured again, and what cannot be
+    written is only logged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the file in `folder`."""
+        self._path = folder / FILE_NAME
+
+    def get(self, key: str, length: int) -> Costs | None:
+        """Return the costs at about `length` tokens of context, if they are known."""
+        stored = self._load().get(_entry(key, length))
+        if not isinstance(stored, dict):
+            return None
+        return {int(size): float(seconds) for size, seconds in stored.items()}
+
+    def put(self, key: str, length: int, costs: Costs) -> None:
+        """Keep costs for later runs."""
+        stored = self._load() | {_entry(key, length): costs}
+        temporary = self._path.with_suffix(f".{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps(stored, indent=1), encoding="utf-8")
+            temporary.replace(self._path)
+        except OSError as error:
+            logger.warning("costs are not kept: %s", error)
+
+    def _load(self) -> dict[str, object]:
+        try:
+            stored = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+
+def _entry(key: str, length: int) -> str:
+    return f"{key} @ {1 << max(length - 1, 0).bit_length()}"

@@ -1,0 +1,141 @@
+"""Planning what each model reads: the whole text where it fits, its best passages where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rapid_cli.documents import Document, Passage
+from rapid_cli.errors import ContextFull
+from rapid_cli.models import LanguageModel, PromptTokens, tokenize_prompt
+from rapid_cli.prompts import document_text, passages_text
+from rapid_cli.ranking import (
+    drafter_budget,
+    in_document_order,
+    similar_enough,
+    within_budget,
+)
+
+Search = Callable[[int], list[Passage]]
+"""Returns up to so many passages for the question at hand, best first."""
+
+SMALLEST_TEXT = 32
+"""A context with less room than this for the text answers nothing."""
+SHORT_CHUNK = 64
+"""Tokens of a short chunk: a budget divided by it is as many passages as can be needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one model reads before it answers."""
+
+    prompt: PromptTokens
+    text: str
+    coverage: float
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question about documents, and how much room its answer needs.
+
+    `answer_room` counts the tokens kept free in each context: the answer and one draft.
+    """
+
+    question: str
+    documents: Sequence[Document]
+    search: Search
+    answer_room: int
+    context_length: int | None = None
+    retrieve_tokens: int | None = None
+
+
+def read_whole(task: Task, model: LanguageModel) -> Reading:
+    """Plan reading the documents whole, whether that fits or not."""
+    return _reading(document_text(task.documents), task, model)
+
+
+def fits(reading: Reading, task: Task, model: LanguageModel) -> bool:
+    """Tell whether the model's context holds `reading` and an answer."""
+    return len(reading.prompt) <= _room(task, model)
+
+
+def text_tokens(reading: Reading, task: Task, model: LanguageModel) -> int:
+    """Return how many tokens of a reading's prompt are its text."""
+    return len(reading.prompt) - _overhead(task, model)
+
+
+def read_what_fits(task: Task, model: LanguageModel) -> Reading:
+    """Plan reading as many of the best passages as the context holds."""
+    budget = _text_room(task, model)
+    return _read_passages(task, model, budget, task.search(budget // SHORT_CHUNK + 1))
+
+
+def read_passages(task: Task, model: LanguageModel, document_tokens: int) -> Reading:
+    """Plan reading the passages that are similar to the question, a small part of the text."""
+    wanted = task.retrieve_tokens or drafter_budget(document_tokens)
+    budget = min(wanted, _text_room(task, model))
+    found = similar_enough(task.search(budget // SHORT_CHUNK + 1))
+    return _read_passages(task, model, budget, found)
+
+
+def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Passage]) -> Reading:
+    names = {document.id: document.name for document in task.documents}
+    limit = _room(task, model)
+    ranked = within_budget(found, budget, lambda text: len(model.vocabulary.tokenize(text)))
+    while True:
+        text = passages_text(in_document_order(ranked, names), names)
+        reading = _reading(text, task, model, tuple(ranked))
+        # Headings and gap marks are not in the budget: drop the last few passages for them.
+        if len(reading.prompt) <= limit or len(ranked) <= 1:
+            break
+        ranked.pop()
+    if len(reading.prompt) > limit:
+        raise _too_small(task, model)
+    return reading
+
+
+def _reading(
+    text: str, task: Task, model: LanguageModel, passages: tuple[Passage, ...] | None = None
+) -> Reading:
+    prompt = tokenize_prompt(model.format.prompt(text, task.question), model.vocabulary)
+    if passages is None:
+        return Reading(prompt, text, coverage=1.0)
+    total = sum(len(document.text) for document in task.documents)
+    read = sum(len(passage.chunk.text) for passage in passages)
+    return Reading(prompt, text, coverage=read / total, passages=passages)
+
+
+def _room(task: Task, model: LanguageModel) -> int:
+    """Return how many tokens a prompt may have."""
+    return _limit(task, model) - task.answer_room
+
+
+def _limit(task: Task, model: LanguageModel) -> int:
+    if task.context_length is None:
+        return model.context_limit
+    if task.context_length > model.context_limit:
+        raise ContextFull(
+            f"{model.name} reads at most {model.context_limit} tokens, not {task.context_length}",
+            "give a shorter --context-length, or use a model made for longer texts",
+        )
+    return task.context_length
+
+
+def _overhead(task: Task, model: LanguageModel) -> int:
+    return len(tokenize_prompt(model.format.prompt("", task.question), model.vocabulary))
+
+
+def _text_room(task: Task, model: LanguageModel) -> int:
+    room = _room(task, model) - _overhead(task, model)
+    if room < SMALLEST_TEXT:
+        raise _too_small(task, model)
+    return room
+
+
+def _too_small(task: Task, model: LanguageModel) -> ContextFull:
+    return ContextFull(
+        f"a context of {_limit(task, model)} tokens leaves no room for the text beside the "
+        f"question and an answer of up to {task.answer_room} tokens",
+        "give a longer --context-length, a smaller --max-tokens or a shorter question",
+    )

@@ -1,0 +1,194 @@
+"""An answer on the terminal: its text on stdout, everything about it on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from rapid_cli.answers import Answer, Decoded, Event, Finished, Piece, Prefilled, Retrieved
+from rapid_cli.documents import Document
+from rapid_cli.render.console import Bars
+from rapid_cli.report import coverage_note, place, summary
+
+SOURCES_SHOWN = 5
+ORIGIN_STYLES = {"drafter": "green", "target": ""}
+"""Words the drafter wrote first and the target accepted are green."""
+
+
+class AnswerView(Protocol):
+    """Shows an answer while it is written."""
+
+    def show(self, piece: Piece) -> None:
+        """Show one more piece."""
+        ...
+
+    def status(self, line: str) -> None:
+        """Show how it is going."""
+        ...
+
+    def close(self) -> None:
+        """Leave the screen as it should stay."""
+        ...
+
+
+class PlainAnswer:
+    """Writes pieces to stdout as they come, for pipes and files; or all of them at the end."""
+
+    def __init__(self, *, stream: bool) -> None:
+        self._stream = stream
+        self._held: list[str] = []
+
+    def show(self, piece: Piece) -> None:
+        """Write the piece, or hold it back."""
+        if self._stream:
+            sys.stdout.write(piece.text)
+            sys.stdout.flush()
+        else:
+            self._held.append(piece.text)
+
+    def status(self, line: str) -> None:
+        """Show nothing: there is no screen to show it on."""
+
+    def close(self) -> None:
+        """Write what was held back, and end the line."""
+        sys.stdout.write("".join(self._held) + "\n")
+        sys.stdout.flush()
+
+
+class SilentAnswer:
+    """Shows nothing: the answer is printed as JSON when it is complete."""
+
+    def show(self, piece: Piece) -> None:
+        """Show nothing."""
+
+    def status(self, line: str) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class LiveAnswer:
+    """On a terminal: the paragraph in work and a status line are live, finished ones are printed.
+
+    Only finished paragraphs go to stdout. The live part is erased before each, so stdout never
+    holds anything but the answer.
+    """
+
+    def __init__(self, errors: Console, *, statistics: bool) -> None:
+        self._errors = errors
+        self._output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._statistics = statistics
+        self._paragraph = Text()
+        self._status = Text(style="dim")
+        self._live = self._new_live()
+
+    def show(self, piece: Piece) -> None:
+        """Add the piece; print the paragraphs it completes."""
+        first, *rest = piece.text.split("\n")
+        style = ORIGIN_STYLES[piece.origin]
+        self._paragraph.append(first, style)
+        for line in rest:
+            self._print_paragraph()
+            self._paragraph.append(line, style)
+        self._refresh()
+
+    def status(self, line: str) -> None:
+        """Show `line` under the paragraph."""
+        self._status = Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+        self._refresh()
+
+    def close(self) -> None:
+        """Print what is left and erase the status line."""
+        self._print_paragraph()
+        self._live.stop()
+
+    def _print_paragraph(self) -> None:
+        self._live.stop()
+        self._output.print(self._paragraph)
+        self._paragraph = Text()
+        self._live = self._new_live()
+
+    def _new_live(self) -> Live:
+        live = Live(console=self._errors, transient=True, auto_refresh=False)
+        live.start()
+        return live
+
+    def _refresh(self) -> None:
+        width, height = self._errors.size
+        lines = self._paragraph.wrap(self._errors, width)
+        shown = Text("\n").join(lines[-max(height - 3, 1) :])
+        status = [self._status] if self._statistics else []
+        self._live.update(Group(shown, *status), refresh=True)
+
+
+def answer_view(errors: Console, *, json: bool, stream: bool, statistics: bool) -> AnswerView:
+    """Return the view that fits where stdout and stderr go."""
+    if json:
+        return SilentAnswer()
+    if stream and sys.stdout.isatty() and errors.is_terminal and not errors.quiet:
+        return LiveAnswer(errors, statistics=statistics)
+    return PlainAnswer(stream=stream)
+
+
+def render_answer(
+    events: Iterable[Event],
+    view: AnswerView,
+    bars: Bars,
+    errors: Console,
+) -> Answer:
+    """Show an answer as it comes about, and return it."""
+    for event in events:
+        match event:
+            case Retrieved(coverage=coverage, truncated=truncated):
+                if note := coverage_note(coverage, truncated=truncated):
+                    errors.print(note, style="yellow")
+            case Prefilled(role=role, done=done, total=total):
+                what = "reading the text" if role == "target" else "reading the passages"
+                bars.update(what, done, total, "tokens")
+            case Piece():
+                bars.close()
+                view.show(event)
+            case Decoded(stats=stats, seconds=seconds):
+                rate = stats.acceptance_rate
+                accepted = "" if rate is None else f"{rate:.0%} accepted · "
+                per_round = f"{stats.mean_acceptance_length:.1f} tokens a round"
+                speed = f"{stats.tokens / seconds:.1f} tok/s" if seconds else ""
+                view.status(f"{accepted}{per_round} · {speed}")
+            case Finished(answer=answer):
+                view.close()
+                return answer
+    raise AssertionError("an answer ended without its last event")
+
+
+def render_sources(
+    answer: Answer, documents: Mapping[str, Document], errors: Console, *, texts: bool
+) -> None:
+    """Print where the answer's passages stand, best first; with `texts`, all of them in full."""
+    if not answer.sources:
+        return
+    errors.print("\nSources", style="bold")
+    shown = answer.sources if texts else answer.sources[:SOURCES_SHOWN]
+    for number, passage in enumerate(shown, start=1):
+        errors.print(f"  {number}. {place(passage, documents)}  ({passage.score:.2f})")
+        if texts:
+            errors.print(passage.chunk.text.strip() + "\n", style="dim")
+    if len(shown) < len(answer.sources):
+        errors.print(f"  and {len(answer.sources) - len(shown)} more (--show-context)")
+
+
+def render_statistics(answer: Answer, errors: Console) -> None:
+    """Print the statistics of an answer in a line."""
+    errors.print(f"\n{summary(answer)}", style="dim")
+
+
+def render_cut(answer: Answer, errors: Console) -> None:
+    """Say so if the answer was cut at its greatest length."""
+    if answer.finish_reason == "length":
+        limit = answer.options.max_tokens
+        errors.print(f"The answer was cut at {limit} tokens (--max-tokens).", style="yellow")

@@ -1,0 +1,63 @@
+"""A benchmark's tables on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rapid_cli.bench_report import Row, StageRow
+
+COLUMNS = (
+    *("context", "variant", "drafter", "tok/s", "spread", "speed-up", "predicted"),
+    *("accepted", "tokens/round", "drafted/round", "first draft s", "first token s"),
+)
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print a Markdown table, which is as readable on a terminal as in a document."""
+    table = [COLUMNS, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+    for number, line in enumerate(table):
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print(f"| {' | '.join(cells)} |")
+        if number == 0:
+            print(f"|{'|'.join('-' * (width + 2) for width in widths)}|")
+
+
+def print_stage(stage: StageRow) -> None:
+    """Print what things cost at one context length."""
+    print(
+        f"At {stage.context_length} tokens: read at {stage.prefill_tokens_per_second:.0f} tok/s, "
+        f"cache {stage.cache_bytes / 1e9:.2f} GB, batches of k tokens take "
+        f"{_curve(stage.verify_milliseconds)} ms"
+    )
+    for name, costs in stage.draft_milliseconds.items():
+        tokens = stage.drafter_tokens[name]
+        print(f"  drafts of k tokens by {name}, which reads {tokens}, take {_curve(costs)} ms")
+
+
+def _curve(costs: dict[int, float]) -> str:
+    return ", ".join(f"{milliseconds:.1f} ({size})" for size, milliseconds in costs.items())
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    accepted = _share(row.acceptance_rate)
+    if row.assumed_acceptance is not None:
+        accepted += f" (coin {row.assumed_acceptance:g})"
+    return (
+        str(row.context_length),
+        row.variant,
+        row.drafter or "",
+        f"{row.tokens_per_second:.1f}",
+        f"{row.slowest:.1f}-{row.fastest:.1f}",
+        "" if row.speedup is None else f"{row.speedup:.2f}x",
+        f"{row.predicted_tokens_per_second:.1f}",
+        accepted,
+        f"{row.mean_acceptance_length:.2f}",
+        f"{row.gamma_mean:.1f}",
+        "" if row.first_draft_seconds is None else f"{row.first_draft_seconds:.1f}",
+        f"{row.first_token_seconds:.1f}",
+    )
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"

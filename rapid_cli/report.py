@@ -1,0 +1,131 @@
+"""An answer as data and as lines of text: what `--json` prints and what stands under an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from rapid_cli.answers import Answer
+from rapid_cli.documents import Document, Passage
+
+Json = dict[str, object]
+
+
+def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
+    """Return the object that `--json` prints for one answer."""
+    options, pair = answer.options, answer.pair
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "finish_reason": answer.finish_reason,
+        "strategy": options.strategy.name,
+        "pair": pair.name,
+        "target": pair.target.name,
+        "drafter": pair.drafter.name if answer.drafter else None,
+        "seed": options.seed,
+        "sources": [passage_json(passage, documents) for passage in answer.sources],
+        "context": _context_json(answer),
+        "stats": _stats_json(answer),
+    }
+
+
+def passage_json(passage: Passage, documents: Mapping[str, Document]) -> Json:
+    """Return a passage with the place it is cited by; pages are None where there are none."""
+    chunk = passage.chunk
+    document = documents[chunk.document_id]
+    label = document.pages[chunk.first_page - 1].label
+    return {
+        "document": document.name,
+        "path": document.path,
+        "page": chunk.first_page if document.paged else None,
+        "last_page": chunk.last_page if document.paged else None,
+        "page_label": label,
+        "score": round(passage.score, 4),
+        "text": chunk.text,
+    }
+
+
+def place(passage: Passage, documents: Mapping[str, Document]) -> str:
+    """Return where a passage stands, such as `book.pdf, pages 3-4 (printed iii)`."""
+    chunk = passage.chunk
+    document = documents[chunk.document_id]
+    if not document.paged:
+        share = chunk.start / max(len(document.text), 1)
+        return f"{document.name}, {share:.0%} into the text"
+    pages = f"page {chunk.first_page}"
+    if chunk.last_page != chunk.first_page:
+        pages = f"pages {chunk.first_page}-{chunk.last_page}"
+    label = document.pages[chunk.first_page - 1].label
+    return f"{document.name}, {pages}" + (f" (printed {label})" if label else "")
+
+
+def summary(answer: Answer) -> str:
+    """Return the statistics of an answer in one line."""
+    stats, seconds = answer.stats, answer.seconds
+    parts = [f"{answer.options.strategy.name}: {stats.tokens} tokens"]
+    if answer.tokens_per_second is not None:
+        parts.append(f"{answer.tokens_per_second:.1f} tok/s")
+    if answer.speedup is not None and answer.options.strategy.drafters:
+        parts.append(f"{answer.speedup:.2f}x plain decoding")
+    if stats.acceptance_rate is not None:
+        parts.append(f"{stats.acceptance_rate:.0%} of {stats.drafted} drafted accepted")
+        parts.append(f"{stats.mean_acceptance_length:.1f} tokens a round")
+    if seconds.first_token is not None:
+        parts.append(f"first token after {seconds.first_token:.1f} s")
+    parts.append(answer.pair.target.device)
+    return " · ".join(parts)
+
+
+def coverage_note(coverage: float, *, truncated: bool) -> str | None:
+    """Return a sentence on what was not read, or None where all was."""
+    if coverage >= 1:
+        return None
+    share = f"{min(coverage, 0.99):.0%}"  # what was cut is never rounded away
+    if truncated:
+        return (
+            f"The text does not fit the model's context: it read the {share} that is most "
+            "like the question."
+        )
+    return f"The model read the {share} of the text that is most like the question."
+
+
+def passages_json(
+    question: str, passages: Iterable[Passage], documents: Mapping[str, Document]
+) -> Json:
+    """Return the object that `search --json` prints."""
+    found = [passage_json(passage, documents) for passage in passages]
+    return {"question": question, "passages": found}
+
+
+def _context_json(answer: Answer) -> Json:
+    assert answer.target is not None
+    return {
+        "document_tokens": answer.document_tokens,
+        "target_tokens": len(answer.target.prompt),
+        "drafter_tokens": len(answer.drafter.prompt) if answer.drafter else 0,
+        "coverage": round(answer.target.coverage, 4),
+        "truncated": answer.truncated,
+        "restored_tokens": 0,
+    }
+
+
+def _stats_json(answer: Answer) -> Json:
+    stats, seconds = answer.stats, answer.seconds
+    return {
+        "tokens": stats.tokens,
+        "rounds": stats.rounds,
+        "drafted": stats.drafted,
+        "accepted": stats.accepted,
+        "acceptance_rate": _rounded(stats.acceptance_rate),
+        "mean_acceptance_length": _rounded(stats.mean_acceptance_length),
+        "gamma_mean": _rounded(stats.gamma_mean),
+        "tokens_per_second": _rounded(answer.tokens_per_second),
+        "plain_tokens_per_second": _rounded(stats.plain_tokens_per_second),
+        "speedup": _rounded(answer.speedup),
+        "device": answer.pair.target.device,
+        "seconds": {name: _rounded(value) for name, value in asdict(seconds).items()},
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

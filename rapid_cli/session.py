@@ -1,0 +1,160 @@
+"""The composition root: opens the library and the models a command needs, and closes them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rapid_cli.answers import Pair
+from rapid_cli.config import ModelPair, ModelsFile, ModelSpec, home
+from rapid_cli.profiles import StoredProfiles
+from rapid_cli.prompts import PromptFormat
+
+if TYPE_CHECKING:
+    from rapid_cli.library import Library
+    from rapid_cli.llama import LlamaContext, Vocabulary, Weights
+
+SELF = "target"
+"""A pair's drafter of this name is its target."""
+
+
+ModelFile = tuple[Path, ModelSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    """Where target and drafter lie, found but not loaded."""
+
+    name: str
+    target: ModelFile
+    drafter: ModelFile
+
+
+class LoadedModel:
+    """Weights in memory as answering sees them; implements `LanguageModel`.
+
+    `vocabulary_size` is the number of tokens that target and drafter have in common.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        vocabulary = weights.vocabulary
+        self.name = weights.spec.name
+        self.device = weights.device
+        self.fingerprint = weights.fingerprint
+        self.context_limit = weights.spec.context_length or weights.context_limit
+        self.vocabulary_size = vocabulary.size
+        self.format = PromptFormat(
+            weights.chat_template,
+            bos=vocabulary.text(vocabulary.bos) if vocabulary.bos >= 0 else "",
+            eos=vocabulary.text(vocabulary.eos) if vocabulary.eos >= 0 else "",
+        )
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's tokens."""
+        return self._weights.vocabulary
+
+    def open(self, *, length: int, rows: int) -> LlamaContext:
+        """Open a context on the weights."""
+        from rapid_cli.llama import LlamaContext  # noqa: PLC0415 - loads a native library
+
+        return LlamaContext(
+            self._weights, length=length, rows=rows, vocabulary_size=self.vocabulary_size
+        )
+
+
+class Session:
+    """What one run of a command has open; a context manager that closes contexts before weights."""
+
+    def __init__(self, models_file: ModelsFile) -> None:
+        self._models_file = models_file
+        self._open = ExitStack()
+
+    @cached_property
+    def library(self) -> Library:
+        """The documents on this machine."""
+        from rapid_cli.catalog import Catalog  # noqa: PLC0415
+        from rapid_cli.embedder import Embedder  # noqa: PLC0415
+        from rapid_cli.hub import locate  # noqa: PLC0415
+        from rapid_cli.library import Library  # noqa: PLC0415
+        from rapid_cli.store import Store  # noqa: PLC0415
+
+        spec = self._models_file.embedder
+        folder = home()
+        return Library(
+            self._open.enter_context(Catalog(folder)),
+            self._open.enter_context(Store(folder / "chroma")),
+            Embedder(
+                str(locate(spec.location)),
+                identity=str(spec.location),
+                chunk_tokens=spec.chunk_tokens,
+            ),
+        )
+
+    @cached_property
+    def profiles(self) -> StoredProfiles:
+        """What the models cost on this machine."""
+        return StoredProfiles(home())
+
+    def find_pair(
+        self, pair: ModelPair, target: Path | None = None, drafter: Path | None = None
+    ) -> PairFiles:
+        """Find the files of `pair`, with those named on the command line in place of its models.
+
+        A target named alone drafts for itself, unless the pair's own drafter is asked for too.
+        """
+        target_spec = _file(target) if target else self._models_file.model(pair.target)
+        if drafter:
+            drafter_spec = _file(drafter)
+        elif target or pair.drafter == SELF:
+            drafter_spec = target_spec
+        else:
+            drafter_spec = self._models_file.model(pair.drafter)
+        return PairFiles(pair.name, self._find(target_spec), self._find(drafter_spec))
+
+    def load_pair(self, files: PairFiles) -> Pair:
+        """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
+        target = self.load_model(*files.target)
+        if files.drafter == files.target:
+            return Pair(files.name, target, target)
+        drafter = self.load_model(*files.drafter)
+        _share_vocabulary(target, drafter)
+        return Pair(files.name, target, drafter)
+
+    def _find(self, spec: ModelSpec) -> ModelFile:
+        from rapid_cli.hub import locate  # noqa: PLC0415
+
+        return locate(spec.location), spec
+
+    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
+        """Load one model; its weights are freed with the session."""
+        from rapid_cli.llama import Weights  # noqa: PLC0415 - loads a native library
+
+        return LoadedModel(self._open.enter_context(Weights(path, spec)))
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+
+def _file(path: Path) -> ModelSpec:
+    return ModelSpec(path.stem, path=str(path))
+
+
+def _share_vocabulary(target: LoadedModel, drafter: LoadedModel) -> None:
+    from rapid_cli.llama import check_pair  # noqa: PLC0415
+
+    common = check_pair(target.vocabulary, drafter.vocabulary)
+    target.vocabulary_size = drafter.vocabulary_size = common

@@ -1,0 +1,103 @@
+"""From what a person names on the command line to documents in the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from rapid_cli import reader
+from rapid_cli.documents import Document
+from rapid_cli.errors import DocumentError, StoreError
+from rapid_cli.library import STDIN, Event, FileDone, FileSkipped, FileStarted, Library
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Documents to ask about, in the order named; what could not be read; what to forget after."""
+
+    documents: dict[str, Document] = field(default_factory=dict)
+    skipped: list[FileSkipped] = field(default_factory=list)
+    passing: list[str] = field(default_factory=list)
+
+
+def gather(
+    names: Sequence[str], library: Library, stdin: BinaryIO, gathered: Gathered
+) -> Iterator[Event]:
+    """Read and index what `names` stand for: files, folders, `-`, or documents of the library.
+
+    They are put into `gathered` as they are known, so that it is right at any interruption.
+
+    No names at all stand for the whole library. A bad file costs only itself, unless nothing
+    else is left: then its DocumentError is raised.
+    """
+    if not names:
+        _add_all(library, gathered)
+    for name in names:
+        try:
+            yield from _gather_one(name, library, stdin, gathered)
+        except DocumentError as error:
+            gathered.skipped.append(FileSkipped(name, error))
+    if not gathered.documents:
+        raise gathered.skipped[0].error
+    yield from gathered.skipped
+
+
+def forget_passing(gathered: Gathered, library: Library) -> None:
+    """Take out of the library what was only there for one question."""
+    for name in gathered.passing:
+        library.remove(name)
+
+
+def _add_all(library: Library, gathered: Gathered) -> None:
+    ids = dict.fromkeys(entry.document_id for entry in library.entries())
+    if not ids:
+        raise StoreError(
+            "the library is empty",
+            'name a file, `rapid ask book.pdf "question"`, or fill it: `rapid index FOLDER`',
+        )
+    gathered.documents = {document_id: library.get(document_id) for document_id in ids}
+
+
+def _gather_one(
+    name: str, library: Library, stdin: BinaryIO, gathered: Gathered
+) -> Iterator[Event]:
+    path = Path(name).expanduser()
+    if name == STANDARD_INPUT:
+        yield from _add_stdin(library, stdin, gathered)
+    elif not path.exists() and (entries := library.find(name)):
+        for entry in entries:
+            gathered.documents[entry.document_id] = library.get(entry.document_id)
+    else:
+        yield from _add_files(path, library, gathered)
+
+
+def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterator[Event]:
+    read = reader.read_bytes(stdin.read(), name="stdin", path=STDIN)
+    document = Document(
+        read.id, read.name, f"{STDIN}{read.id[:12]}", read.pages, read.paged, read.warnings
+    )
+    gathered.passing.append(document.path)
+    yield from _add(document, library, gathered)
+
+
+def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Event]:
+    files = reader.find(path)
+    for number, file in enumerate(files, start=1):
+        yield FileStarted(str(file), number, len(files))
+        try:
+            document = library.read(file)
+        except DocumentError as error:
+            gathered.skipped.append(FileSkipped(str(file), error))
+            continue
+        yield from _add(document, library, gathered)
+
+
+def _add(document: Document, library: Library, gathered: Gathered) -> Iterator[Event]:
+    state = library.state(document)
+    yield from library.add(document)
+    gathered.documents[document.id] = document
+    yield FileDone(document.path, state, document.warnings)

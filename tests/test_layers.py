@@ -1,0 +1,135 @@
+"""The architecture: imports point downwards only, and each library has its owner.
+
+Imports inside functions and for type checkers count like all others.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "rapid_cli"
+LAYERS = """
+__main__
+cli
+render
+report session sources
+answering library
+generation
+answers
+reading
+llama store catalog embedder reader hub profiles synthetic
+models measuring turns
+strategies prompts chunking ranking models_file
+documents config
+decoding.loop
+decoding.planning
+decoding.acceptance decoding.costs decoding.verification
+decoding.drafting
+decoding.sampling decoding.stats
+decoding.context
+errors
+"""
+OWNERS = {
+    "chromadb": "store",
+    "filelock": "turns",
+    "gguf": "synthetic",
+    "huggingface_hub": "hub",
+    "jinja2": "prompts",
+    "llama_cpp": "llama",
+    "platformdirs": "config models_file",
+    "pypdf": "reader",
+    "rich": "cli render",
+    "sentence_transformers": "embedder",
+    "sqlite3": "catalog",
+    "tokenizers": "embedder",
+    "transformers": "embedder",
+    "typer": "cli",
+}
+PURE = {"__future__", "collections", "dataclasses", "functools", "itertools", "math", "statistics"}
+LAYER = {name: row for row, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+
+
+def imports(path):
+    """Return the full names of all that a file imports; of `from a import b` that is `a.b`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they point"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def module(path):
+    name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    return name.removesuffix("__init__").removesuffix(".")
+
+
+def entry(name):
+    """Return the entry of LAYERS for a module or something in it: itself, or its package."""
+    while name not in LAYER and "." in name:
+        name = name.rpartition(".")[0]
+    return name
+
+
+IMPORTS = {module(path): imports(path) for path in PACKAGE.rglob("*.py")}
+
+
+def own(name):
+    """Return the entries of LAYERS that a module imports."""
+    prefix = "rapid_cli."
+    return {entry(full[len(prefix) :]) for full in IMPORTS[name] if full.startswith(prefix)}
+
+
+def libraries(name):
+    return {full.split(".")[0] for full in IMPORTS[name]} - {"rapid_cli"}
+
+
+def test_every_module_has_a_layer_and_every_layer_its_modules():
+    assert {entry(name) for name in IMPORTS} - {"", "decoding"} == set(LAYER)
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_imports_point_downwards(name):
+    here = entry(name)
+    assert [other for other in own(name) - {here} if LAYER[other] <= LAYER[here]] == []
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_only_its_owner_imports_a_library(name):
+    owned = {
+        library
+        for library in libraries(name) - {"numpy"}
+        if library in OWNERS or library not in sys.stdlib_module_names
+    }
+    assert {one for one in owned if entry(name) not in OWNERS.get(one, "").split()} == set()
+
+
+def test_decoding_knows_nothing_but_numpy_and_itself():
+    inner = [name for name in IMPORTS if name.startswith("decoding.")]
+    assert inner
+    for name in inner:
+        assert libraries(name) <= PURE | {"typing", "numpy"}, name
+        assert all(other.startswith("decoding.") for other in own(name)), name
+
+
+def test_the_command_line_starts_without_heavy_libraries():
+    program = "import sys, rapid_cli.cli; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    loaded = set(done.stdout.split())
+    assert "rapid_cli.cli" in loaded
+    heavy = {"torch", "chromadb", "llama_cpp", "sentence_transformers", "transformers", "pypdf"}
+    assert loaded & heavy == set()

@@ -1,0 +1,549 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pdfs import make_pdf
+
+from rapid_cli import library as library_module
+from rapid_cli import reader
+from rapid_cli.catalog import Catalog
+from rapid_cli.documents import Document
+from rapid_cli.embedder import Embedder
+from rapid_cli.errors import DocumentError, StoreError
+from rapid_cli.library import (
+    Embedded,
+    FileDone,
+    FileRemoved,
+    FileSkipped,
+    FileStarted,
+    Library,
+)
+from rapid_cli.store import Store
+
+
+class WordEmbedder:
+    """Words are tokens, and a text is the bag of its words; it counts what it embeds."""
+
+    def __init__(self, identity: str = "words", dimension: int = 64) -> None:
+        self.identity = identity
+        self.dimension = dimension
+        self.chunk_tokens = 8
+        self.embedded = 0
+
+    def token_starts(self, text: str) -> list[int]:
+        return [match.start() for match in re.finditer(r"\S+", text)]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        assert 0 < len(texts) <= 64, "batches are small"
+        self.embedded += len(texts)
+        vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            words = re.findall(r"\w+", text.lower())
+            assert len(words) <= self.chunk_tokens, "the rest would be cut in silence"
+            for word in words:
+                row[zlib.crc32(word.encode()) % self.dimension] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class Shelf(Library):
+    """A library whose parts the tests can look into."""
+
+    def __init__(self, home: Path, embedder: WordEmbedder) -> None:
+        self.catalog, self.store, self.embedder = Catalog(home), Store(home), embedder
+        super().__init__(self.catalog, self.store, embedder)
+
+    def close(self) -> None:
+        self.store.close()
+        self.catalog.close()
+
+    def stored(self) -> dict[str, int]:
+        """Return the number of chunks of each document, whoever remembers them."""
+        collection = self.store._collection()
+        rows = collection.get(include=["metadatas"])["metadatas"] if collection else []
+        ids = [row["document_id"] for row in rows]
+        return {document_id: ids.count(document_id) for document_id in set(ids)}
+
+    def texts(self) -> set[str]:
+        return {self.get(entry.document_id).text for entry in self.entries()}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("apple", "banana", "cherry"):
+        write(folder / f"{name}.txt", name)
+    return folder
+
+
+@pytest.fixture
+def library(home: Path) -> Iterator[Shelf]:
+    with opened(home) as shelf:
+        yield shelf
+
+
+@contextmanager
+def opened(home: Path, embedder: WordEmbedder | None = None) -> Iterator[Shelf]:
+    with closing(Shelf(home, embedder or WordEmbedder())) as shelf:
+        yield shelf
+
+
+def write(path: Path, word: str, sentences: int = 5) -> None:
+    lines = [f"The {word} has fact number {number}." for number in range(sentences)]
+    path.write_text("\n".join(lines))
+
+
+def index(library: Library, *paths: Path) -> dict[str, list[str]]:
+    """Index and return the names of the files by what became of them."""
+    outcome: dict[str, list[str]] = {}
+    for event in library.index(paths):
+        match event:
+            case FileDone(path, state, _):
+                outcome.setdefault(state, []).append(Path(path).name)
+            case FileSkipped(path, _):
+                outcome.setdefault("skipped", []).append(Path(path).name)
+            case FileRemoved(path):
+                outcome.setdefault("removed", []).append(Path(path).name)
+    return outcome
+
+
+def assert_sound(library: Shelf) -> None:
+    """The store holds the chunks of the documents in the catalog, each once, and no others."""
+    for entry in library.entries():
+        chunks = library.store.chunks(entry.document_id)
+        assert "".join(chunk.text for chunk in chunks) == library.get(entry.document_id).text
+        assert entry.chunks == len(chunks)
+    assert set(library.stored()) == {entry.document_id for entry in library.entries()}
+
+
+def test_a_folder_is_indexed_once(library: Shelf, docs: Path) -> None:
+    assert index(library, docs) == {"new": ["apple.txt", "banana.txt", "cherry.txt"]}
+    embedded = library.embedder.embedded
+    assert embedded == sum(library.stored().values()) > 3
+    assert index(library, docs) == {"unchanged": ["apple.txt", "banana.txt", "cherry.txt"]}
+    assert library.embedder.embedded == embedded
+    assert_sound(library)
+
+
+def test_an_unchanged_file_is_not_even_parsed(
+    library: Shelf, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docs / "book.pdf").write_bytes(make_pdf(["Call me Ishmael.", ""]))
+    (first,) = [e for e in library.index([docs / "book.pdf"]) if isinstance(e, FileDone)]
+    monkeypatch.setattr(reader, "read", None)
+    (again,) = [e for e in library.index([docs / "book.pdf"]) if isinstance(e, FileDone)]
+    assert (first.state, again.state) == ("new", "unchanged")
+    assert first.warnings == again.warnings == ("1 of 2 pages has no text",)
+    known = library.read(docs / "book.pdf")
+    monkeypatch.undo()
+    assert known == reader.read(docs / "book.pdf")
+
+
+def test_the_events_tell_how_far_the_indexing_is(library: Shelf, docs: Path) -> None:
+    shutil.rmtree(docs)
+    docs.mkdir()
+    write(docs / "long.txt", "apple", sentences=150)
+    write(docs / "short.txt", "banana", sentences=1)
+    long, short = str(docs / "long.txt"), str(docs / "short.txt")
+    assert list(library.index([docs])) == [
+        FileStarted(long, 1, 2),
+        Embedded(64, 150),
+        Embedded(128, 150),
+        Embedded(150, 150),
+        FileDone(long, "new", ()),
+        FileStarted(short, 2, 2),
+        Embedded(1, 1),
+        FileDone(short, "new", ()),
+    ]
+    assert_sound(library)
+
+
+def test_a_changed_file_replaces_its_old_chunks(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    write(docs / "apple.txt", "apricot", sentences=2)
+    assert index(library, docs)["updated"] == ["apple.txt"]
+    assert "apricot" in library.get(reader.read(docs / "apple.txt").id).text
+    assert not any("apple" in text for text in library.texts())
+    assert_sound(library)
+
+
+def test_the_same_content_under_two_paths_is_embedded_once(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    embedded = library.embedder.embedded
+    shutil.copy(docs / "apple.txt", docs / "copy.txt")
+    assert index(library, docs)["new"] == ["copy.txt"]
+    assert library.embedder.embedded == embedded
+    assert len(library.entries()) == 4
+    write(docs / "apple.txt", "apricot")
+    index(library, docs)
+    assert {"apple", "apricot"} <= {word for text in library.texts() for word in text.split()}
+    assert_sound(library)
+
+
+def test_a_moved_file_is_not_embedded_again(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    embedded = library.embedder.embedded
+    (docs / "apple.txt").rename(docs / "zebra.txt")
+    outcome = index(library, docs)
+    assert (outcome["new"], outcome["removed"]) == (["zebra.txt"], ["apple.txt"])
+    assert library.embedder.embedded == embedded
+    assert_sound(library)
+
+
+def test_what_is_gone_from_a_folder_is_removed(library: Shelf, docs: Path, home: Path) -> None:
+    beside = docs.parent / "docs beside"
+    shutil.copytree(docs, beside)
+    write(beside / "apple.txt", "apricot")
+    index(library, docs, beside)
+    (docs / "apple.txt").unlink()
+    (beside / "apple.txt").unlink()
+    assert index(library, docs)["removed"] == ["apple.txt"]
+    assert any("apricot" in text for text in library.texts()), "that folder was not indexed"
+    assert_sound(library)
+
+
+def test_the_last_document_of_a_folder_can_go_too(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    for path in docs.iterdir():
+        path.unlink()
+    assert len(index(library, docs)["removed"]) == 3
+    assert library.entries() == []
+    assert library.stored() == {}
+    with pytest.raises(DocumentError, match="no documents"):
+        index(library, docs)
+
+
+def test_a_folder_given_as_a_link_or_a_relative_path_is_the_same(
+    library: Shelf, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(library, docs)
+    (docs.parent / "link").symlink_to(docs)
+    assert len(index(library, docs.parent / "link", docs)["unchanged"]) == 3
+    monkeypatch.chdir(docs.parent)
+    (docs / "apple.txt").unlink()
+    assert index(library, Path("docs"), Path("docs"))["removed"] == ["apple.txt"]
+
+
+def test_a_file_name_that_is_not_unicode_is_kept(library: Shelf, docs: Path) -> None:
+    try:
+        shutil.copy(docs / "apple.txt", os.fsencode(docs) + b"/caf\xe9.txt")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    write(docs / "apple.txt", "apricot")
+    index(library, docs)
+    embedded = library.embedder.embedded
+    assert len(index(library, docs)["unchanged"]) == 4
+    assert library.embedder.embedded == embedded
+
+
+def test_a_bad_file_costs_only_itself(library: Shelf, docs: Path) -> None:
+    (docs / "bad.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    (docs / "empty.txt").write_text("")
+    outcome = index(library, docs)
+    assert outcome["skipped"] == ["bad.pdf", "empty.txt"]
+    assert outcome["new"] == ["apple.txt", "banana.txt", "cherry.txt"]
+
+
+def test_a_file_that_turned_bad_keeps_what_was_read_of_it(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    (docs / "apple.txt").write_text("")
+    assert index(library, docs)["skipped"] == ["apple.txt"]
+    assert len(library.entries()) == 3
+
+
+def test_a_missing_path_is_skipped_among_others_and_an_error_alone(
+    library: Shelf, docs: Path
+) -> None:
+    empty = docs.parent / "empty"
+    empty.mkdir()
+    outcome = index(library, docs / "missing.txt", empty, docs)
+    assert outcome["skipped"] == ["missing.txt", "empty"]
+    assert len(outcome["new"]) == 3
+    for path in (docs / "missing.txt", empty):
+        with pytest.raises(DocumentError):
+            index(library, path)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_an_interrupted_document_is_completed_by_the_next_run(
+    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    monkeypatch.setattr(library_module, "WRITE_CHUNKS", 64)
+    write(docs / "long.txt", "lemon", sentences=150)
+    document = reader.read(docs / "long.txt")
+    with opened(home) as library:
+        running = library.add(document)
+        assert len(list(islice(running, batches))) == batches
+        running.close()
+        assert library.state(document) == "new"
+        assert sum(library.stored().values()) == 64 * (batches - 1)
+    with opened(home) as library:
+        index(library, docs)
+        assert_sound(library)
+
+
+@pytest.mark.parametrize("method", ["put", "orphans", "forget"])
+def test_a_run_killed_around_the_catalog_row_is_completed_by_the_next(
+    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(home) as library:
+        index(library, docs)
+        old = reader.read(docs / "apple.txt")
+        write(docs / "apple.txt", "apricot")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Catalog, method, interrupt)
+            index(library, docs)
+        if method == "put":
+            assert library.search("apple", [old.id], 1), "the old text stays until then"
+    with opened(home) as library:
+        index(library, docs)
+        assert_sound(library)
+        assert not any("apple" in text for text in library.texts())
+
+
+def test_a_file_that_went_back_to_its_old_text_in_between_is_found(
+    library: Shelf, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(library, docs)
+    write(docs / "apple.txt", "apricot")
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "_sweep", lambda self: None)
+        index(library, docs)
+    write(docs / "apple.txt", "apple")
+    index(library, docs)
+    assert any("apple" in text for text in library.texts())
+    assert_sound(library)
+
+
+def test_another_embedder_is_refused_with_the_way_out(home: Path, docs: Path) -> None:
+    with opened(home) as library:
+        index(library, docs)
+        ids = [entry.document_id for entry in library.entries()]
+    with opened(home, WordEmbedder("syllables", 32)) as library:
+        document = reader.read(docs / "apple.txt")
+        attempts = (
+            lambda: index(library, docs),
+            lambda: list(library.add(document)),
+            lambda: library.search("apple", ids, 1),
+        )
+        for attempt in attempts:
+            with pytest.raises(StoreError, match=r"words.*syllables") as caught:
+                attempt()
+            assert "rapid index --rebuild" in caught.value.hint
+        assert library.embedder.embedded <= 1, "only a question may have been embedded"
+
+
+def test_a_rebuild_mends_a_library_of_another_embedder(home: Path, docs: Path) -> None:
+    with opened(home) as library:
+        index(library, docs)
+    (docs / "apple.txt").unlink()  # a rebuild needs no files
+    with opened(home, WordEmbedder("syllables", 32)) as library:
+        done = [event for event in library.rebuild() if isinstance(event, FileDone)]
+        assert [event.state for event in done] == ["updated"] * 3
+        assert_sound(library)
+        ids = [entry.document_id for entry in library.entries()]
+        assert "banana" in library.search("banana", ids, 1)[0].chunk.text
+
+
+def test_an_interrupted_rebuild_is_told_and_goes_on_where_it_was(home: Path, docs: Path) -> None:
+    with opened(home) as library:
+        index(library, docs)
+        ids = [entry.document_id for entry in library.entries()]
+    with opened(home, WordEmbedder("syllables", 32)) as library:
+        running = library.rebuild()
+        next(event for event in running if isinstance(event, FileDone))
+        running.close()
+        with pytest.raises(StoreError, match="missing") as caught:
+            library.search("apple", ids, 1)
+        assert "rapid index --rebuild" in caught.value.hint
+    with opened(home, WordEmbedder("syllables", 32)) as library:
+        assert len([event for event in library.rebuild() if isinstance(event, FileDone)]) == 2
+        assert_sound(library)
+        assert len(library.search("apple", ids, 1)) == 1
+        assert len([event for event in library.rebuild() if isinstance(event, FileDone)]) == 3
+
+
+def test_indexing_also_mends_what_an_interrupted_rebuild_left(home: Path, docs: Path) -> None:
+    with opened(home) as library:
+        index(library, docs)
+        next(library.rebuild())
+        assert index(library, docs) == {"updated": ["apple.txt", "banana.txt", "cherry.txt"]}
+        assert_sound(library)
+
+
+@pytest.mark.parametrize("lost", ["chroma", "chroma/*-*"])
+def test_lost_vectors_are_told_and_rebuilt(home: Path, docs: Path, lost: str) -> None:
+    write(docs / "long.txt", "lemon", sentences=1500)  # so many that Chroma writes its index
+    with opened(home) as library:
+        index(library, docs)
+        ids = [entry.document_id for entry in library.entries()]
+    for folder in home.glob(lost):
+        shutil.rmtree(folder)
+    with opened(home) as library:
+        with pytest.raises(StoreError) as caught:
+            library.search("apple", ids, 20)
+        assert "rapid index --rebuild" in caught.value.hint
+        assert list(library.rebuild())
+        assert len(library.search("apple", ids, 20)) == 20
+        assert_sound(library)
+
+
+def test_a_corrupt_chroma_database_is_rebuilt(home: Path, docs: Path) -> None:
+    with opened(home) as library:
+        index(library, docs)
+    (home / "chroma" / "chroma.sqlite3").write_bytes(b"not a database" * 1000)
+    with opened(home) as library:
+        with pytest.raises(StoreError, match="cannot be used"):
+            index(library, docs)
+        assert list(library.rebuild())
+        assert_sound(library)
+
+
+def test_a_question_finds_its_passage_in_the_documents_asked(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    ids = {entry.name: entry.document_id for entry in library.entries()}
+    everything = list(ids.values())
+    (best,) = library.search("cherry fact number 3", everything, 1)
+    assert best.chunk.document_id == ids["cherry.txt"]
+    assert "cherry has fact number 3" in best.chunk.text
+    found = library.search("cherry", [ids["apple.txt"]], 100)
+    assert {passage.chunk.document_id for passage in found} == {ids["apple.txt"]}
+    assert len(found) == library.stored()[ids["apple.txt"]]
+
+
+def test_two_processes_may_index_at_once(home: Path, docs: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from test_library import index, opened
+with opened(Path(sys.argv[1])) as library:
+    index(library, Path(sys.argv[2]))
+"""
+    folders = [docs, docs.parent / "more"]
+    folders[1].mkdir()
+    for folder in folders:
+        for number in range(3):
+            write(folder / f"{number}.txt", f"{folder.name}{number}", sentences=500)
+    search_path = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parent.parent)))
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(home), str(folder)],
+            env={**os.environ, "PYTHONPATH": search_path},
+        )
+        for folder in folders
+    ]
+    assert [process.wait() for process in running] == [0, 0]
+    with opened(home) as library:
+        assert_sound(library)
+        assert len(library.entries()) == 9
+        for entry in library.entries():
+            assert len(library.search("fact", [entry.document_id], 600)) == entry.chunks
+
+
+def test_text_from_a_pipe_is_kept_and_never_gone_from_disk(library: Shelf, docs: Path) -> None:
+    document = reader.read_bytes(b"Piped words.", name="stdin", path="stdin:12ab")
+    assert library.state(document) == "new"
+    assert list(library.add(document)) == [Embedded(1, 1)]
+    assert library.state(document) == "unchanged"
+    index(library, docs)
+    assert library.get(document.id) == document
+    assert library.remove("stdin:12ab")[0].document_id == document.id
+
+
+def test_the_path_of_a_document_is_stored_resolved(library: Shelf, docs: Path) -> None:
+    (docs / "link.txt").symlink_to(docs / "apple.txt")
+    document: Document = reader.read(docs / "link.txt")
+    list(library.add(document))
+    (entry,) = library.entries()
+    assert (entry.path, entry.name) == (str((docs / "apple.txt").resolve()), "link.txt")
+
+
+def test_a_document_is_removed_by_path_name_or_id(
+    library: Shelf, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(library, docs)
+    monkeypatch.chdir(docs)
+    cherry = reader.read(docs / "cherry.txt").id
+    assert [entry.name for entry in library.remove("./apple.txt")] == ["apple.txt"]
+    monkeypatch.chdir("/")
+    assert [entry.name for entry in library.remove("banana.txt")] == ["banana.txt"]
+    assert [entry.name for entry in library.remove(cherry[:8])] == ["cherry.txt"]
+    assert library.entries() == []
+    assert library.stored() == {}
+
+
+def test_one_path_of_two_can_be_removed(library: Shelf, docs: Path) -> None:
+    shutil.copy(docs / "apple.txt", docs / "copy.txt")
+    index(library, docs)
+    library.remove(str(docs / "copy.txt"))
+    assert len(library.entries()) == 3
+    assert_sound(library)
+
+
+def test_a_name_that_nothing_has_is_an_error_with_near_names(library: Shelf, docs: Path) -> None:
+    index(library, docs)
+    with pytest.raises(StoreError, match=r"'aple\.txt'") as caught:
+        library.remove("aple.txt")
+    assert "apple.txt" in caught.value.hint
+    with pytest.raises(StoreError) as caught:
+        library.remove("something else")
+    assert "rapid list" in caught.value.hint
+
+
+def test_a_name_that_several_documents_have_removes_none(library: Shelf, docs: Path) -> None:
+    (docs / "deep").mkdir()
+    write(docs / "deep" / "apple.txt", "apricot")
+    index(library, docs)
+    with pytest.raises(StoreError) as caught:
+        library.remove("apple.txt")
+    assert str(docs / "apple.txt") in caught.value.message
+    assert str(docs / "deep" / "apple.txt") in caught.value.message
+    assert len(library.entries()) == 4
+
+
+def test_a_document_that_is_not_there_is_a_store_error(library: Shelf) -> None:
+    with pytest.raises(StoreError, match="no document"):
+        library.get("0" * 64)
+
+
+def test_an_unusable_home_is_a_store_error(tmp_path: Path, docs: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with opened(tmp_path / "file") as library, pytest.raises(StoreError) as caught:
+        index(library, docs)
+    assert "RAPID_HOME" in caught.value.hint
+
+
+@pytest.mark.models
+def test_the_real_embedder_finds_what_a_question_means(
+    home: Path, docs: Path, embedder: Embedder
+) -> None:
+    (docs / "whale.txt").write_text(
+        "The captain hunted a huge white sperm animal of the sea. " * 40
+    )
+    with Catalog(home) as catalog, Store(home) as store:
+        library = Library(catalog, store, embedder)
+        assert index(library, docs)["new"] == ["apple.txt", "banana.txt", "cherry.txt", "whale.txt"]
+        ids = [entry.document_id for entry in library.entries()]
+        best = library.search("Who chased Moby Dick across the ocean?", ids, 3)[0]
+        assert "captain" in best.chunk.text
+        assert 0.2 < best.score <= 1

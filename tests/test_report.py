@@ -1,0 +1,230 @@
+"""What is told of an answer: the JSON that scripts rely on, and lines for people."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rapid_cli.answers import Answer, Options, Pair, Seconds
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.decoding.stats import DecodingStats
+from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.models import PromptTokens
+from rapid_cli.reading import Reading
+from rapid_cli.report import answer_json, coverage_note, passage_json, passages_json, place, summary
+from rapid_cli.strategies import strategy_named
+
+PAGES = tuple(
+    Page(number, label, f"Text of page {number}.")
+    for number, label in enumerate(["i", "ii", None, "1"], start=1)
+)
+BOOK = Document("b", "book.pdf", "/home/me/book.pdf", PAGES, paged=True)
+NOTES = Document("n", "notes.txt", "/notes.txt", (Page(1, None, "x" * 200),), paged=False)
+DOCUMENTS = {"b": BOOK, "n": NOTES}
+
+
+class NamedModel:
+    """All that a report asks of a model."""
+
+    def __init__(self, name, device):
+        self.name, self.device = name, device
+
+
+def passage(document=BOOK, first=1, last=1, start=0, score=0.5):
+    return Passage(Chunk(document.id, 0, "what it says", start, start + 12, first, last), score)
+
+
+def reading(tokens, coverage):
+    return Reading(PromptTokens((1,) * (tokens - 2), (2, 2)), "text", coverage=coverage)
+
+
+def make_answer(strategy="rapid", **changes):
+    options = Options(strategy_named(strategy), SamplingParams(), eta=10.0, seed=7)
+    pair = Pair("mine", NamedModel("large", "a GPU"), NamedModel("small", "a CPU"))
+    known = {
+        "text": "Ann.",
+        "finish_reason": "stop",
+        "sources": [passage(first=3, last=4, score=0.61239)],
+        "document_tokens": 900,
+        "target": reading(950, 1.0),
+        "drafter": reading(200, 0.2),
+        "stats": DecodingStats(
+            tokens=12, rounds=4, planned=16, drafted=15, accepted=8, verify_seconds=0.5
+        ),
+    }
+    seconds = Seconds(load=0.1, retrieve=0.02, first_token=1.26, decode=0.8, total=3.0)
+    return Answer("Who?", options, pair, seconds, **(known | changes))
+
+
+def test_the_json_of_an_answer_is_what_scripts_were_promised():
+    told = json.loads(json.dumps(answer_json(make_answer(), DOCUMENTS), allow_nan=False))
+    stats, context = told.pop("stats"), told.pop("context")
+    assert told == {
+        "question": "Who?",
+        "answer": "Ann.",
+        "finish_reason": "stop",
+        "strategy": "rapid",
+        "pair": "mine",
+        "target": "large",
+        "drafter": "small",
+        "seed": 7,
+        "sources": [
+            {
+                "document": "book.pdf",
+                "path": "/home/me/book.pdf",
+                "page": 3,
+                "last_page": 4,
+                "page_label": None,
+                "score": 0.6124,
+                "text": "what it says",
+            }
+        ],
+    }
+    assert context == {
+        "document_tokens": 900,
+        "target_tokens": 950,
+        "drafter_tokens": 200,
+        "coverage": 1.0,
+        "truncated": False,
+        "restored_tokens": 0,
+    }
+    assert set(stats) == {
+        "tokens",
+        "rounds",
+        "drafted",
+        "accepted",
+        "acceptance_rate",
+        "mean_acceptance_length",
+        "gamma_mean",
+        "tokens_per_second",
+        "plain_tokens_per_second",
+        "speedup",
+        "device",
+        "seconds",
+    }
+    assert (stats["tokens"], stats["rounds"], stats["drafted"], stats["accepted"]) == (12, 4, 15, 8)
+    assert stats["acceptance_rate"] == pytest.approx(8 / 15, abs=1e-4)
+    assert stats["mean_acceptance_length"] == 3
+    assert stats["gamma_mean"] == 3.75
+    assert stats["tokens_per_second"] == 15
+    assert stats["plain_tokens_per_second"] is None  # never guessed
+    assert stats["speedup"] is None
+    assert stats["device"] == "a GPU"
+    assert stats["seconds"] == {
+        "load": 0.1,
+        "index": None,
+        "retrieve": 0.02,
+        "prefill_target": None,
+        "prefill_drafter": None,
+        "first_draft": None,
+        "first_token": 1.26,
+        "decode": 0.8,
+        "total": 3.0,
+    }
+
+
+def test_an_answer_of_which_nothing_is_known_yet_has_nulls_and_no_zeros_for_rates():
+    empty = make_answer("rag", drafter=None, sources=[], stats=DecodingStats(), text="")
+    empty.seconds = Seconds()
+    told = json.loads(json.dumps(answer_json(empty, DOCUMENTS), allow_nan=False))
+    assert told["sources"] == []
+    assert told["context"]["drafter_tokens"] == 0
+    for rate in ("acceptance_rate", "mean_acceptance_length", "gamma_mean", "tokens_per_second"):
+        assert told["stats"][rate] is None
+    assert set(told["stats"]["seconds"].values()) == {None}
+
+
+def test_a_drafter_is_named_only_where_a_model_drafts():
+    assert answer_json(make_answer(), DOCUMENTS)["drafter"] == "small"
+    told = answer_json(make_answer("prompt-lookup", drafter=None), DOCUMENTS)
+    assert (told["target"], told["drafter"]) == ("large", None)
+
+
+def test_a_speedup_is_told_where_plain_decoding_was_measured_on_the_same_text():
+    measured = make_answer(stats=DecodingStats(tokens=12, rounds=6, plain_seconds=[0.1, 0.1, 0.4]))
+    stats = answer_json(measured, DOCUMENTS)["stats"]
+    assert (stats["plain_tokens_per_second"], stats["speedup"]) == (10, 1.5)
+    assert "1.50x plain decoding" in summary(measured)
+    assert "plain" not in summary(make_answer())
+
+
+def test_what_was_not_read_is_told_in_json():
+    cut = make_answer(target=reading(400, 0.41237), truncated=True)
+    context = answer_json(cut, DOCUMENTS)["context"]
+    assert (context["coverage"], context["truncated"]) == (0.4124, True)
+
+
+def test_a_passage_of_a_text_without_pages_has_no_page():
+    told = passage_json(passage(NOTES, start=50), DOCUMENTS)
+    assert (told["page"], told["last_page"], told["page_label"]) == (None, None, None)
+    assert told["document"] == "notes.txt"
+
+
+def test_a_printed_page_label_is_told_beside_the_number():
+    told = passage_json(passage(first=4, last=4), DOCUMENTS)
+    assert (told["page"], told["page_label"]) == (4, "1")
+
+
+@pytest.mark.parametrize(
+    ("found", "where"),
+    [
+        (passage(first=3, last=3), "book.pdf, page 3"),
+        (passage(first=3, last=4), "book.pdf, pages 3-4"),
+        (passage(first=4, last=4), "book.pdf, page 4 (printed 1)"),
+        (passage(first=1, last=3), "book.pdf, pages 1-3 (printed i)"),
+        (passage(NOTES, start=0), "notes.txt, 0% into the text"),
+        (passage(NOTES, start=50), "notes.txt, 25% into the text"),
+    ],
+)
+def test_a_place_is_cited_as_people_find_it(found, where):
+    assert place(found, DOCUMENTS) == where
+
+
+def test_the_passages_of_a_search_keep_their_order():
+    found = [passage(score=0.9, first=2, last=2), passage(NOTES, score=0.4)]
+    told = passages_json("Who?", found, DOCUMENTS)
+    assert told == {
+        "question": "Who?",
+        "passages": [passage_json(one, DOCUMENTS) for one in found],
+    }
+    assert [one["score"] for one in told["passages"]] == [0.9, 0.4]
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_the_summary_is_one_line_with_what_is_known():
+    line = summary(make_answer())
+    assert "\n" not in line
+    for part in (
+        "rapid: 12 tokens",
+        "15.0 tok/s",
+        "53% of 15 drafted accepted",
+        "3.0 tokens a round",
+        "first token after 1.3 s",
+        "a GPU",
+    ):
+        assert part in line
+
+
+def test_the_summary_of_plain_decoding_says_nothing_of_drafts():
+    line = summary(make_answer("long-context", stats=DecodingStats(tokens=12, rounds=12)))
+    assert "12 tokens" in line
+    assert "draft" not in line
+    assert "round" not in line
+
+
+def test_a_text_read_whole_needs_no_note():
+    assert coverage_note(1.0, truncated=False) is None
+
+
+def test_a_text_read_in_part_is_told_with_its_share_and_why():
+    because = coverage_note(0.412, truncated=True)
+    assert "41%" in because
+    assert "does not fit" in because
+    chosen = coverage_note(0.412, truncated=False)
+    assert "41%" in chosen
+    assert "does not fit" not in chosen
+
+
+def test_a_text_read_almost_whole_is_not_said_to_be_read_whole():
+    assert "100%" not in coverage_note(0.998, truncated=True)

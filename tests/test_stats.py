@@ -1,0 +1,34 @@
+"""Statistics: counts add up, and rates are honest about having nothing to rate."""
+
+import pytest
+
+from rapid_cli.decoding.stats import DecodingStats, Round
+
+
+def done(tokens, drafted, accepted):
+    return Round(tuple(tokens), 0, drafted, drafted, accepted, draft_seconds=0.25, verify_seconds=1.0)
+
+
+def test_rates_are_unknown_before_the_first_round():
+    stats = DecodingStats()
+    assert stats.acceptance_rate is None
+    assert stats.mean_acceptance_length is None
+    assert stats.gamma_mean is None
+
+
+def test_plain_decoding_has_no_acceptance_rate():
+    stats = DecodingStats()
+    stats.add(done([1], 0, 0))
+    assert stats.acceptance_rate is None
+    assert stats.mean_acceptance_length == 1
+
+
+def test_rounds_add_up():
+    stats = DecodingStats()
+    stats.add(done([1, 2, 3], 4, 2))
+    stats.add(done([4], 2, 0))
+    assert (stats.tokens, stats.rounds, stats.drafted, stats.accepted) == (4, 2, 6, 2)
+    assert stats.acceptance_rate == pytest.approx(1 / 3)
+    assert stats.mean_acceptance_length == 2
+    assert stats.gamma_mean == 3
+    assert (stats.draft_seconds, stats.verify_seconds) == (0.5, 2.0)

@@ -1,0 +1,207 @@
+"""Verification: the closed form of one position, and what happens when a rule is broken."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from fakes import dense, of_dense
+from statistics_checks import agrees
+
+from rapid_cli.decoding import verification
+from rapid_cli.decoding.drafting import Draft
+from rapid_cli.decoding.sampling import Distribution, SamplingParams, distribution, sample
+from rapid_cli.decoding.verification import TAIL, likelihood_ratio, verify
+
+VOCABULARY = 6
+ONE = SamplingParams(1.0)
+
+
+def transfer(p, q, eta):
+    return dense(verification.transfer(of_dense(p), of_dense(q), eta))
+
+
+def residual(p, q, p_hat):
+    return dense(verification.residual(*(of_dense(each) for each in (p, q, p_hat))))
+
+
+def two_distributions(seed, spread=1.5):
+    rng = np.random.default_rng(seed)
+    z, zq = rng.normal(0, spread, (2, VOCABULARY))
+    return z, dense(distribution(z, ONE)), dense(distribution(zq, ONE))
+
+
+def closed_form(p, q, p_hat):
+    """out(x) = min(q, p_hat)(x) + (1 - sum min(q, p_hat)) residual(x), written out here anew."""
+    accepted = np.minimum(q, p_hat)
+    left = np.maximum(np.maximum(p - p_hat, p - q), 0)
+    recovered = left / left.sum() if left.sum() > 0 else p
+    return accepted + (1 - accepted.sum()) * recovered
+
+
+def outcomes(z, q, eta, draws, seed=0):
+    """Count the first token that comes out of drafting from q and verifying, many times."""
+    rng = np.random.default_rng(seed)
+    counts = Counter()
+    logits = np.stack([z, z])
+    for _ in range(draws):
+        token = sample(of_dense(q), rng)
+        draft = Draft((token,), (of_dense(q),))
+        verdict = verify(logits, draft, sampling=ONE, eta=eta, rng=rng)
+        counts[token if verdict.accepted else verdict.token] += 1
+    return counts
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_without_transfer_the_closed_form_is_exactly_the_target(seed):
+    _, p, q = two_distributions(seed, spread=3)
+    p_hat = transfer(p, q, 0)
+    accepted = np.minimum(q, p_hat)
+    out = accepted + (1 - accepted.sum()) * residual(p, q, p_hat)
+    np.testing.assert_allclose(out, p, atol=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0, 1, 10, 50])
+def test_the_residual_is_that_of_equation_10(eta):
+    _, p, q = two_distributions(3)
+    p_hat = transfer(p, q, eta)
+    left = np.maximum(np.maximum(p - p_hat, p - q), 0)
+    np.testing.assert_allclose(residual(p, q, p_hat), left / left.sum(), atol=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.5, 5, 40])
+def test_transfer_is_a_softmax_of_moved_logits_outside_the_tail(eta):
+    z, p, q = two_distributions(5, spread=0.5)
+    moved = dense(distribution(z + eta * (q - p), ONE))
+    guarded = np.where(moved < TAIL * moved.max(), p, moved)
+    np.testing.assert_allclose(transfer(p, q, eta), guarded / guarded.sum(), atol=1e-12)
+
+
+def test_transfer_moves_the_target_towards_the_drafter():
+    _, p, q = two_distributions(11)
+    distances = [np.abs(transfer(p, q, eta) - q).sum() for eta in (0, 0.5, 1)]
+    assert distances[0] > distances[1] > distances[2]
+
+
+def test_transfer_keeps_a_distribution_even_with_a_large_eta():
+    for seed in range(30):
+        _, p, q = two_distributions(seed, spread=6)
+        single = [of_dense(each) for each in (p, q)]
+        single = [
+            Distribution(each.tokens, each.probabilities.astype(np.float32), each.size)
+            for each in single
+        ]
+        p_hat = dense(verification.transfer(*single, 80.0))
+        assert p_hat.dtype == np.float32
+        assert np.isfinite(p_hat).all()
+        assert (p_hat >= 0).all()
+        assert p_hat.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_transfer_never_revives_a_token_the_target_ruled_out():
+    p = np.array([0.6, 0.4, 0.0])
+    assert transfer(p, np.array([0.0, 0.0, 1.0]), 50)[2] == 0
+
+
+def test_at_temperature_zero_transfer_does_nothing():
+    z, _, q = two_distributions(2)
+    p = dense(distribution(z, SamplingParams(0)))
+    np.testing.assert_array_equal(transfer(p, q, 20), p)
+
+
+@pytest.mark.parametrize("eta", [0, 2, 10])
+def test_sampled_frequencies_follow_the_closed_form(eta):
+    z, p, q = two_distributions(1)
+    expected = closed_form(p, q, transfer(p, q, eta))
+    assert agrees(outcomes(z, q, eta, 8_000), dict(enumerate(expected)))
+
+
+def test_a_certain_draft_follows_the_closed_form_too():
+    z, p, _ = two_distributions(4)
+    rng = np.random.default_rng(0)
+    counts = Counter()
+    for _ in range(8_000):
+        verdict = verify(np.stack([z, z]), Draft((2,)), sampling=ONE, eta=0, rng=rng)
+        counts[2 if verdict.accepted else verdict.token] += 1
+    assert agrees(counts, dict(enumerate(p)))
+
+
+def test_the_bonus_token_after_a_whole_draft_is_drawn_from_the_target():
+    z, p, _ = two_distributions(6)
+    sure = np.array([50.0, 0, 0, 0, 0, 0])
+    rng = np.random.default_rng(0)
+    counts = Counter()
+    for _ in range(8_000):
+        verdict = verify(np.stack([sure, z]), Draft((0,)), sampling=ONE, eta=0, rng=rng)
+        assert verdict.accepted == 1
+        counts[verdict.token] += 1
+    assert agrees(counts, dict(enumerate(p)))
+
+
+def test_nothing_after_a_rejection_is_looked_at():
+    rows = np.full((3, VOCABULARY), np.nan)
+    rows[0] = [50, 0, 0, 0, 0, 0]
+    rng = np.random.default_rng(0)
+    verdict = verify(rows, Draft((3, 0)), sampling=ONE, eta=0, rng=rng)
+    assert (verdict.accepted, verdict.token) == (0, 0)
+
+
+def test_an_empty_draft_is_plain_decoding():
+    z, p, _ = two_distributions(9)
+    rng = np.random.default_rng(0)
+    draws = (verify(z[None], Draft(), sampling=ONE, eta=0, rng=rng) for _ in range(8_000))
+    assert agrees(Counter(verdict.token for verdict in draws), dict(enumerate(p)))
+
+
+def test_agreement_up_to_rounding_leaves_the_target_to_draw_from():
+    p = np.array([0.5, 0.5])
+    np.testing.assert_array_equal(residual(p, p, p), p)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda p, q, p_hat: p,
+        lambda p, q, p_hat: q.reweighted(np.maximum(dense(q) - dense(p), 0)),
+        lambda p, q, p_hat: p.reweighted(np.where(dense(p) > dense(q), 1.0, 0.0)),
+    ],
+    ids=["the target itself", "the drafter's surplus", "uniform over the surplus"],
+)
+def test_a_broken_residual_would_be_noticed(monkeypatch, broken):
+    z, p, q = two_distributions(1)
+    monkeypatch.setattr(verification, "residual", broken)
+    assert not agrees(outcomes(z, q, 0, 8_000), dict(enumerate(p)))
+
+
+def test_a_residual_that_forgets_the_transfer_would_be_noticed(monkeypatch):
+    z, p, q = two_distributions(37)
+    expected = closed_form(p, q, transfer(p, q, 5))
+    real = verification.residual
+    monkeypatch.setattr(verification, "residual", lambda p, q, p_hat: real(p, q, p))
+    assert not agrees(outcomes(z, q, 5, 20_000), dict(enumerate(expected)))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda p_hat, q, token, rng: True,
+        lambda p_hat, q, token, rng: rng.random() < p_hat.of(token),
+        lambda p_hat, q, token, rng: p_hat.of(token) >= q.of(token),
+    ],
+    ids=["always", "the target's probability", "without chance"],
+)
+def test_a_broken_acceptance_rule_would_be_noticed(broken):
+    z, p, q = two_distributions(1)
+    rng = np.random.default_rng(0)
+    counts = Counter()
+    for _ in range(8_000):
+        token = sample(of_dense(q), rng)
+        draft = Draft((token,), (of_dense(q),))
+        verdict = verify(np.stack([z, z]), draft, sampling=ONE, eta=0, rng=rng, accept=broken)
+        counts[token if verdict.accepted else verdict.token] += 1
+    assert not agrees(counts, dict(enumerate(p)))
+
+
+def test_a_token_as_likely_for_the_target_is_always_accepted():
+    rng = np.random.default_rng(0)
+    p = of_dense([0.3, 0.7])
+    assert all(likelihood_ratio(p, p, 1, rng) for _ in range(1_000))
