@@ -6,7 +6,7 @@ import copy
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,18 +22,21 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CHUNK_TOKENS = 512
-LOAD_HINT = "`rapid doctor` checks the models; [embedders] in models.toml says where it lies"
+LONGEST_TOKEN = 16
+LOAD_HINT = "[embedders] in models.toml says where it lies: is that a sentence-transformers model?"
 
 
 class Embedder:
     """A sentence-transformers model, loaded at its first use.
 
-    `source` is a folder or a name on the hub; `identity` is what a library records of it.
+    `find` returns its folder, and is called only then; `identity` is what a library records of it.
     """
 
-    def __init__(self, source: str, *, identity: str, chunk_tokens: int | None = None) -> None:
+    def __init__(
+        self, find: Callable[[], Path], *, identity: str, chunk_tokens: int | None = None
+    ) -> None:
         self.identity = identity
-        self._source = source
+        self._find = find
         self._chunk_tokens = chunk_tokens
 
     @cached_property
@@ -58,9 +61,16 @@ class Embedder:
         return chosen
 
     def token_starts(self, text: str) -> list[int]:
-        """Return where in `text` each token starts, in order; any length of text will do."""
+        """Return where in `text` each token starts, in order; any length of text will do.
+
+        A word too long for the vocabulary is one unknown token to it: so that it cannot make a
+        chunk of any length, it counts as one token for each LONGEST_TOKEN characters.
+        """
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return [start for start, _ in encoding.offsets]
+        spans = encoding.offsets
+        return [
+            at for start, end in spans for at in range(start, max(end, start + 1), LONGEST_TOKEN)
+        ]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, float32 (len(texts), dimension)."""
@@ -84,19 +94,20 @@ class Embedder:
     @cached_property
     def _model(self) -> SentenceTransformer:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        folder = self._find()
         # Any name that is not a folder is looked up on the hub, which takes long to say no.
-        if Path(self._source).is_absolute() and not Path(self._source).is_dir():
-            raise ModelError(f"the embedder {self._source} does not exist", LOAD_HINT)
-        with _load_errors(self._source), warnings.catch_warnings():
+        if not folder.is_dir():
+            raise ModelError(f"the embedder {folder} does not exist", LOAD_HINT)
+        with _load_errors(self.identity), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _silence()
             from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds
 
-            return SentenceTransformer(self._source)
+            return SentenceTransformer(str(folder))
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        with _load_errors(self._source):
+        with _load_errors(self.identity):
             # A copy, because the model's own must go on cutting and padding its batches.
             tokenizer: Tokenizer = copy.deepcopy(self._model.tokenizer.backend_tokenizer)
         tokenizer.no_truncation()
@@ -115,7 +126,7 @@ def _silence() -> None:
 
 
 @contextmanager
-def _load_errors(source: str) -> Iterator[None]:
+def _load_errors(identity: str) -> Iterator[None]:
     """Turn whatever loading raises into a ModelError; the libraries raise built-ins of any kind."""
     try:
         yield
@@ -123,4 +134,6 @@ def _load_errors(source: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"the embedder {source} cannot be loaded: {reason}", LOAD_HINT) from error
+        raise ModelError(
+            f"the embedder {identity} cannot be loaded: {reason}", LOAD_HINT
+        ) from error

@@ -156,9 +156,13 @@ class Library:
         """Return what the library holds, by path."""
         return self._catalog.entries()
 
+    def find(self, name: str) -> list[Entry]:
+        """Return what `name` may mean: a path, a file name or an id's beginning."""
+        return self._catalog.find(_key(name)) or self._catalog.find(name)
+
     def remove(self, name: str) -> list[Entry]:
-        """Forget the one document that `name` means: a path, a file name, an id's beginning."""
-        matches = self._catalog.find(_key(name)) or self._catalog.find(name)
+        """Forget the one document that `name` means."""
+        matches = self.find(name)
         if not matches:
             near = set(get_close_matches(name, [entry.name for entry in self.entries()]))
             hint = f"did you mean {' or '.join(sorted(near))}?" if near else "see `rapid list`"

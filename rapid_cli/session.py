@@ -88,9 +88,9 @@ class Session:
         folder = home()
         return Library(
             self._open.enter_context(Catalog(folder)),
-            self._open.enter_context(Store(folder / "chroma")),
+            self._open.enter_context(Store(folder)),
             Embedder(
-                str(locate(spec.location)),
+                lambda: locate(spec.location),
                 identity=str(spec.location),
                 chunk_tokens=spec.chunk_tokens,
             ),

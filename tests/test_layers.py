@@ -17,14 +17,15 @@ LAYERS = """
 __main__
 cli
 render
-report session sources
-answering library
+report session sources plots
+answering library bench_report
+bench
 generation
 answers
-reading
+reading materials
 llama store catalog embedder reader hub profiles synthetic
-models measuring turns
-strategies prompts chunking ranking models_file
+chroma models measuring
+strategies prompts chunking ranking models_file turns
 documents config
 decoding.loop
 decoding.planning
@@ -35,12 +36,13 @@ decoding.context
 errors
 """
 OWNERS = {
-    "chromadb": "store",
+    "chromadb": "chroma",
     "filelock": "turns",
     "gguf": "synthetic",
     "huggingface_hub": "hub",
     "jinja2": "prompts",
     "llama_cpp": "llama",
+    "matplotlib": "plots",
     "platformdirs": "config models_file",
     "pypdf": "reader",
     "rich": "cli render",

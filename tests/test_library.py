@@ -184,6 +184,16 @@ def test_a_changed_file_replaces_its_old_chunks(library: Shelf, docs: Path) -> N
     assert_sound(library)
 
 
+def test_adding_a_changed_document_replaces_its_old_chunks(library: Shelf, docs: Path) -> None:
+    list(library.add(reader.read(docs / "apple.txt")))
+    write(docs / "apple.txt", "apricot", sentences=2)
+    document = reader.read(docs / "apple.txt")
+    assert library.state(document) == "updated"
+    assert list(library.add(document)) == [Embedded(2, 2)]
+    assert list(library.add(document)) == []
+    assert library.stored() == {document.id: 2}
+
+
 def test_the_same_content_under_two_paths_is_embedded_once(library: Shelf, docs: Path) -> None:
     index(library, docs)
     embedded = library.embedder.embedded
@@ -249,8 +259,10 @@ def test_a_file_name_that_is_not_unicode_is_kept(library: Shelf, docs: Path) -> 
     write(docs / "apple.txt", "apricot")
     index(library, docs)
     embedded = library.embedder.embedded
-    assert len(index(library, docs)["unchanged"]) == 4
+    for _ in range(2):
+        assert list(index(library, docs)) == ["unchanged"]
     assert library.embedder.embedded == embedded
+    assert len(library.entries()) == 4
 
 
 def test_a_bad_file_costs_only_itself(library: Shelf, docs: Path) -> None:
@@ -299,9 +311,12 @@ def test_an_interrupted_document_is_completed_by_the_next_run(
         assert_sound(library)
 
 
-@pytest.mark.parametrize("method", ["put", "orphans", "forget"])
+KILLED_AT = [(Catalog, "put"), (Catalog, "orphans"), (Store, "remove"), (Catalog, "forget")]
+
+
+@pytest.mark.parametrize(("owner", "method"), KILLED_AT)
 def test_a_run_killed_around_the_catalog_row_is_completed_by_the_next(
-    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
 ) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -311,7 +326,7 @@ def test_a_run_killed_around_the_catalog_row_is_completed_by_the_next(
         old = reader.read(docs / "apple.txt")
         write(docs / "apple.txt", "apricot")
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Catalog, method, interrupt)
+            patch.setattr(owner, method, interrupt)
             index(library, docs)
         if method == "put":
             assert library.search("apple", [old.id], 1), "the old text stays until then"

@@ -6,7 +6,7 @@ from rapid_cli.decoding.stats import DecodingStats, Round
 
 
 def done(tokens, drafted, accepted):
-    return Round(tuple(tokens), 0, drafted, drafted, accepted, draft_seconds=0.25, verify_seconds=1.0)
+    return Round(tuple(tokens), 0, drafted, drafted, accepted, 0.25, verify_seconds=1.0)
 
 
 def test_rates_are_unknown_before_the_first_round():
