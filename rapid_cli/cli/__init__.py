@@ -25,22 +25,28 @@ app.command()(library.remove)
 app.command()(bench.bench)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely needed
+
+        print(version("rapid-cli"))
+        raise typer.Exit
+
+
 @app.callback()
 def configure(
     *,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show the log of rapid and llama.cpp on stderr.")
     ] = False,
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Answer questions about long documents, with models on this machine."""
-    if show_version:
-        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely needed
-
-        print(version("rapid-cli"))
-        raise typer.Exit
     if verbose:
         logging.basicConfig(level=logging.WARNING)
         logging.getLogger("rapid_cli").setLevel(logging.DEBUG)

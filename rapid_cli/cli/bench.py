@@ -51,7 +51,7 @@ def bench(
     ] = "4096",
     gamma: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Also measure rapid with this fixed draft length. Repeatable."),
+        typer.Option(min=1, help="Also measure fixed draft lengths. Repeatable; default 10."),
     ] = None,
     eta: Annotated[
         list[float] | None,
@@ -152,7 +152,7 @@ def _variants(
 ) -> list[Variant]:
     """Return plain decoding, all other strategies, and rapid with what was asked for."""
     (drafter,) = setup.drafters
-    rapid = replace(plain, strategy=STRATEGIES["rapid"])
+    rapid, lossless = (replace(plain, strategy=STRATEGIES[n]) for n in ("rapid", "speculative"))
     whole = [each for each in STRATEGIES.values() if each.target_reads == "document"]
     return [
         Variant(PLAIN, plain),
@@ -161,7 +161,11 @@ def _variants(
             for each in whole
             if each.name != PLAIN
         ),
-        *(Variant(f"rapid, gamma {g}", replace(rapid, gamma=g), drafter) for g in gammas),
+        *(
+            Variant(f"{options.strategy.name}, gamma {g}", replace(options, gamma=g), drafter)
+            for g in gammas
+            for options in (rapid, lossless)
+        ),
         *(Variant(f"rapid, eta {e:g}", replace(rapid, eta=e), drafter) for e in etas),
     ]
 

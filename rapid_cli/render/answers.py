@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -12,10 +13,12 @@ from rich.text import Text
 
 from rapid_cli.answers import Answer, Decoded, Event, Finished, Piece, Prefilled, Retrieved
 from rapid_cli.documents import Document
+from rapid_cli.measuring import Clock
 from rapid_cli.render.console import Bars
 from rapid_cli.report import coverage_note, place, summary
 
 SOURCES_SHOWN = 5
+REFRESH_SECONDS = 0.04
 ORIGIN_STYLES = {"drafter": "green", "target": ""}
 """Words the drafter wrote first and the target accepted are green."""
 
@@ -42,9 +45,11 @@ class PlainAnswer:
     def __init__(self, *, stream: bool) -> None:
         self._stream = stream
         self._held: list[str] = []
+        self._begun = False
 
     def show(self, piece: Piece) -> None:
         """Write the piece, or hold it back."""
+        self._begun = True
         if self._stream:
             sys.stdout.write(piece.text)
             sys.stdout.flush()
@@ -55,9 +60,10 @@ class PlainAnswer:
         """Show nothing: there is no screen to show it on."""
 
     def close(self) -> None:
-        """Write what was held back, and end the line."""
-        sys.stdout.write("".join(self._held) + "\n")
-        sys.stdout.flush()
+        """Write what was held back, and end the line if there was any answer."""
+        if self._begun:
+            sys.stdout.write("".join(self._held) + "\n")
+            sys.stdout.flush()
 
 
 class SilentAnswer:
@@ -80,10 +86,12 @@ class LiveAnswer:
     holds anything but the answer.
     """
 
-    def __init__(self, errors: Console, *, statistics: bool) -> None:
+    def __init__(self, errors: Console, *, statistics: bool, clock: Clock = monotonic) -> None:
         self._errors = errors
         self._output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._statistics = statistics
+        self._clock = clock
+        self._refreshed = 0.0
         self._paragraph = Text()
         self._status = Text(style="dim")
         self._live = self._new_live()
@@ -96,17 +104,19 @@ class LiveAnswer:
         for line in rest:
             self._print_paragraph()
             self._paragraph.append(line, style)
-        self._refresh()
 
     def status(self, line: str) -> None:
-        """Show `line` under the paragraph."""
+        """Show the paragraph with `line` under it, not more often than eyes can follow."""
         self._status = Text(line, style="dim", no_wrap=True, overflow="ellipsis")
-        self._refresh()
+        if self._clock() - self._refreshed >= REFRESH_SECONDS:
+            self._refresh()
+            self._refreshed = self._clock()
 
     def close(self) -> None:
         """Print what is left and erase the status line."""
-        self._print_paragraph()
         self._live.stop()
+        if self._paragraph:
+            self._output.print(self._paragraph)
 
     def _print_paragraph(self) -> None:
         self._live.stop()
@@ -161,7 +171,6 @@ def render_answer(
                 speed = f"{stats.tokens / seconds:.1f} tok/s" if seconds else ""
                 view.status(f"{accepted}{per_round} · {speed}")
             case Finished(answer=answer):
-                view.close()
                 return answer
     raise AssertionError("an answer ended without its last event")
 
