@@ -29,6 +29,7 @@ from rapid_cli.strategies import STRATEGIES
 
 PLAIN = "long-context"
 PAPER_GAMMA, PAPER_ACCEPTANCE = 10, 0.77
+DEFAULT_LENGTH = 4096
 SHORTEST = 512
 """Shortest context worth measuring, in tokens."""
 INTERRUPTED = 130
@@ -47,8 +48,9 @@ def bench(
     pair: Annotated[str | None, typer.Option(help="A pair of models in models.toml.")] = None,
     models: Models = None,
     context_lengths: Annotated[
-        str, typer.Option(metavar="N,...", help="Tokens the target reads.")
-    ] = "4096",
+        str | None,
+        typer.Option(metavar="N,...", help="Tokens the target reads. Default: up to 4096."),
+    ] = None,
     gamma: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Also measure fixed draft lengths. Repeatable; default 10."),
@@ -85,7 +87,7 @@ def bench(
     quiet: Quiet = False,
 ) -> None:
     """Measure prefill, decoding, acceptance and costs, each strategy against plain decoding."""
-    lengths = _lengths(context_lengths)
+    lengths = _lengths(context_lengths) if context_lengths else []
     if plot:
         check_plot_path(plot)
     if assume_acceptance and not synthetic:
@@ -104,7 +106,9 @@ def bench(
         else:
             setup = text_setup(session, spec, source, question, errors)
             variants = _variants(plain, setup, gamma or [PAPER_GAMMA], eta or [])
-        _check_lengths(lengths, setup, variants)
+        longest = _longest(setup, variants)
+        lengths = lengths or [min(longest, DEFAULT_LENGTH)]
+        _check_lengths(lengths, longest, setup.target.name)
         events = run(
             setup.target,
             setup.drafters,
@@ -196,14 +200,16 @@ def _lengths(value: str) -> list[int]:
     return lengths
 
 
-def _check_lengths(lengths: Sequence[int], setup: Setup, variants: Sequence[Variant]) -> None:
-    """Refuse lengths that the model, or the text, cannot fill: ConfigError."""
+def _longest(setup: Setup, variants: Sequence[Variant]) -> int:
+    """Return the longest prompt that the text fills and the model holds with an answer."""
     room = max(v.options.max_tokens + v.options.longest_draft + 1 for v in variants)
-    limit = min(setup.longest, setup.target.context_limit - room)
-    if max(lengths) > limit:
+    return min(setup.longest, setup.target.context_limit - room)
+
+
+def _check_lengths(lengths: Sequence[int], longest: int, model: str) -> None:
+    if max(lengths) > longest:
         raise ConfigError(
-            f"a context of {max(lengths)} tokens is too long: the text and the model "
-            f"{setup.target.name} allow {limit}",
+            f"a context of {max(lengths)} tokens is too long: the text and {model} allow {longest}",
             "give shorter --context-lengths, a longer file, or another model",
         )
 
