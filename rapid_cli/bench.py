@@ -25,7 +25,7 @@ from rapid_cli.decoding.sampling import Distribution
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.decoding.verification import likelihood_ratio, verify
 from rapid_cli.generation import CONFIDENCE, lookup_arm, model_arm, planner_for
-from rapid_cli.measuring import Clock, Costs, draft_costs, verify_costs
+from rapid_cli.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.models import ReadableContext
 
 
@@ -86,6 +86,7 @@ class Sample:
 
     stage: Stage
     variant: Variant
+    seed: int
     stats: DecodingStats
     decode_seconds: float
     predicted_seconds: float
@@ -172,7 +173,7 @@ class Bench:
             is_end=self.material.is_end,
             clock=self.clock,
         )
-        return self._timed(rounds, variant, stage, arms)
+        return self._timed(rounds, variant, stage, seed, arms)
 
     def _arms(
         self, variant: Variant, stage: Stage, rng: np.random.Generator
@@ -208,6 +209,7 @@ class Bench:
         rounds: Iterator[Round],
         variant: Variant,
         stage: Stage,
+        seed: int,
         arms: Sequence[Arm],
     ) -> Sample:
         """Run the rounds, and predict from the cost curves what they should have taken."""
@@ -230,6 +232,7 @@ class Bench:
         return Sample(
             stage,
             variant,
+            seed,
             stats,
             decode_seconds,
             predicted,
@@ -251,9 +254,10 @@ def run(
 ) -> Iterator[Progress | Stage | Sample]:
     """Measure `variants` at each of `lengths`, in turn within each of `repeats`.
 
-    Yields the progress of reading, a Stage at each length, and a Sample for each answer.
+    Each repeat begins with another variant, so that none always runs on a warmer machine. Yields
+    the progress of reading, a Stage at each length, and a Sample for each answer.
     """
-    rows = 1 + max(variant.options.longest_draft for variant in variants)
+    rows = max(*SIZES, *(1 + variant.options.longest_draft for variant in variants))
     longest = max(lengths)
     with ExitStack() as contexts:
 
@@ -276,7 +280,8 @@ def run(
             stage = yield from bench.stage(length)
             yield stage
             for seed in range(repeats):
-                for variant in variants:
+                first = seed % len(variants)
+                for variant in (*variants[first:], *variants[:first]):
                     yield bench.sample(variant, stage, seed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -43,17 +43,21 @@ class StageRow:
     draft_milliseconds: dict[str, dict[int, float]]
 
 
-def rows(samples: Iterable[Sample], plain: str) -> list[Row]:
-    """Return a row for each variant and length; speed-ups are against the variant `plain`."""
+def rows(samples: Sequence[Sample], plain: str) -> list[Row]:
+    """Return a row for each variant and length.
+
+    A speed-up is the median over the repeats of a run against the run of the variant `plain` in
+    the same repeat: a machine that is slow for a while slows both.
+    """
+    base = {
+        (sample.stage.length, sample.seed): _speed(sample)
+        for sample in samples
+        if sample.variant.name == plain
+    }
     groups: dict[tuple[int, int], list[Sample]] = {}
     for sample in samples:
         groups.setdefault((sample.stage.length, id(sample.variant)), []).append(sample)
-    speed = {
-        group[0].stage.length: _speed(group)
-        for group in groups.values()
-        if group[0].variant.name == plain
-    }
-    return [_row(group, speed.get(group[0].stage.length)) for group in groups.values()]
+    return [_row(group, base) for group in groups.values()]
 
 
 def stage_row(stage: Stage, already_read: int) -> StageRow:
@@ -72,10 +76,12 @@ def _milliseconds(costs: Costs) -> dict[int, float]:
     return {size: 1e3 * seconds for size, seconds in costs.items()}
 
 
-def _row(group: Sequence[Sample], plain: float | None) -> Row:
-    first, speeds = group[0], [_tokens_per_second(sample) for sample in group]
+def _row(group: Sequence[Sample], base: Mapping[tuple[int, int], float]) -> Row:
+    first, speeds = group[0], [_speed(sample) for sample in group]
     rates = [s.stats.acceptance_rate for s in group if s.stats.acceptance_rate is not None]
     drafts = [s.first_draft_seconds for s in group if s.first_draft_seconds is not None]
+    pairs = ((_speed(s), base.get((s.stage.length, s.seed))) for s in group)
+    ratios = [speed / plain for speed, plain in pairs if plain]
     return Row(
         context_length=first.stage.length,
         variant=first.variant.name,
@@ -85,7 +91,7 @@ def _row(group: Sequence[Sample], plain: float | None) -> Row:
         tokens_per_second=median(speeds),
         slowest=min(speeds),
         fastest=max(speeds),
-        speedup=median(speeds) / plain if plain else None,
+        speedup=median(ratios) if ratios else None,
         predicted_tokens_per_second=median(s.stats.tokens / s.predicted_seconds for s in group),
         acceptance_rate=median(rates) if rates else None,
         mean_acceptance_length=median(s.stats.mean_acceptance_length or 0 for s in group),
@@ -95,9 +101,5 @@ def _row(group: Sequence[Sample], plain: float | None) -> Row:
     )
 
 
-def _tokens_per_second(sample: Sample) -> float:
+def _speed(sample: Sample) -> float:
     return sample.stats.tokens / sample.decode_seconds
-
-
-def _speed(group: Sequence[Sample]) -> float:
-    return median(map(_tokens_per_second, group))

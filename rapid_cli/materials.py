@@ -10,7 +10,7 @@ from rapid_cli.documents import Passage
 from rapid_cli.errors import ConfigError
 from rapid_cli.models import LanguageModel, tokenize_prompt
 from rapid_cli.prompts import OMISSION
-from rapid_cli.ranking import drafter_budget, in_document_order, within_budget
+from rapid_cli.ranking import about_budget, drafter_budget, in_document_order
 
 EXCERPTS = 4
 """Without an index the drafter reads so many evenly spaced pieces of the text."""
@@ -70,7 +70,7 @@ class TextMaterial:
         pieces = map(self._model.vocabulary.piece, self._tokens[: self._read(length)])
         end = len(b"".join(pieces).decode("utf-8", "ignore"))
         inside = [passage for passage in self._passages or () if passage.chunk.end <= end]
-        chosen = within_budget(inside, budget, lambda t: len(self._model.vocabulary.tokenize(t)))
+        chosen = about_budget(inside, budget, lambda t: len(self._model.vocabulary.tokenize(t)))
         ordered = in_document_order(chosen, [p.chunk.document_id for p in chosen])
         return OMISSION.join(passage.chunk.text.strip() for passage in ordered)
 

@@ -28,17 +28,19 @@ def similar_enough(passages: Iterable[Passage]) -> list[Passage]:
     return above or ranked[:KEPT_ANYWAY]
 
 
-def within_budget(
+def about_budget(
     passages: Iterable[Passage], budget: int, count: Callable[[str], int]
 ) -> list[Passage]:
-    """Return the best passages whose texts, measured by `count`, fit `budget` tokens together.
+    """Return the best passages whose texts, measured by `count`, come nearest to `budget` tokens.
 
-    The best one is always among them. The order stays best first.
+    The best one is always among them, and the last one may go over by up to half its length:
+    with long passages and a small budget the drafter would know too little otherwise. The order
+    stays best first.
     """
     chosen: list[Passage] = []
     for passage in sorted(passages, key=lambda passage: -passage.score):
         tokens = count(passage.chunk.text)
-        if chosen and tokens > budget:
+        if chosen and tokens > 2 * budget:
             break
         chosen.append(passage)
         budget -= tokens

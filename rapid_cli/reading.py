@@ -10,10 +10,10 @@ from rapid_cli.errors import ContextFull
 from rapid_cli.models import LanguageModel, PromptTokens, tokenize_prompt
 from rapid_cli.prompts import document_text, passages_text
 from rapid_cli.ranking import (
+    about_budget,
     drafter_budget,
     in_document_order,
     similar_enough,
-    within_budget,
 )
 
 Search = Callable[[int], list[Passage]]
@@ -82,7 +82,7 @@ def read_passages(task: Task, model: LanguageModel, document_tokens: int) -> Rea
 def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Passage]) -> Reading:
     names = {document.id: document.name for document in task.documents}
     limit = _room(task, model)
-    ranked = within_budget(found, budget, lambda text: len(model.vocabulary.tokenize(text)))
+    ranked = about_budget(found, budget, lambda text: len(model.vocabulary.tokenize(text)))
     while True:
         text = passages_text(in_document_order(ranked, names), names)
         reading = _reading(text, task, model, tuple(ranked))

@@ -69,11 +69,18 @@ def test_the_residual_is_that_of_equation_10(eta):
 
 
 @pytest.mark.parametrize("eta", [0.5, 5, 40])
-def test_transfer_is_a_softmax_of_moved_logits_outside_the_tail(eta):
-    z, p, q = two_distributions(5, spread=0.5)
-    moved = dense(distribution(z + eta * (q - p), ONE))
-    guarded = np.where(moved < TAIL * moved.max(), p, moved)
-    np.testing.assert_allclose(transfer(p, q, eta), guarded / guarded.sum(), atol=1e-12)
+def test_transfer_is_a_softmax_of_logits_moved_where_the_drafter_sees_a_chance(eta):
+    z, p, q = two_distributions(5)
+    moved = z + np.where(q >= TAIL * q.max(), eta * (q - p), 0)
+    assert (q < TAIL * q.max()).any(), "the guard must matter here"
+    np.testing.assert_allclose(transfer(p, q, eta), dense(distribution(moved, ONE)), atol=1e-12)
+
+
+def test_what_the_drafter_finds_unlikely_keeps_its_ratios():
+    p, q = np.array([0.5, 0.3, 0.2]), np.array([0.96, 0.02, 0.02])
+    p_hat = transfer(p, q, 10)
+    assert p_hat[0] > 0.9
+    assert p_hat[1] / p_hat[2] == pytest.approx(1.5)
 
 
 def test_transfer_moves_the_target_towards_the_drafter():

@@ -23,7 +23,7 @@ from rapid_cli.decoding.sampling import (
 )
 
 TAIL = 0.1
-"""Knowledge transfer leaves alone what ends under this share of the most likely token (Eq. 9)."""
+"""The drafter teaches nothing about tokens it finds less likely than this share of its best one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,16 @@ def verify(
 def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
     """Return p_hat = softmax(z/T + eta (q - p)), one distillation step towards q (Eq. 6, 8).
 
-    As softmax(z/T) = p, that is p exp(eta (q - p)), normalised. The tail guard is the paper's
-    (Eq. 9), not the official code's: where p_hat < 0.1 max p_hat, p stays; p_hat is
-    normalised again afterwards.
+    As softmax(z/T) = p, that is p exp(eta (q - p)), normalised. The tail guard is that of the
+    paper's published code: eta (q - p) acts only where q >= 0.1 max q. Eq. 9 instead keeps p
+    where p_hat < 0.1 max p_hat; normalised again, as a distribution must be, that gives the
+    token which the transfer has just moved away from its whole probability back.
     """
     if eta == 0:
         return p
-    before = p.probabilities
-    gain = eta * (q.at(p.tokens) - before)
-    moved = p.reweighted(before * np.exp(gain - gain.max())).probabilities
-    return p.reweighted(np.where(moved < TAIL * moved.max(), before, moved))
+    taught = q.at(p.tokens)
+    gain = np.where(taught >= TAIL * q.confidence, eta * (taught - p.probabilities), 0)
+    return p.reweighted(p.probabilities * np.exp(gain - gain.max()))
 
 
 def residual(p: Distribution, q: Distribution, p_hat: Distribution) -> Distribution:

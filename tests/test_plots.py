@@ -1,0 +1,118 @@
+"""Plots: drawn with the real matplotlib, and looked at."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rapid_cli.bench_report import Row, StageRow
+from rapid_cli.errors import ConfigError
+from rapid_cli.plots import SUFFIXES, check_plot_path, draw, label
+
+pytest.importorskip("matplotlib")
+
+ROW = Row(
+    context_length=512,
+    variant="rapid",
+    drafter="small",
+    assumed_acceptance=None,
+    runs=3,
+    tokens_per_second=20.0,
+    slowest=18.0,
+    fastest=21.0,
+    speedup=1.5,
+    predicted_tokens_per_second=22.0,
+    acceptance_rate=0.8,
+    mean_acceptance_length=3.0,
+    gamma_mean=2.5,
+    first_draft_seconds=1.0,
+    first_token_seconds=0.9,
+)
+PLAIN = replace(ROW, variant="long-context", drafter=None, speedup=1.0, acceptance_rate=None)
+ROWS = [PLAIN, ROW, replace(PLAIN, context_length=4_096), replace(ROW, context_length=4_096)]
+STAGES = [
+    StageRow(length, 500.0, 10**6, {1: 10.0, 8: 25.0}, {"small": 100}, {"small": {1: 3.0}})
+    for length in (512, 4_096)
+]
+
+
+def pixels(path):
+    from matplotlib.image import imread
+
+    return imread(path)[..., :3]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_plot_is_written_and_not_blank(tmp_path, suffix):
+    path = tmp_path / f"speed{suffix}"
+    check_plot_path(path)
+    draw(path, "mine on book.pdf", ROWS, STAGES)
+    if suffix == ".png":
+        image = pixels(path)
+        assert min(image.shape[:2]) >= 500
+        assert (image < 0.9).any(axis=2).mean() > 0.01
+        quarters = [half for rows in np.array_split(image, 2) for half in np.array_split(rows, 2, 1)]
+        assert all(quarter.std() > 0.05 for quarter in quarters)
+    else:
+        drawn = path.read_text(encoding="utf-8")
+        assert drawn.count('<g id="axes_') == 4
+        for text in ("mine on book.pdf", "rapid by small", "long-context", "acceptance rate"):
+            assert f"<!-- {text} -->" in drawn
+
+
+def test_what_was_measured_decides_what_is_drawn(tmp_path):
+    images = []
+    for number, change in enumerate(({}, {"speedup": 3.0}, {"acceptance_rate": 0.1})):
+        path = tmp_path / f"{number}.png"
+        draw(path, "same", [*ROWS[:3], replace(ROWS[3], **change)], STAGES)
+        images.append(pixels(path))
+    plain, faster, rejected = images
+    half = plain.shape[1] // 2
+    assert np.abs(plain - faster)[:, :half].max() > 0.1
+    assert np.abs(plain - rejected)[:, half:].max() > 0.1
+
+
+def test_one_length_with_gaps_can_be_drawn_too(tmp_path):
+    path = tmp_path / "few.png"
+    draw(path, "few", [PLAIN, replace(ROW, speedup=None)], STAGES[:1])
+    assert pixels(path).std() > 0.05
+
+
+def test_a_title_is_never_a_formula(tmp_path):
+    path = tmp_path / "odd.svg"
+    draw(path, r"a pair on a$\frac{$b.txt", ROWS, STAGES)
+    assert r"a$\frac{$b.txt" in path.read_text(encoding="utf-8")
+
+
+def test_a_line_is_named_by_what_tells_it_apart():
+    assert label(PLAIN) == "long-context"
+    assert label(ROW) == "rapid by small"
+    assert label(replace(ROW, assumed_acceptance=0.75)) == "rapid by small (acceptance 0.75 assumed)"
+    assert label(replace(ROW, assumed_acceptance=0.0)) == "rapid by small (acceptance 0 assumed)"
+
+
+@pytest.mark.parametrize("name", ["plot.pdf", "plot", "plot.png.txt", ".png"])
+def test_other_kinds_of_files_are_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"neither \.png nor \.svg"):
+        check_plot_path(tmp_path / name)
+
+
+def test_a_missing_folder_is_refused_before_anything_is_measured(tmp_path):
+    with pytest.raises(ConfigError, match="no such folder/?.* does not exist"):
+        check_plot_path(tmp_path / "no such folder" / "plot.png")
+
+
+def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match="need matplotlib") as raised:
+        check_plot_path(tmp_path / "plot.png")
+    assert 'pip install "rapid-cli[bench]"' in raised.value.hint
+
+
+def test_a_plot_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "taken.png").mkdir()
+    with pytest.raises(ConfigError, match=r"taken\.png cannot be written"):
+        draw(tmp_path / "taken.png", "x", ROWS, STAGES)

@@ -1,0 +1,246 @@
+"""What people name on the command line, over a real catalog and a real store."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rapid_cli.catalog import Catalog
+from rapid_cli.errors import DocumentError, StoreError
+from rapid_cli.library import Embedded, FileDone, FileSkipped, FileStarted, Library
+from rapid_cli.sources import STANDARD_INPUT, Gathered, forget_passing, gather
+from rapid_cli.store import Store
+
+
+class WordEmbedder:
+    """Words are tokens, and a text is the bag of its words; `fail` breaks it off."""
+
+    identity, dimension, chunk_tokens = "words", 64, 8
+
+    def __init__(self) -> None:
+        self.embedded = 0
+        self.fail: BaseException | None = None
+
+    def token_starts(self, text: str) -> list[int]:
+        return [match.start() for match in re.finditer(r"\S+", text)]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self.fail is not None:
+            raise self.fail
+        self.embedded += len(texts)
+        vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in re.findall(r"\w+", text.lower()):
+                row[zlib.crc32(word.encode()) % self.dimension] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def embedder() -> WordEmbedder:
+    return WordEmbedder()
+
+
+@pytest.fixture
+def library(tmp_path: Path, embedder: WordEmbedder) -> Iterator[Library]:
+    home = tmp_path / "home"
+    with Catalog(home) as catalog, Store(home) as store:
+        yield Library(catalog, store, embedder)
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("apple", "banana", "cherry"):
+        (folder / f"{name}.txt").write_text(f"The {name} is a fruit, and it tastes of {name}.")
+    return folder
+
+
+def collect(library: Library, *names: str | Path, stdin: bytes = b""):
+    """Return what was gathered, and the events on the way."""
+    gathered = Gathered()
+    events = list(gather(list(map(str, names)), library, BytesIO(stdin), gathered))
+    return gathered, events
+
+
+def names_of(gathered: Gathered) -> list[str]:
+    return [document.name for document in gathered.documents.values()]
+
+
+def done(events) -> list[tuple[str, str]]:
+    return [(Path(e.path).name, e.state) for e in events if isinstance(e, FileDone)]
+
+
+def test_a_file_is_read_and_indexed_on_the_way(library, docs):
+    gathered, events = collect(library, docs / "banana.txt")
+    assert names_of(gathered) == ["banana.txt"]
+    assert [type(event) for event in events] == [FileStarted, Embedded, FileDone]
+    assert done(events) == [("banana.txt", "new")]
+    (document,) = gathered.documents.values()
+    found = library.search("banana", [document.id], 1)
+    assert "banana" in found[0].chunk.text
+    assert library.get(document.id).text == document.text
+
+
+def test_what_is_known_is_not_embedded_again(library, docs, embedder):
+    collect(library, docs / "apple.txt")
+    embedded = embedder.embedded
+    gathered, events = collect(library, docs / "apple.txt")
+    assert done(events) == [("apple.txt", "unchanged")]
+    assert names_of(gathered) == ["apple.txt"]
+    assert embedder.embedded == embedded
+    (docs / "apple.txt").write_text("An apple a day.")
+    gathered, events = collect(library, docs / "apple.txt")
+    assert done(events) == [("apple.txt", "updated")]
+    (document,) = gathered.documents.values()
+    assert document.text == "An apple a day."
+    assert embedder.embedded > embedded
+
+
+def test_a_folder_stands_for_its_documents_and_counts_them(library, docs):
+    gathered, events = collect(library, docs)
+    assert names_of(gathered) == ["apple.txt", "banana.txt", "cherry.txt"]
+    started = [event for event in events if isinstance(event, FileStarted)]
+    assert [(event.number, event.total) for event in started] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_documents_come_in_the_order_named_and_once_each(library, docs):
+    gathered, _ = collect(library, docs / "cherry.txt", docs, docs / "apple.txt")
+    assert names_of(gathered) == ["cherry.txt", "apple.txt", "banana.txt"]
+
+
+def test_standard_input_is_a_document_that_passes(library):
+    gathered, events = collect(library, STANDARD_INPUT, stdin=b"Zebras are striped.")
+    assert names_of(gathered) == ["stdin"]
+    assert [state for _, state in done(events)] == ["new"]
+    (document,) = gathered.documents.values()
+    assert document.text == "Zebras are striped."
+    assert library.search("zebras", [document.id], 1)[0].chunk.text == "Zebras are striped."
+    assert gathered.passing == [document.path]
+    forget_passing(gathered, library)
+    assert library.entries() == []
+    with pytest.raises(StoreError, match="missing from the library"):
+        library.search("zebras", [document.id], 1)
+
+
+def test_forgetting_what_passed_leaves_the_file_with_the_same_text(library, docs):
+    text = (docs / "apple.txt").read_bytes()
+    collect(library, docs / "apple.txt")
+    gathered, _ = collect(library, docs / "banana.txt", STANDARD_INPUT, stdin=text)
+    assert len(gathered.documents) == 2
+    forget_passing(gathered, library)
+    assert [entry.name for entry in library.entries()] == ["apple.txt", "banana.txt"]
+    (apple,) = library.find("apple.txt")
+    assert library.search("apple", [apple.document_id], 1)
+
+
+def test_forgetting_with_nothing_passing_forgets_nothing(library, docs):
+    gathered, _ = collect(library, docs)
+    forget_passing(gathered, library)
+    assert len(library.entries()) == 3
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), StoreError("the disk is full")])
+def test_forgetting_what_never_arrived_hides_no_interruption(library, embedder, failure):
+    gathered, embedder.fail = Gathered(), failure
+    with pytest.raises(type(failure)):
+        list(gather(["-"], library, BytesIO(b"Zebras are striped."), gathered))
+    forget_passing(gathered, library)
+    assert library.entries() == []
+
+
+@pytest.mark.parametrize("name", ["banana.txt", "{path}", "{id}"])
+def test_names_of_the_library_need_no_file(library, docs, embedder, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, _ = collect(library, docs)
+    banana = list(first.documents.values())[1]
+    (docs / "banana.txt").unlink()
+    embedded = embedder.embedded
+    wanted = name.format(path=banana.path, id=banana.id[:12])
+    gathered, events = collect(library, wanted)
+    assert list(gathered.documents) == [banana.id]
+    assert gathered.documents[banana.id].text == banana.text
+    assert events == []
+    assert embedder.embedded == embedded
+
+
+def test_a_file_goes_before_a_document_of_its_name(library, docs, tmp_path, monkeypatch):
+    collect(library, docs)
+    (tmp_path / "apple.txt").write_text("Another apple, in another folder.")
+    monkeypatch.chdir(tmp_path)
+    gathered, _ = collect(library, "apple.txt")
+    (document,) = gathered.documents.values()
+    assert document.text == "Another apple, in another folder."
+
+
+def test_a_home_directory_may_be_written_as_a_tilde(library, docs, monkeypatch):
+    monkeypatch.setenv("HOME", str(docs.parent))
+    gathered, _ = collect(library, "~/docs/apple.txt")
+    assert names_of(gathered) == ["apple.txt"]
+
+
+def test_no_names_stand_for_the_whole_library(library, docs):
+    collect(library, docs)
+    (docs / "apple.txt").unlink()
+    gathered, events = collect(library)
+    assert sorted(names_of(gathered)) == ["apple.txt", "banana.txt", "cherry.txt"]
+    assert events == []
+
+
+def test_an_empty_library_says_how_to_fill_it(library):
+    with pytest.raises(StoreError, match="library is empty") as raised:
+        collect(library)
+    assert "rapid index FOLDER" in raised.value.hint
+
+
+def test_a_bad_file_costs_only_itself(library, docs):
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+    (docs / "empty.txt").write_bytes(b"")
+    gathered, events = collect(library, docs, docs.parent / "missing.md")
+    assert names_of(gathered) == ["apple.txt", "banana.txt", "cherry.txt"]
+    skipped = [event for event in events if isinstance(event, FileSkipped)]
+    assert skipped == gathered.skipped
+    assert [Path(skip.path).name for skip in skipped] == ["broken.pdf", "empty.txt", "missing.md"]
+    assert all(skip.error.hint for skip in skipped)
+    assert len(library.entries()) == 3
+
+
+def test_empty_standard_input_costs_only_itself(library, docs):
+    gathered, events = collect(library, STANDARD_INPUT, docs / "apple.txt")
+    assert names_of(gathered) == ["apple.txt"]
+    assert [skip.path for skip in events if isinstance(skip, FileSkipped)] == ["-"]
+    forget_passing(gathered, library)
+    assert len(library.entries()) == 1
+
+
+def test_when_nothing_is_left_the_first_error_is_raised(library, tmp_path):
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+    with pytest.raises(DocumentError, match=r"missing\.md does not exist"):
+        collect(library, tmp_path / "missing.md", tmp_path / "broken.pdf")
+    with pytest.raises(DocumentError, match=r"broken\.pdf"):
+        collect(library, tmp_path / "broken.pdf")
+    assert library.entries() == []
+
+
+@pytest.mark.parametrize("name", ["word " * 60, "~no-such-user/x.txt"])
+def test_what_cannot_be_a_path_is_a_document_that_does_not_exist(library, name):
+    with pytest.raises(DocumentError) as raised:
+        collect(library, name)
+    assert raised.value.hint
+
+
+def test_what_was_gathered_is_right_at_any_interruption(library, docs, embedder):
+    gathered = Gathered()
+    events = gather([str(docs)], library, BytesIO(b""), gathered)
+    for event in events:
+        if isinstance(event, FileDone):
+            break
+    events.close()
+    assert names_of(gathered) == ["apple.txt"]
