@@ -151,7 +151,7 @@ def model_arm(costs: Costs) -> Arm:
 
 def lookup_arm() -> Arm:
     """Return what the planner knows of prompt lookup: it costs nothing, and is often wrong."""
-    return Arm(CostCurve({1: 0.0}, at_zero=0.0), expected_acceptance=0.4)
+    return Arm(CostCurve({1: 0.0}, at_zero=0.0), expected_acceptance=0.3)
 
 
 def planner_for(options: Options, costs: Costs, arms: Sequence[Arm]) -> Planner:

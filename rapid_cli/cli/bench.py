@@ -25,9 +25,10 @@ from rapid_cli.plots import check_plot_path, draw
 from rapid_cli.render.bench import print_rows, print_stage
 from rapid_cli.render.console import Bars, console
 from rapid_cli.session import Session
-from rapid_cli.strategies import STRATEGIES
+from rapid_cli.strategies import STRATEGIES, Strategy, strategy_named
 
 PLAIN = "long-context"
+READS_ALL = [name for name, each in STRATEGIES.items() if each.target_reads == "document"]
 PAPER_GAMMA, PAPER_ACCEPTANCE = 10, 0.77
 DEFAULT_LENGTH = 4096
 SHORTEST = 512
@@ -50,6 +51,10 @@ def bench(
     context_lengths: Annotated[
         str | None,
         typer.Option(metavar="N,...", help="Tokens the target reads. Default: up to 4096."),
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure only this strategy beside plain decoding. Repeatable."),
     ] = None,
     gamma: Annotated[
         list[int] | None,
@@ -105,7 +110,8 @@ def bench(
             variants = _synthetic_variants(plain, setup, gamma or [], coins)
         else:
             setup = text_setup(session, spec, source, question, errors)
-            variants = _variants(plain, setup, gamma or [PAPER_GAMMA], eta or [])
+            chosen = [strategy_named(name) for name in strategy or READS_ALL]
+            variants = _variants(plain, setup, chosen, gamma or [PAPER_GAMMA], eta or [])
         longest = _longest(setup, variants)
         lengths = lengths or [min(longest, DEFAULT_LENGTH)]
         _check_lengths(lengths, longest, setup.target.name)
@@ -152,26 +158,23 @@ class _Found:
 
 
 def _variants(
-    plain: Options, setup: Setup, gammas: Sequence[int], etas: Sequence[float]
+    plain: Options,
+    setup: Setup,
+    strategies: Sequence[Strategy],
+    gammas: Sequence[int],
+    etas: Sequence[float],
 ) -> list[Variant]:
-    """Return plain decoding, all other strategies, and rapid with what was asked for."""
+    """Return plain decoding and the strategies, with planned and fixed lengths where they draft."""
     (drafter,) = setup.drafters
-    rapid, lossless = (replace(plain, strategy=STRATEGIES[n]) for n in ("rapid", "speculative"))
-    whole = [each for each in STRATEGIES.values() if each.target_reads == "document"]
-    return [
-        Variant(PLAIN, plain),
-        *(
-            Variant(each.name, replace(plain, strategy=each), drafter)
-            for each in whole
-            if each.name != PLAIN
-        ),
-        *(
-            Variant(f"{options.strategy.name}, gamma {g}", replace(options, gamma=g), drafter)
-            for g in gammas
-            for options in (rapid, lossless)
-        ),
-        *(Variant(f"rapid, eta {e:g}", replace(rapid, eta=e), drafter) for e in etas),
-    ]
+    variants = {PLAIN: plain}
+    for strategy in strategies:
+        options = replace(plain, strategy=strategy)
+        variants[strategy.name] = options
+        if strategy.drafters == ("model",):
+            variants |= {f"{strategy.name}, gamma {g}": replace(options, gamma=g) for g in gammas}
+        if strategy.transfer:
+            variants |= {f"{strategy.name}, eta {e:g}": replace(options, eta=e) for e in etas}
+    return [Variant(name, options, drafter) for name, options in variants.items()]
 
 
 def _synthetic_variants(

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 REMEMBERED = 15
 """A cost is the lower third of so many last timings, since a busy machine only makes it slower."""
@@ -30,7 +31,7 @@ class CostCurve:
         }
         self._straight = stored is not None
         self._at_zero = at_zero
-        self._table: list[float] = []
+        self._table: NDArray[np.float64] | None = None
 
     @property
     def known(self) -> bool:
@@ -43,7 +44,7 @@ class CostCurve:
             expected = [self.at(size)] * TRUST if self._straight else []
             self._timings[size] = deque(expected, REMEMBERED)
         self._timings[size].append(seconds)
-        self._table = []
+        self._table = None
 
     def points(self) -> dict[int, float]:
         """Return the measured sizes with their costs."""
@@ -51,14 +52,18 @@ class CostCurve:
 
     def at(self, size: int) -> float:
         """Return the seconds that a batch of `size` takes; 0 if nothing is known."""
-        if size >= len(self._table):
-            self._table = self._tabulate(max(size, 32))
-        return self._table[size]
+        return float(self.upto(size)[size])
 
-    def _tabulate(self, largest: int) -> list[float]:
+    def upto(self, largest: int) -> NDArray[np.float64]:
+        """Return the seconds for batches of 0 to at least `largest` tokens."""
+        if self._table is None or largest >= len(self._table):
+            self._table = self._tabulate(max(largest, 32))
+        return self._table
+
+    def _tabulate(self, largest: int) -> NDArray[np.float64]:
         points = self.points()
         if not points:
-            return [0.0] * (largest + 1)
+            return np.zeros(largest + 1)
         if self._at_zero is not None:
             points = {0: self._at_zero} | points
         sizes, seconds = np.array(list(points)), np.maximum.accumulate(list(points.values()))
@@ -68,7 +73,7 @@ class CostCurve:
         if not self._straight:
             inside = seconds[np.maximum(np.searchsorted(sizes, wanted, side="right") - 1, 0)]
         beyond = np.maximum(wanted - sizes[-1], 0) * slope
-        return list((inside + beyond).tolist())
+        return np.asarray(inside + beyond)
 
 
 def _lower_third(timings: Collection[float]) -> float:

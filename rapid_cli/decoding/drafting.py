@@ -110,6 +110,7 @@ class PromptLookupDrafter:
         self._minimum = minimum
         self._ends: list[dict[tuple[int, ...], int]] = [{} for _ in range(ngram + 1)]
         self._indexed = 0
+        self._index()
 
     def __call__(self, output: Tokens, gamma: int) -> Draft:
         """Propose the continuation of the longest earlier occurrence of the output's end."""
@@ -121,8 +122,12 @@ class PromptLookupDrafter:
         return Draft()
 
     def _synchronise(self, output: Tokens) -> None:
-        """Index every n-gram that something follows; committed output only ever grows."""
+        """Take in what was committed since; the output only ever grows."""
         self._sequence += output[len(self._sequence) - self._prompt_length :]
+        self._index()
+
+    def _index(self) -> None:
+        """Remember where each n-gram that something follows ended last."""
         for end in range(max(self._indexed, self._minimum), len(self._sequence)):
             for length in range(self._minimum, min(self._ngram, end) + 1):
                 self._ends[length][tuple(self._sequence[end - length : end])] = end

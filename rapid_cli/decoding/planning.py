@@ -140,8 +140,9 @@ class SpeedPlanner:
         """
         acceptance = self._acceptance[index]
         offered = acceptance.availability
-        lengths = range(1, self._longest + 1)
-        seconds = np.array([self._drafts[index].at(g) + self._target.at(g + 1) for g in lengths])
+        longest = self._longest
+        draft, verify = self._drafts[index].upto(longest), self._target.upto(longest + 1)
+        seconds = draft[1 : longest + 1] + verify[2 : longest + 2]
         tokens = acceptance.expected_tokens(deviations=deviations)[1:]
         alone = (1 - offered) * self._target.at(1)
         rates: NDArray[np.float64] = (offered * tokens + 1 - offered) / (offered * seconds + alone)
