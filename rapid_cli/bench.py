@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -110,19 +110,23 @@ class _Reader:
     name: str
     context: ReadableContext
     prompt: list[int] = field(default_factory=list)
+    seconds: float = 0.0
 
     def read(self, prompt: list[int], clock: Clock) -> Generator[Progress, None, float]:
         """Read what is new in `prompt`; return the seconds that all of it takes.
 
-        A prompt that begins like the last one is read on, and the earlier seconds are added.
+        A prompt that begins like the last one is read on, and the seconds that its beginning took
+        are added.
         """
         kept = common_prefix(self.prompt[:-1], prompt[:-1])
+        self.seconds *= kept / max(len(self.prompt) - 1, 1)
         self.context.truncate(kept)
         started = clock()
         for done in self.context.read(prompt[kept:-1]):
             yield Progress(self.name, kept + done, len(prompt) - 1)
         self.prompt = prompt
-        return clock() - started
+        self.seconds += clock() - started
+        return self.seconds
 
     def rewind(self) -> None:
         """Forget what was decoded after the prompt."""
@@ -261,8 +265,8 @@ def run(
     longest = max(lengths)
     with ExitStack() as contexts:
 
-        def reader(name: str, model: Openable, prompt: Tokens) -> _Reader:
-            room = len(prompt) + max_tokens + rows
+        def reader(name: str, model: Openable, prompts: Iterable[Tokens]) -> _Reader:
+            room = max(map(len, prompts)) + max_tokens + rows
             return _Reader(name, contexts.enter_context(model.open(length=room, rows=rows)))
 
         bench = Bench(
@@ -270,9 +274,10 @@ def run(
             variants,
             max_tokens,
             clock,
-            reader("target", target, material.target_prompt(longest)),
+            reader("target", target, [material.target_prompt(longest)]),
             {
-                name: reader(name, model, material.drafter_prompt(longest))
+                # The passages of a shorter text may happen to be longer than those of a longer one.
+                name: reader(name, model, map(material.drafter_prompt, lengths))
                 for name, model in drafters.items()
             },
         )

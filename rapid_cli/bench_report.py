@@ -60,11 +60,11 @@ def rows(samples: Sequence[Sample], plain: str) -> list[Row]:
     return [_row(group, base) for group in groups.values()]
 
 
-def stage_row(stage: Stage, already_read: int) -> StageRow:
-    """Return what was measured at a length, `already_read` tokens of which were read before."""
+def stage_row(stage: Stage) -> StageRow:
+    """Return what was measured at a length."""
     return StageRow(
         stage.length,
-        (stage.length - already_read) / stage.prefill_seconds,
+        stage.length / stage.prefill_seconds,
         stage.cache_bytes,
         _milliseconds(stage.verify_costs),
         stage.drafter_lengths,

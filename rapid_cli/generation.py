@@ -94,7 +94,8 @@ def _model_drafter(
     result.seconds.prefill_drafter = clock() - before
     last = reading.prompt.all[-1]
     key = f"{model.fingerprint} drafting"
-    costs = profiles.get(key, len(context))
+    # A fixed draft length needs no costs, and its context may be too short to time them.
+    costs = profiles.get(key, len(context)) if options.gamma is None else {}
     if costs is None:
         costs = draft_costs(context, last, options.sampling, clock)
         profiles.put(key, len(context), costs)

@@ -34,14 +34,18 @@ def draw(path: Path, title: str, rows: Sequence[Row], stages: Sequence[StageRow]
 
     figure = Figure(figsize=(11, 8), layout="constrained")
     ((speed, accepted), (costs, predicted)) = figure.subplots(2, 2)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     _over_length(speed, rows, "speedup", "speed-up over plain decoding")
     speed.axhline(1, color="grey", linewidth=0.8)
     _over_length(accepted, rows, "acceptance_rate", "acceptance rate")
     _cost_curves(costs, stages)
     _predictions(predicted, rows)
     speed.legend(fontsize="x-small")
-    figure.savefig(path)
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror or error}"
+        raise ConfigError(message, "name another file") from error
 
 
 def label(row: Row) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from rapid_cli.measuring import Costs
@@ -29,7 +30,10 @@ class StoredProfiles:
         stored = self._load().get(_entry(key, length))
         if not isinstance(stored, dict):
             return None
-        return {int(size): float(seconds) for size, seconds in stored.items()}
+        try:
+            return {int(size): float(seconds) for size, seconds in stored.items()} or None
+        except (TypeError, ValueError):
+            return None
 
     def put(self, key: str, length: int, costs: Costs) -> None:
         """Keep costs for later runs."""
@@ -40,6 +44,8 @@ class StoredProfiles:
             temporary.replace(self._path)
         except OSError as error:
             logger.warning("costs are not kept: %s", error)
+            with suppress(OSError):
+                temporary.unlink()
 
     def _load(self) -> dict[str, object]:
         try:

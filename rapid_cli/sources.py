@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -49,7 +50,22 @@ def gather(
 def forget_passing(gathered: Gathered, library: Library) -> None:
     """Take out of the library what was only there for one question."""
     for name in gathered.passing:
-        library.remove(name)
+        if library.find(name):  # not if it was interrupted on its way in
+            library.remove(name)
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is something at `path`; nothing is at a path too long for the system."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _path(name: str) -> Path:
+    with suppress(RuntimeError):  # there is no user of that name
+        return Path(name).expanduser()
+    return Path(name)
 
 
 def _add_all(library: Library, gathered: Gathered) -> None:
@@ -65,10 +81,10 @@ def _add_all(library: Library, gathered: Gathered) -> None:
 def _gather_one(
     name: str, library: Library, stdin: BinaryIO, gathered: Gathered
 ) -> Iterator[Event]:
-    path = Path(name).expanduser()
+    path = _path(name)
     if name == STANDARD_INPUT:
         yield from _add_stdin(library, stdin, gathered)
-    elif not path.exists() and (entries := library.find(name)):
+    elif not exists(path) and (entries := library.find(name)):
         for entry in entries:
             gathered.documents[entry.document_id] = library.get(entry.document_id)
     else:

@@ -31,7 +31,7 @@ from rapid_cli.prompts import PromptFormat
 from rapid_cli.strategies import STRATEGIES
 
 BOS, END, ASKED = 0, 1, 2
-PIECES = [b"", b"", b" ask", *(f" {word}".encode() for word in "a b c d e f g h i".split())]
+PIECES = [b"", b"", b" ask", *(f" {letter}".encode() for letter in "abcdefghi")]
 WORDS = range(3, len(PIECES))
 READ_PIECE = 100
 QUESTION = "Who is it?"
@@ -305,6 +305,12 @@ def test_an_end_token_stops_the_answer_and_is_not_part_of_it(name):
     assert result.stats.tokens == 7
 
 
+def test_a_drafter_that_sees_the_end_drafts_no_further():
+    pair = self_pair(Model(chain(5, 6, 7, 8, 9, 10)))
+    stats = finished(pair, options(gamma=9)).stats
+    assert (stats.rounds, stats.drafted, stats.accepted) == (4, 4, 4)
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("length", [1, 2, 9])
 def test_without_an_end_token_the_answer_has_exactly_its_longest_length(name, length):
@@ -418,9 +424,7 @@ def test_costs_are_measured_once_for_each_model_and_then_reused(name):
     read = [len(reading.prompt) - 1 for reading in (first.target, first.drafter)]
     keys = [("table 4000", read[0]), ("table 5000 drafting", read[1])]
     assert sorted(profiles.put_keys) == keys
-    assert profiles.costs[keys[0]] == pytest.approx(
-        dict.fromkeys((1, 2, 4, 8, 9, 16), 0.05)
-    )
+    assert profiles.costs[keys[0]] == pytest.approx(dict.fromkeys((1, 2, 4, 8, 9, 16), 0.05))
     assert profiles.costs[keys[1]] == pytest.approx({1: 0.05, 4: 0.2})
     second = finished(pair, options(name), profiles=profiles, clock=clock)  # Kept refuses more
     assert second.text == first.text
@@ -465,6 +469,16 @@ def test_a_fixed_draft_length_is_kept_after_the_plain_rounds(name, gamma):
             before = event.stats.drafted
     assert lengths == [0, 0, 0, gamma, gamma, gamma]
     assert {context.rows for context in model.opened} == {gamma + 1}
+
+
+@pytest.mark.parametrize("name", [*DRAFTED, "prompt-lookup"])
+@pytest.mark.parametrize("gamma", [None, 5])
+def test_the_first_rounds_go_without_drafts_to_know_the_speed_of_plain_decoding(name, gamma):
+    model = Model(LOGITS, clock=(clock := FakeClock()))
+    events = ask(self_pair(model), options(name, gamma=gamma, max_tokens=90), clock=clock)
+    stats = [(e.stats.rounds, e.stats.drafted) for e in events if isinstance(e, Decoded)]
+    assert stats[:3] == [(1, 0), (2, 0), (3, 0)]
+    assert stats[-1][1] > 0
 
 
 def test_the_shortest_answer_with_the_shortest_drafts_fits_its_contexts():

@@ -84,7 +84,7 @@ class Machine:
 
 def options(strategy, **changes):
     settings = {"eta": 10.0, "max_tokens": 60} | changes
-    return Options(STRATEGIES[strategy], SamplingParams(settings.pop("temperature", 1.0)), **settings)
+    return Options(STRATEGIES[strategy], SamplingParams(1.0), **settings)
 
 
 PLAIN = Variant("long-context", options("long-context"))
@@ -93,7 +93,7 @@ VARIANTS = [
     PLAIN,
     RAPID,
     Variant("speculative", options("speculative"), "small"),
-    Variant("prompt-lookup", options("prompt-lookup"), "small"),
+    Variant("prompt-lookup", options("prompt-lookup")),
     Variant("auto", options("auto"), "small"),
     Variant("rapid, gamma 20", options("rapid", gamma=20), "small"),
 ]
@@ -317,7 +317,9 @@ def made_sample(
     return Sample(stage, variant, seed, stats, seconds, **(known | changes))
 
 
-STAGE = Stage(600, 2.0, 5_000, {1: 0.01, 8: 0.02}, {"small": 512}, {"small": 1.0}, {"small": {1: 0.5}})
+STAGE = Stage(
+    600, 2.0, 5_000, {1: 0.01, 8: 0.02}, {"small": 512}, {"small": 1.0}, {"small": {1: 0.5}}
+)
 
 
 def test_rows_are_medians_over_runs_with_their_spread():

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rapid_cli.catalog import Catalog
+from rapid_cli.cli.options import sources_and_question
 from rapid_cli.errors import DocumentError, StoreError
 from rapid_cli.library import Embedded, FileDone, FileSkipped, FileStarted, Library
 from rapid_cli.sources import STANDARD_INPUT, Gathered, forget_passing, gather
@@ -234,6 +235,12 @@ def test_what_cannot_be_a_path_is_a_document_that_does_not_exist(library, name):
     with pytest.raises(DocumentError) as raised:
         collect(library, name)
     assert raised.value.hint
+
+
+def test_a_question_longer_than_any_file_name_is_a_question():
+    question = "Who " + "really " * 60 + "is it?"
+    assert sources_and_question([question]) == ([], question)
+    assert sources_and_question(["book.pdf", question]) == (["book.pdf"], question)
 
 
 def test_what_was_gathered_is_right_at_any_interruption(library, docs, embedder):

@@ -113,6 +113,11 @@ def bench(
             chosen = [strategy_named(name) for name in strategy or READS_ALL]
             variants = _variants(plain, setup, chosen, gamma or [PAPER_GAMMA], eta or [])
         longest = _longest(setup, variants)
+        if longest < min(SHORTEST, setup.longest):
+            raise ConfigError(
+                f"{setup.target.name} holds no text beside an answer of {max_tokens} tokens",
+                "give a smaller --max-tokens or --gamma",
+            )
         lengths = lengths or [min(longest, DEFAULT_LENGTH)]
         _check_lengths(lengths, longest, setup.target.name)
         events = run(
@@ -147,8 +152,7 @@ class _Found:
                         bars.update(f"{reader} reads {total}", done, total, "tokens")
                     case Stage():
                         bars.close()
-                        read = self.stages[-1].context_length if self.stages else 0
-                        self.stages.append(stage_row(event, read))
+                        self.stages.append(stage_row(event))
                     case Sample():
                         self.samples.append(event)
                         bars.update("answers", len(self.samples), len(self.samples), "answers")
@@ -174,7 +178,10 @@ def _variants(
             variants |= {f"{strategy.name}, gamma {g}": replace(options, gamma=g) for g in gammas}
         if strategy.transfer:
             variants |= {f"{strategy.name}, eta {e:g}": replace(options, eta=e) for e in etas}
-    return [Variant(name, options, drafter) for name, options in variants.items()]
+    return [
+        Variant(name, options, drafter if "model" in options.strategy.drafters else None)
+        for name, options in variants.items()
+    ]
 
 
 def _synthetic_variants(
@@ -200,7 +207,7 @@ def _lengths(value: str) -> list[int]:
         raise typer.BadParameter(
             f"--context-lengths is {value!r}: give numbers from {SHORTEST} up, with commas between"
         )
-    return lengths
+    return sorted(set(lengths))
 
 
 def _longest(setup: Setup, variants: Sequence[Variant]) -> int:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rapid_cli.library import Library
 from rapid_cli.render.console import Bars
 from rapid_cli.render.documents import render_indexing
-from rapid_cli.sources import Gathered, forget_passing, gather
+from rapid_cli.sources import Gathered, exists, forget_passing, gather
 
 Words = Annotated[
     list[str],
@@ -38,7 +38,7 @@ def sources_and_question(words: list[str]) -> tuple[list[str], str]:
     *sources, question = words
     if not question.strip():
         raise typer.BadParameter("the question is empty: write it last, in quotes")
-    if not sources and Path(question).exists():
+    if not sources and exists(Path(question)):
         raise typer.BadParameter(f"a question is missing: write it after {question}, in quotes")
     return sources, question.strip()
 

@@ -94,7 +94,7 @@ class LiveAnswer:
         self._refreshed = 0.0
         self._paragraph = Text()
         self._status = Text(style="dim")
-        self._live = self._new_live()
+        self._live: Live | None = None
 
     def show(self, piece: Piece) -> None:
         """Add the piece; print the paragraphs it completes."""
@@ -113,27 +113,29 @@ class LiveAnswer:
             self._refreshed = self._clock()
 
     def close(self) -> None:
-        """Print what is left and erase the status line."""
-        self._live.stop()
+        """Erase the live part and print what is left."""
+        self._erase()
         if self._paragraph:
             self._output.print(self._paragraph)
 
     def _print_paragraph(self) -> None:
-        self._live.stop()
+        self._erase()
         self._output.print(self._paragraph)
         self._paragraph = Text()
-        self._live = self._new_live()
 
-    def _new_live(self) -> Live:
-        live = Live(console=self._errors, transient=True, auto_refresh=False)
-        live.start()
-        return live
+    def _erase(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def _refresh(self) -> None:
         width, height = self._errors.size
         lines = self._paragraph.wrap(self._errors, width)
         shown = Text("\n").join(lines[-max(height - 3, 1) :])
         status = [self._status] if self._statistics else []
+        if self._live is None:
+            self._live = Live(console=self._errors, transient=True, auto_refresh=False)
+            self._live.start()
         self._live.update(Group(shown, *status), refresh=True)
 
 
