@@ -95,8 +95,17 @@ def bench(
     lengths = _lengths(context_lengths) if context_lengths else []
     if plot:
         check_plot_path(plot)
-    if assume_acceptance and not synthetic:
-        raise typer.BadParameter("--assume-acceptance is for --synthetic models")
+    if (assume_acceptance or draft or folder) and not synthetic:
+        message = "--assume-acceptance, --draft and --folder are for --synthetic models"
+        raise typer.BadParameter(message)
+    if synthetic and (source or eta or strategy):
+        raise typer.BadParameter("SOURCE, --eta and --strategy are not for --synthetic models")
+    if source and source.is_dir():
+        raise typer.BadParameter(f"{source} is a folder: bench reads one file")
+    chosen = [strategy_named(name) for name in strategy or READS_ALL]
+    for each in chosen:
+        if each.name not in READS_ALL:
+            raise typer.BadParameter(f"--strategy {each.name}: here the target reads all")
     errors = console(quiet=quiet)
     models_file = load_models_file(find_models_file(models))
     spec = models_file.pair(pair)
@@ -110,7 +119,6 @@ def bench(
             variants = _synthetic_variants(plain, setup, gamma or [], coins)
         else:
             setup = text_setup(session, spec, source, question, errors)
-            chosen = [strategy_named(name) for name in strategy or READS_ALL]
             variants = _variants(plain, setup, chosen, gamma or [PAPER_GAMMA], eta or [])
         longest = _longest(setup, variants)
         if longest < min(SHORTEST, setup.longest):
