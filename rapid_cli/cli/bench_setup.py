@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rapid_cli import synthetic
 from rapid_cli.bench import Material
-from rapid_cli.cli.options import open_sources
+from rapid_cli.cli.opening import open_sources
 from rapid_cli.config import ModelPair, ModelSpec, home
 from rapid_cli.errors import ConfigError
 from rapid_cli.materials import RandomMaterial, TextMaterial, built_in_text

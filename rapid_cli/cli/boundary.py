@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any
 
 import typer
@@ -12,6 +13,8 @@ from typer.core import TyperGroup
 from rapid_cli.errors import RapidError
 
 FAILED, SKIPPED = 1, 3
+STARTED = time.perf_counter()
+"""When the person began to wait, nearly: Python itself takes a little before this."""
 
 
 class Boundary(TyperGroup):

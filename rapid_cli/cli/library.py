@@ -1,26 +1,13 @@
-"""`rapid index`, `search`, `list` and `remove`: the library on this machine."""
+"""The command lines of `rapid index`, `search`, `list` and `remove`."""
 
 from __future__ import annotations
 
-import json as jsonlib
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.boundary import SKIPPED
-from rapid_cli.cli.options import Json, Models, Quiet, Words, open_sources, sources_and_question
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.render.console import Bars, console
-from rapid_cli.render.documents import (
-    indexing_summary,
-    print_entries,
-    print_passages,
-    render_indexing,
-)
-from rapid_cli.report import passages_json
-from rapid_cli.session import Session
+from rapid_cli.cli.options import Json, Models, Quiet, Words
 
 
 def index(
@@ -36,18 +23,10 @@ def index(
     quiet: Quiet = False,
 ) -> None:
     """Add documents to the library, or refresh them; what is gone from a folder is removed."""
-    if not paths and not rebuild:
-        raise typer.BadParameter("name a file or a folder to index")
-    errors = console(quiet=quiet)
-    counts: Counter[str] = Counter()
-    with _open_session(models) as session, Bars(errors) as bars:
-        if rebuild:
-            render_indexing(session.library.rebuild(), bars, errors, counts)
-        if paths:
-            render_indexing(session.library.index(paths), bars, errors, counts)
-    print(indexing_summary(counts))
-    if counts["skipped"]:
-        raise typer.Exit(SKIPPED)
+    arguments = locals()
+    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+
+    keeping.index(**arguments)
 
 
 def search(
@@ -59,27 +38,18 @@ def search(
     quiet: Quiet = False,
 ) -> None:
     """Find the passages for a question, without answering it."""
-    sources, question = sources_and_question(words)
-    errors = console(quiet=quiet)
-    with (
-        _open_session(models) as session,
-        open_sources(session.library, sources, errors) as gathered,
-    ):
-        documents = gathered.documents
-        passages = session.library.search(question, list(documents), limit)
-        if json:
-            found = passages_json(question, passages, documents)
-            print(jsonlib.dumps(found, ensure_ascii=False))
-        else:
-            print_passages(passages, documents)
-    if gathered.skipped:
-        raise typer.Exit(SKIPPED)
+    arguments = locals()
+    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+
+    keeping.search(**arguments)
 
 
 def list_documents(*, json: Json = False) -> None:
     """List what the library holds."""
-    with _open_session(None) as session:
-        print_entries(session.library.entries(), as_json=json)
+    arguments = locals()
+    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+
+    keeping.list_documents(**arguments)
 
 
 def remove(
@@ -90,12 +60,7 @@ def remove(
     quiet: Quiet = False,
 ) -> None:
     """Remove documents from the library; the files themselves stay."""
-    errors = console(quiet=quiet)
-    with _open_session(None) as session:
-        for name in names:
-            for entry in session.library.remove(name):
-                errors.print(f"removed {entry.path}")
+    arguments = locals()
+    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
 
-
-def _open_session(models: Path | None) -> Session:
-    return Session(load_models_file(find_models_file(models)))
+    keeping.remove(**arguments)

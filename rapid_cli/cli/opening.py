@@ -1,0 +1,28 @@
+"""The documents that sources on the command line stand for, shown while they are read."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from rapid_cli.library import Library
+from rapid_cli.render.console import Bars
+from rapid_cli.render.documents import render_indexing
+from rapid_cli.sources import Gathered, forget_passing, gather
+
+
+@contextmanager
+def open_sources(library: Library, sources: Sequence[str], errors: Console) -> Iterator[Gathered]:
+    """Read and index `sources`, shown on `errors`; what came by stdin is forgotten at the end."""
+    gathered = Gathered()
+    try:
+        with Bars(errors) as bars:
+            events = gather(sources, library, sys.stdin.buffer, gathered)
+            render_indexing(events, bars, errors, Counter())
+        yield gathered
+    finally:
+        forget_passing(gathered, library)
