@@ -194,7 +194,7 @@ BAD_INPUT = [
     (["--synthetic", "tiny", "--plot", "speed.pdf"], 1, "neither .png nor .svg"),
     (["--synthetic", "tiny", "--plot", "none/speed.png"], 1, "none does not exist"),
     (["--synthetic", "tiny", "--pair", "startr"], 1, "did you mean 'starter'"),
-    (["--assume-acceptance", "0.5"], 2, "is for --synthetic models"),
+    (["--assume-acceptance", "0.5"], 2, "are for --synthetic models"),
     (["--synthetic", "tiny", "--assume-acceptance", "1.5"], 2, "--assume-acceptance"),
     (["--synthetic", "tiny", "--context-lengths", "long"], 2, "--context-lengths is 'long'"),
     (["--synthetic", "tiny", "--context-lengths", "512,"], 2, "--context-lengths is '512,'"),
