@@ -7,7 +7,14 @@ import pytest
 from fakes import dense, of_dense
 from statistics_checks import agrees
 
-from rapid_cli.decoding.sampling import SamplingParams, certain, distribution, sample
+from rapid_cli.decoding.sampling import (
+    BLOCK,
+    Distribution,
+    SamplingParams,
+    certain,
+    distribution,
+    sample,
+)
 
 LOGITS = np.array([2.0, 1.0, 0.5, -1.0, -3.0])
 
@@ -62,6 +69,16 @@ def test_tokens_are_drawn_as_often_as_their_probability():
     p = softmax(LOGITS)
     counts = Counter(sample(of_dense(p), rng) for _ in range(20_000))
     assert agrees(counts, dict(enumerate(p)))
+
+
+def test_tokens_of_a_large_vocabulary_are_drawn_as_often_as_their_probability():
+    rng = np.random.default_rng(11)
+    size = 2 * BLOCK + 100
+    p = np.zeros(size)
+    chances = {0: 0.1, BLOCK - 1: 0.2, BLOCK: 0.3, 2 * BLOCK + 5: 0.25, size - 1: 0.15}
+    p[list(chances)] = list(chances.values())
+    counts = Counter(sample(Distribution(np.arange(size), p, size), rng) for _ in range(20_000))
+    assert agrees(counts, chances)
 
 
 def test_a_token_without_probability_is_never_drawn():

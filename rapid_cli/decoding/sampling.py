@@ -15,6 +15,9 @@ UNDERFLOW_NATS = 87.0
 MANY = 0.25
 """With a larger share of candidates, picking them out costs more than computing with all."""
 
+BLOCK = 1024
+"""Tokens that are summed up together when one is drawn."""
+
 Indices = NDArray[np.intp]
 Probabilities = NDArray[np.floating]
 
@@ -54,6 +57,11 @@ class Distribution:
         dense[self.tokens] = self.probabilities
         return dense[tokens]
 
+    def places(self, tokens: Indices) -> Indices:
+        """Return where in `self.tokens` those of `tokens` stand that are among them, in order."""
+        places = np.minimum(np.searchsorted(self.tokens, tokens), len(self.tokens) - 1)
+        return np.asarray(places[self.tokens[places] == tokens])
+
     def reweighted(self, weights: Probabilities) -> Distribution:
         """Return the distribution over the same tokens that is proportional to `weights`."""
         return Distribution(self.tokens, weights / weights.sum(), self.size)
@@ -74,7 +82,9 @@ def distribution(logits: Logits, sampling: SamplingParams) -> Distribution:
         top = np.argpartition(logits[candidates], -sampling.top_k)[-sampling.top_k :]
         candidates = np.sort(candidates[top])
     chosen = logits if len(candidates) == len(logits) else logits[candidates]
-    weights = np.exp((chosen - highest) / sampling.temperature)
+    weights = chosen - highest
+    weights /= sampling.temperature
+    np.exp(weights, out=weights)
     if sampling.top_p < 1:
         kept = _nucleus(weights, sampling.top_p)
         candidates, weights = candidates[kept], weights[kept]
@@ -87,10 +97,22 @@ def certain(token: int, size: int) -> Distribution:
 
 
 def sample(chances: Distribution, rng: np.random.Generator) -> int:
-    """Draw a token."""
-    cumulative = np.cumsum(chances.probabilities, dtype=np.float64)
+    """Draw a token: first a block of the vocabulary, then a token of it.
+
+    A running sum over 150,000 probabilities would take ten times as long as the softmax does.
+    """
+    starts = np.arange(0, len(chances.tokens), BLOCK)
+    sums = np.add.reduceat(chances.probabilities, starts, dtype=np.float64)
+    start = starts[_draw(sums, rng)]
+    place = _draw(chances.probabilities[start : start + BLOCK], rng)
+    return int(chances.tokens[start + place])
+
+
+def _draw(weights: Probabilities, rng: np.random.Generator) -> int:
+    """Return a place, drawn in proportion to its weight."""
+    cumulative = np.cumsum(weights, dtype=np.float64)
     drawn = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
-    return int(chances.tokens[min(int(drawn), len(cumulative) - 1)])
+    return min(int(drawn), len(cumulative) - 1)
 
 
 def _above(logits: Logits, lowest: float) -> Indices:

@@ -81,9 +81,13 @@ def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
     """
     if eta == 0:
         return p
-    taught = q.at(p.tokens)
-    gain = np.where(taught >= TAIL * q.confidence, eta * (taught - p.probabilities), 0)
-    return p.reweighted(p.probabilities * np.exp(gain - gain.max()))
+    taught = q.tokens[q.probabilities >= TAIL * q.confidence]
+    places = p.places(taught)
+    gain = eta * (q.at(p.tokens[places]) - p.probabilities[places])
+    highest = gain.max(initial=0)
+    weights = p.probabilities * np.exp(-highest)
+    weights[places] = p.probabilities[places] * np.exp(gain - highest)
+    return p.reweighted(weights)
 
 
 def residual(p: Distribution, q: Distribution, p_hat: Distribution) -> Distribution:
