@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
 
 from rapid_cli.answers import (
     Answer,
     Decoded,
     Event,
     Finished,
+    Note,
     Options,
     Origin,
     Pair,
     Piece,
+    Prefilled,
     Retrieved,
     Seconds,
 )
 from rapid_cli.decoding.stats import Round
-from rapid_cli.documents import Document
-from rapid_cli.generation import generate
+from rapid_cli.documents import Document, Passage
+from rapid_cli.generation import generate, retrieve
 from rapid_cli.measuring import Clock, Profiles
-from rapid_cli.models import Tokenizer
+from rapid_cli.models import LanguageModel, Tokenizer
+from rapid_cli.prefill import Contexts
+from rapid_cli.prompts import Turn
 from rapid_cli.reading import (
     Search,
     Task,
@@ -30,7 +33,9 @@ from rapid_cli.reading import (
     read_passages,
     read_what_fits,
     read_whole,
+    require_room,
     text_tokens,
+    with_recent_turns,
 )
 
 
@@ -41,52 +46,87 @@ def answer(
     pair: Pair,
     options: Options,
     *,
+    contexts: Contexts,
     profiles: Profiles,
     seconds: Seconds,
     started: float,
     clock: Clock,
-) -> Iterator[Event]:
+    turns: tuple[Turn, ...] = (),
+) -> Generator[Event, None, None]:
     """Answer `question` about `documents`, yielding events; the last one is Finished.
 
-    `search` finds passages for the question, `profiles` keeps what things cost on this machine.
-    `seconds` holds what was timed before, `started` is the clock's time when the person began
-    to wait.
+    `search` finds passages for the question and is called no sooner than they are needed.
+    `contexts` stay open: what they have read is not read again. `profiles` keeps what things
+    cost on this machine. `seconds` holds what was timed before, `started` is the clock's time
+    when the person began to wait. `turns` were asked and answered before, oldest first.
     """
     result = Answer(question, options, pair, seconds)
     task = Task(
         question,
         documents,
-        search,
+        _timed(search, seconds, clock),
         answer_room=options.max_tokens + options.longest_draft + 1,
         context_length=options.context_length,
         retrieve_tokens=options.retrieve_tokens,
+        turns=turns,
     )
-    before = clock()
-    _plan_readings(result, task)
-    seconds.retrieve = clock() - before
-    assert result.target is not None
-    yield Retrieved(result.sources, result.target.coverage, result.truncated)
-    with ExitStack() as contexts:
-        rounds = yield from generate(result, contexts, profiles, clock)
-        yield from _write(rounds, result, started, clock)
+    yield from _plan_target(result, task)
+    rounds = yield from generate(result, task, contexts, profiles, clock)
+    yield from _write(rounds, result, started, clock)
+    if result.sources is None:
+        yield retrieve(result, task)
     seconds.total = clock() - started
     yield Finished(result)
 
 
-def _plan_readings(result: Answer, task: Task) -> None:
-    """Decide what target and drafter read, and which passages count as sources."""
-    strategy, pair = result.options.strategy, result.pair
-    whole = read_whole(task, pair.target)
-    result.document_tokens = text_tokens(whole, task, pair.target)
-    short = read_passages(task, pair.drafter, result.document_tokens)
-    result.sources = short.passages
-    if strategy.target_reads == "passages":
-        result.target = read_passages(task, pair.target, result.document_tokens)
+def read_ahead(
+    document: Document, model: LanguageModel, contexts: Contexts, *, fresh: bool = False
+) -> Iterator[Prefilled | Note]:
+    """Let the model read a document, so that what it has read is kept for questions to come."""
+    task = Task("", [document], lambda _limit: [], answer_room=0)
+    reading = read_whole(task, model)
+    if not fits(reading, task, model):
+        size, limit = len(reading.prompt), model.context_limit
+        yield Note(f"{document.name} is not read ahead: it has {size} tokens, {limit} fit.")
+        return
+    reader = contexts.reader("target", model, length=len(reading.prompt), rows=1)
+    yield from reader.read(reading.prompt, kept_as=document.name, fresh=fresh)
+
+
+def _timed(search: Search, seconds: Seconds, clock: Clock) -> Search:
+    """Add the time spent waiting for passages to `seconds.retrieve`."""
+
+    def timed(limit: int) -> list[Passage]:
+        before = clock()
+        found = search(limit)
+        seconds.retrieve = (seconds.retrieve or 0.0) + clock() - before
+        return found
+
+    return timed
+
+
+def _plan_target(result: Answer, task: Task) -> Iterator[Retrieved | Note]:
+    """Decide what the target reads; where that takes passages, they are found now."""
+    model, drafter = result.pair.target, result.pair.drafter
+    if "model" in result.options.strategy.drafters:
+        require_room(with_recent_turns(task, drafter), drafter)  # before the target reads for long
+    recent = with_recent_turns(task, model)
+    result.forgotten_turns = len(task.turns) - len(recent.turns)
+    if result.forgotten_turns:
+        yield Note(
+            f"The context is full: {result.forgotten_turns} of the oldest turns are left out."
+        )
+    whole = read_whole(recent, model)
+    result.document_tokens = text_tokens(whole, recent, model)
+    if result.options.strategy.target_reads == "passages":
+        result.target = read_passages(recent, model, result.document_tokens)
+    elif fits(whole, recent, model):
+        result.target = whole
+        return
     else:
-        result.truncated = not fits(whole, task, pair.target)
-        result.target = read_what_fits(task, pair.target) if result.truncated else whole
-    if "model" in strategy.drafters:
-        result.drafter = short
+        result.truncated = True
+        result.target = read_what_fits(recent, model)
+    yield retrieve(result, task)
 
 
 def _write(
@@ -117,6 +157,7 @@ def _pieces(done: Round, text: _Text, result: Answer) -> Iterator[Piece]:
         if result.pair.target.vocabulary.is_end(token):
             result.finish_reason = "stop"
             return
+        result.tokens.append(token)
         origin: Origin = "drafter" if position < done.accepted else "target"
         if written := text.add(token):
             yield Piece(written, origin)

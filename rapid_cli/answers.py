@@ -29,7 +29,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person may choose for an answer; `gamma` None leaves draft lengths to the planner."""
+    """What a person may choose for an answer; `gamma` None leaves draft lengths to the planner.
+
+    With `fresh` nothing that was read before is used.
+    """
 
     strategy: Strategy
     sampling: SamplingParams
@@ -39,6 +42,7 @@ class Options:
     seed: int | None = None
     retrieve_tokens: int | None = None
     context_length: int | None = None
+    fresh: bool = False
 
     @property
     def longest_draft(self) -> int:
@@ -63,16 +67,22 @@ class Seconds:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer with all that is known about how it came about."""
+    """One answer with all that is known about how it came about.
+
+    `tokens` are those of the text, without the one that ended it.
+    """
 
     question: str
     options: Options
     pair: Pair
     seconds: Seconds
     text: str = ""
+    tokens: list[int] = field(default_factory=list)
     finish_reason: Literal["stop", "length"] = "length"
-    sources: Sequence[Passage] = ()
+    sources: Sequence[Passage] | None = None
     document_tokens: int = 0
+    restored_tokens: int = 0
+    forgotten_turns: int = 0
     target: Reading | None = None
     drafter: Reading | None = None
     truncated: bool = False
@@ -109,6 +119,13 @@ class Prefilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know, in a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A piece of the answer: text, and who wrote it first."""
 
@@ -131,4 +148,4 @@ class Finished:
     answer: Answer
 
 
-Event = Retrieved | Prefilled | Piece | Decoded | Finished
+Event = Retrieved | Note | Prefilled | Piece | Decoded | Finished

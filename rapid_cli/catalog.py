@@ -1,4 +1,4 @@
-"""The one place that knows sqlite3: which documents the library holds, and from which files."""
+"""The catalog, in SQLite: which documents the library holds, and from which files."""
 
 from __future__ import annotations
 
@@ -214,7 +214,8 @@ class Catalog:
         except OSError as error:
             message = f"the library folder {self._file.parent} cannot be made: {error.strerror}"
             raise StoreError(message, HINTS[sqlite3.SQLITE_CANTOPEN]) from error
-        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS)
+        # Passages are searched in a thread while models load; nobody else uses it meanwhile.
+        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         try:
             self._prepare(connection)

@@ -83,10 +83,29 @@ class EmbedderSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What rapid keeps: a log of answers, and what models have read, up to so many gigabytes.
+
+    With `smaller_cache` keys and values are stored in fewer bits where they would not fit the
+    memory otherwise.
+    """
+
+    history: bool = True
+    cache_gigabytes: float | None = None
+    smaller_cache: bool = True
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """The most that is kept of what models have read; None leaves it to the disk's size."""
+        return None if self.cache_gigabytes is None else int(self.cache_gigabytes * 1e9)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelsFile:
     """A checked models.toml."""
 
     source: Path
+    settings: Settings
     pairs: Mapping[str, ModelPair]
     models: Mapping[str, ModelSpec]
     embedders: Mapping[str, EmbedderSpec]

@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import accumulate
 
 PAGE_BREAK = "\n\n"
+STDIN = "stdin:"
+"""What the path of a document begins with that came by standard input."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
-"""The one place that knows sentence_transformers: text to vectors, and where its tokens start."""
+"""Text to vectors, and where its tokens start: an embedder, exported at its first use."""
 
 from __future__ import annotations
 
-import copy
+import hashlib
 import logging
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,32 +20,42 @@ from numpy.typing import NDArray
 from rapid_cli.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer
+    from rapid_cli.exported import Exported
+    from rapid_cli.exporting import Loaded
 
 CHUNK_TOKENS = 512
 LONGEST_TOKEN = 16
+FORMAT = 1
+"""The version of what an export holds: another one makes all of them anew."""
 LOAD_HINT = "[embedders] in models.toml says where it lies: is that a sentence-transformers model?"
+logger = logging.getLogger(__name__)
 
 
 class Embedder:
-    """A sentence-transformers model, loaded at its first use.
+    """A sentence-transformers model, exported into `cache` at its first use.
 
-    `find` returns its folder, and is called only then; `identity` is what a library records of it.
+    An export starts in a fraction of a second, the model itself in seconds; a model that cannot
+    be exported or kept is used as it is. `find` returns its folder, and is called only at its
+    first use; `identity` is what a library records of it.
     """
 
     def __init__(
-        self, find: Callable[[], Path], *, identity: str, chunk_tokens: int | None = None
+        self,
+        find: Callable[[], Path],
+        *,
+        identity: str,
+        chunk_tokens: int | None = None,
+        cache: Path,
     ) -> None:
         self.identity = identity
         self._find = find
         self._chunk_tokens = chunk_tokens
+        self._cache = cache
 
-    @cached_property
+    @property
     def dimension(self) -> int:
         """Length of a vector."""
-        # The method that says so has changed its name between releases; the vectors have not.
-        return int(self.embed(["dimension"]).shape[1])
+        return self._model.description.dimension
 
     @cached_property
     def chunk_tokens(self) -> int:
@@ -66,63 +78,108 @@ class Embedder:
         A word too long for the vocabulary is one unknown token to it: so that it cannot make a
         chunk of any length, it counts as one token for each LONGEST_TOKEN characters.
         """
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        spans = encoding.offsets
+        spans = self._model.spans(text)
         return [
             at for start, end in spans for at in range(start, max(end, start + 1), LONGEST_TOKEN)
         ]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, float32 (len(texts), dimension)."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            vectors = self._model.encode(
-                list(texts),
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
-        return np.asarray(vectors, dtype=np.float32)
+        return self._model.embed(texts)
 
     def _readable_tokens(self) -> int:
         """Return how many tokens of a text the model reads, its special tokens not counted."""
-        longest = self._model.max_seq_length
-        if longest is None:
+        description = self._model.description
+        if description.max_tokens is None:
             return CHUNK_TOKENS
-        special: int = self._model.tokenizer.num_special_tokens_to_add()
-        return longest - special
+        return description.max_tokens - description.special_tokens
 
     @cached_property
-    def _model(self) -> SentenceTransformer:
+    def _model(self) -> Exported | Loaded:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         folder = self._find()
         # Any name that is not a folder is looked up on the hub, which takes long to say no.
         if not folder.is_dir():
             raise ModelError(f"the embedder {folder} does not exist", LOAD_HINT)
-        with _load_errors(self.identity), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _silence()
-            from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - seconds
-
-            return SentenceTransformer(str(folder))
-
-    @cached_property
-    def _tokenizer(self) -> Tokenizer:
         with _load_errors(self.identity):
-            # A copy, because the model's own must go on cutting and padding its batches.
-            tokenizer: Tokenizer = copy.deepcopy(self._model.tokenizer.backend_tokenizer)
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+            place = self._cache / export_name(folder)
+        return _open(place) or self._export(folder, place)
+
+    def _export(self, folder: Path, place: Path) -> Exported | Loaded:
+        """Return the model that lies in `folder`: its new export if it can be had, else itself."""
+        with _load_errors(self.identity):
+            loaded = _load(folder)
+        try:
+            return _keep(loaded, place)
+        except Exception as error:  # an export is an aid, and the libraries raise what they like
+            reason = _first_line(error)
+            logger.warning("the embedder %s starts slowly, unexported: %s", self.identity, reason)
+            return loaded
 
 
-def _silence() -> None:
-    """Keep bars and advice of the libraries off the terminal; it belongs to the answer."""
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 - seconds
+def export_name(folder: Path) -> str:
+    """Return what the export of the model in `folder` is called: other files, another name.
 
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    for name in ("sentence_transformers", "huggingface_hub"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    The part before the dash is the same for all that was ever in this folder.
+    """
+    folder = folder.resolve()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return f"{_digest(str(folder))}-{_digest(repr((FORMAT, stats)))}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _open(place: Path) -> Exported | None:
+    """Return the export in `place`; one that is damaged is removed, and as good as none."""
+    if not place.is_dir():
+        return None
+    from rapid_cli.exported import Exported  # noqa: PLC0415 - loads a native library
+
+    try:
+        return Exported(place)
+    except Exception as error:
+        logger.info("the export %s is damaged and made anew: %s", place, error)
+        shutil.rmtree(place, ignore_errors=True)
+        return None
+
+
+def _load(folder: Path) -> Loaded:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from rapid_cli.exporting import Loaded  # noqa: PLC0415 - seconds
+
+        return Loaded(folder)
+
+
+def _keep(loaded: Loaded, place: Path) -> Exported:
+    """Export into a folder beside `place` that takes its name once it is whole and right."""
+    from rapid_cli.exported import Exported  # noqa: PLC0415
+    from rapid_cli.exporting import check, export  # noqa: PLC0415
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=place.parent, prefix="new-") as beside:
+        made = Path(beside) / place.name
+        made.mkdir()
+        export(loaded, made)
+        exported = Exported(made)
+        check(exported, loaded)
+        _put(made, place)
+    return exported
+
+
+def _put(made: Path, place: Path) -> None:
+    """Move an export to its place, unless another process was faster, and remove outdated ones."""
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+    for other in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
+        if other != place:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 @contextmanager
@@ -133,7 +190,9 @@ def _load_errors(identity: str) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(
-            f"the embedder {identity} cannot be loaded: {reason}", LOAD_HINT
-        ) from error
+        message = f"the embedder {identity} cannot be loaded: {_first_line(error)}"
+        raise ModelError(message, LOAD_HINT) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
 
-from rapid_cli.answers import LONGEST_DRAFT, Answer, Options, Origin, Prefilled
+from rapid_cli.answers import (
+    LONGEST_DRAFT,
+    Answer,
+    Note,
+    Options,
+    Origin,
+    Prefilled,
+    Retrieved,
+)
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.drafting import Drafter, ModelDrafter, PromptLookupDrafter, no_drafter
 from rapid_cli.decoding.loop import decode
@@ -17,7 +24,11 @@ from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import verify
 from rapid_cli.measuring import Clock, Costs, Profiles, draft_costs, verify_costs
 from rapid_cli.models import LanguageModel, ReadableContext
-from rapid_cli.reading import Reading
+from rapid_cli.prefill import Contexts, PromptReader
+from rapid_cli.reading import Reading, Task, read_passages, with_recent_turns
+
+Preparation = Retrieved | Note | Prefilled
+"""What happens before the first token."""
 
 PLAIN_ROUNDS = 3
 """Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
@@ -26,9 +37,9 @@ CONFIDENCE = 0.3
 
 
 def generate(
-    result: Answer, contexts: ExitStack, profiles: Profiles, clock: Clock
-) -> Generator[Prefilled, None, Iterator[Round]]:
-    """Open the contexts, read the prompts, and return the rounds of the answer.
+    result: Answer, task: Task, contexts: Contexts, profiles: Profiles, clock: Clock
+) -> Generator[Preparation, None, Iterator[Round]]:
+    """Read the prompts, and return the rounds of the answer.
 
     What was read when goes into `result.seconds`. The rounds are decoded as they are taken.
     """
@@ -36,12 +47,19 @@ def generate(
     assert reading is not None
     rng = np.random.default_rng(options.seed)
     before = clock()
-    target = yield from _read("target", pair.target, reading, options, contexts)
+    kept_as = task.title if reading.is_whole and not task.is_passing else None
+    target = yield from _read("target", pair.target, reading, options, contexts, kept_as=kept_as)
     result.seconds.prefill_target = clock() - before
+    # The instructions before the text are restored too, and do not count.
+    result.restored_tokens = max(
+        0, target.reused + result.document_tokens - len(reading.prompt.context)
+    )
     drafters: list[Drafter] = []
     arms: list[Arm] = []
     for kind in options.strategy.drafters:
-        drafter, arm = yield from _DRAFTERS[kind](result, contexts, profiles, rng, clock)
+        drafter, arm = yield from _DRAFTERS[kind](
+            result, task, contexts, profiles=profiles, rng=rng, clock=clock
+        )
         drafters.append(drafter)
         arms.append(arm)
     verifier = partial(
@@ -50,16 +68,37 @@ def generate(
         eta=options.eta if options.strategy.transfer else 0.0,
         rng=rng,
     )
-    return decode(
-        target,
-        reading.prompt.all[-1],
+    last = reading.prompt.all[-1]
+    rounds = decode(
+        target.context,
+        last,
         drafters or [no_drafter],
         verifier,
-        _planner(result, target, arms, profiles, clock),
+        _planner(result, target.context, arms, profiles, clock),
         max_tokens=options.max_tokens,
         is_end=pair.target.vocabulary.is_end,
         clock=clock,
     )
+    return _remembered(rounds, target, last)
+
+
+def retrieve(result: Answer, task: Task) -> Retrieved:
+    """Choose the passages that the drafter reads; they are the answer's sources."""
+    model = result.pair.drafter
+    reading = read_passages(with_recent_turns(task, model), model, result.document_tokens)
+    result.sources = reading.passages
+    if "model" in result.options.strategy.drafters:
+        result.drafter = reading
+    assert result.target is not None
+    return Retrieved(result.sources, result.target.coverage, result.truncated)
+
+
+def _remembered(rounds: Iterator[Round], target: PromptReader, last: int) -> Iterator[Round]:
+    """Let the reader know what the target reads of its answer: all but the last token."""
+    for done in rounds:
+        target.took([last, *done.tokens[:-1]])
+        last = done.tokens[-1]
+        yield done
 
 
 def _read(
@@ -67,30 +106,35 @@ def _read(
     model: LanguageModel,
     reading: Reading,
     options: Options,
-    contexts: ExitStack,
-) -> Generator[Prefilled, None, ReadableContext]:
-    """Open a context and let the model read its prompt, except the last token."""
-    prompt = reading.prompt.all
+    contexts: Contexts,
+    *,
+    kept_as: str | None = None,
+) -> Generator[Prefilled | Note, None, PromptReader]:
+    """Let the model read its prompt, except the last token."""
     rows = options.longest_draft + 1
-    length = len(prompt) + options.max_tokens + rows
-    context = contexts.enter_context(model.open(length=length, rows=rows))
-    for done in context.read(prompt[:-1]):
-        yield Prefilled(role, done, len(prompt) - 1)
-    return context
+    length = len(reading.prompt) + options.max_tokens + rows
+    reader = contexts.reader(role, model, length=length, rows=rows)
+    yield from reader.read(reading.prompt, kept_as=kept_as, fresh=options.fresh)
+    return reader
 
 
 def _model_drafter(
     result: Answer,
-    contexts: ExitStack,
+    task: Task,
+    contexts: Contexts,
+    *,
     profiles: Profiles,
     rng: np.random.Generator,
     clock: Clock,
-) -> Generator[Prefilled, None, tuple[Drafter, Arm]]:
+) -> Generator[Preparation, None, tuple[Drafter, Arm]]:
     """Let the drafter's model read the passages."""
-    options, model, reading = result.options, result.pair.drafter, result.drafter
+    options, model = result.options, result.pair.drafter
+    if result.drafter is None:
+        yield retrieve(result, task)
+    reading = result.drafter
     assert reading is not None
     before = clock()
-    context = yield from _read("drafter", model, reading, options, contexts)
+    context = (yield from _read("drafter", model, reading, options, contexts)).context
     result.seconds.prefill_drafter = clock() - before
     last = reading.prompt.all[-1]
     key = f"{model.fingerprint} drafting"
@@ -111,12 +155,8 @@ def _model_drafter(
 
 
 def _lookup_drafter(
-    result: Answer,
-    _contexts: ExitStack,
-    _profiles: Profiles,
-    _rng: np.random.Generator,
-    _clock: Clock,
-) -> Generator[Prefilled, None, tuple[Drafter, Arm]]:
+    result: Answer, _task: Task, _contexts: Contexts, **_: object
+) -> Generator[Preparation, None, tuple[Drafter, Arm]]:
     """Look drafts up in what the target has read."""
     yield from ()
     assert result.target is not None

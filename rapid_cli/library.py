@@ -16,12 +16,11 @@ from rapid_cli import reader
 from rapid_cli.catalog import Catalog, Entry
 from rapid_cli.chroma import REBUILD
 from rapid_cli.chunking import split
-from rapid_cli.documents import Document, Passage
+from rapid_cli.documents import STDIN, Document, Passage
 from rapid_cli.embedder import Embedder
 from rapid_cli.errors import DocumentError, StoreError
 from rapid_cli.store import Store
 
-STDIN = "stdin:"
 REPLACED = "\ufffd"  # the reader's mark in a name that is not Unicode, so never found on disk
 # Small enough to show progress, and for Ctrl-C; writes are larger, as each costs Chroma a sync.
 EMBED_CHUNKS = 64
@@ -104,8 +103,10 @@ class Library:
 
     def add(self, document: Document) -> Iterator[Embedded]:
         """Put a document in the place of what its path held; embed it unless it is known."""
-        self._store.check(self._embedder.identity)
         document = replace(document, path=_key(document.path))
+        if self.state(document) == "unchanged":
+            return
+        self._store.check(self._embedder.identity)
         if self._catalog.holds(document.id):
             self._catalog.point(document)
         else:
@@ -155,6 +156,16 @@ class Library:
     def entries(self) -> list[Entry]:
         """Return what the library holds, by path."""
         return self._catalog.entries()
+
+    def at(self, paths: Iterable[Path]) -> list[Entry]:
+        """Return what the library holds of these files and of what is in these folders."""
+        roots = [path.resolve() for path in paths]
+        entries = (entry for entry in self.entries() if not entry.path.startswith(STDIN))
+        return [
+            entry
+            for entry in entries
+            if any(Path(entry.path).is_relative_to(root) for root in roots)
+        ]
 
     def find(self, name: str) -> list[Entry]:
         """Return what `name` may mean: a path, a file name or an id's beginning."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from rapid_cli.decoding.context import Context, Tokens
 from rapid_cli.prompts import Part, Prompt, PromptFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How many tokens need not be read again; `note` says what went wrong, if anything did."""
+
+    tokens: int = 0
+    note: str = ""
 
 
 class ReadableContext(Context, Protocol):
@@ -21,6 +30,51 @@ class ReadableContext(Context, Protocol):
     @property
     def cache_bytes(self) -> int:
         """Bytes of keys and values of what was read."""
+        ...
+
+    @property
+    def floor(self) -> int:
+        """The shortest length above 0 to which it can be cut back."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """The most tokens it can hold."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Tokens that `read` reads at once."""
+        ...
+
+    @property
+    def state_key(self) -> str:
+        """What keys and values depend on besides tokens and engine, as one line."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """The library and version whose format `save` writes."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write keys and values of what was read to a file; OSError if it cannot be written."""
+        ...
+
+    def restore(self, path: Path) -> None:
+        """Put what `save` wrote in the place of what was read; NativeError if that fails."""
+        ...
+
+
+class StateStore(Protocol):
+    """Keys and values of texts that were read before."""
+
+    def restore(self, context: ReadableContext, tokens: Tokens) -> Restored:
+        """Let an empty `context` hold as many of the first of `tokens` as were kept."""
+        ...
+
+    def keep(self, context: ReadableContext, name: str, tokens: Tokens, whole: int) -> str:
+        """Keep the first `whole` of `tokens`, which `context` holds; return why not, or nothing."""
         ...
 
 
@@ -113,7 +167,11 @@ def tokenize_prompt(prompt: Prompt, vocabulary: Tokenizer) -> PromptTokens:
     return PromptTokens(tuple(context), tuple(_tokens(prompt.question, vocabulary)))
 
 
-def _tokens(parts: tuple[Part, ...], vocabulary: Tokenizer) -> list[int]:
-    return [
-        token for part in parts for token in vocabulary.tokenize(part.text, special=part.markup)
-    ]
+def _tokens(parts: Iterable[Part | tuple[int, ...]], vocabulary: Tokenizer) -> list[int]:
+    tokens: list[int] = []
+    for part in parts:
+        if isinstance(part, Part):
+            tokens += vocabulary.tokenize(part.text, special=part.markup)
+        else:
+            tokens += part
+    return tokens

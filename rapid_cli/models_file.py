@@ -9,9 +9,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from rapid_cli.config import APP, EmbedderSpec, ModelPair, ModelsFile, ModelSpec, named, suggestion
+from rapid_cli.config import (
+    APP,
+    EmbedderSpec,
+    ModelPair,
+    ModelsFile,
+    ModelSpec,
+    Settings,
+    named,
+    suggestion,
+)
 from rapid_cli.errors import ConfigError
 
 FILE_NAME = "models.toml"
@@ -50,11 +59,14 @@ def load_models_file(path: Path) -> ModelsFile:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "it must be valid TOML") from error
-    _reject_unknown(tables, ("default", "models", "pairs", "embedders"), path, "top level")
+    _reject_unknown(
+        tables, ("default", "settings", "models", "pairs", "embedders"), path, "top level"
+    )
     default = _table(tables, "default", path)
     _reject_unknown(default, ("pair", "embedder"), path, "[default]")
     loaded = ModelsFile(
         source=path,
+        settings=_settings(tables, path),
         pairs=_specs(ModelPair, tables, "pairs", path),
         models=_specs(ModelSpec, tables, "models", path),
         embedders=_specs(EmbedderSpec, tables, "embedders", path),
@@ -75,6 +87,12 @@ def _table(
     return value
 
 
+def _settings(tables: Mapping[str, object], path: Path) -> Settings:
+    return Settings(
+        **_checked_values(Settings, _table(tables, "settings", path), path, "[settings]")
+    )
+
+
 def _specs(kind: type[Spec], tables: Mapping[str, object], key: str, path: Path) -> dict[str, Spec]:
     table = _table(tables, key, path)
     return {
@@ -84,19 +102,30 @@ def _specs(kind: type[Spec], tables: Mapping[str, object], key: str, path: Path)
 
 def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, path: Path) -> Spec:
     where = f"[{key}.{name}]"
-    expected = {field.name: field for field in fields(kind) if field.name != "name"}
-    _reject_unknown(values, tuple(expected), path, where)
-    missing = [name for name, field in expected.items() if _required(field) and name not in values]
+    checked = _checked_values(kind, values, path, where)
+    missing = [
+        field.name
+        for field in fields(kind)
+        if field.name != "name" and _required(field) and field.name not in checked
+    ]
     if missing:
         raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
-    types = get_type_hints(kind)
-    checked = {key: _checked(value, types[key], path, where, key) for key, value in values.items()}
-    spec = kind(name, **checked)  # type: ignore[arg-type]  # checked against the declared types
+    spec = kind(name, **checked)
     if not isinstance(spec, ModelPair):
         _check_location(spec, path, where)
     if isinstance(spec, ModelSpec):
         _check_cache_types(spec, path, where)
     return spec
+
+
+def _checked_values(
+    kind: type[Spec | Settings], values: Mapping[str, object], path: Path, where: str
+) -> dict[str, Any]:
+    """Return the arguments for a `kind`, checked against its declared types."""
+    known = tuple(field.name for field in fields(kind) if field.name != "name")
+    _reject_unknown(values, known, path, where)
+    types = get_type_hints(kind)
+    return {key: _checked(value, types[key], path, where, key) for key, value in values.items()}
 
 
 def _required(field: Field[object]) -> bool:

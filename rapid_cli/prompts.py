@@ -7,8 +7,9 @@ documents and people say is plain text, whatever it looks like.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -23,6 +24,7 @@ INSTRUCTIONS = (
 OMISSION = "\n\n[...]\n\n"
 # Private-use characters: no template trims or escapes them, and no template contains them.
 _TEXT, _QUESTION = "\ue000text\ue001", "\ue000question\ue001"
+_ANSWER, _FOLLOW_UP = "\ue000answer\ue001", "\ue000follow-up\ue001"
 _USER = f"{_TEXT}\n\nQuestion: {_QUESTION}"
 
 
@@ -35,11 +37,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A question of before, and the tokens of its answer."""
+
+    question: str
+    answer: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is read once for a text (`context`), and what each question adds."""
+    """What is read once for a text (`context`), and what the conversation about it adds.
+
+    Answers of before are tokens already, so that a cache which has read them still fits.
+    """
 
     context: tuple[Part, ...]
-    question: tuple[Part, ...]
+    question: tuple[Part | tuple[int, ...], ...]
 
 
 class PromptFormat:
@@ -47,25 +60,40 @@ class PromptFormat:
 
     def __init__(self, template: str | None, *, bos: str = "", eos: str = "") -> None:
         """Render `template` once, in Jinja's sandbox, since a GGUF file is untrusted input."""
-        rendered = _render(template, bos, eos) if template else _plain()
+        self._template, self._bos, self._eos = template, bos, eos
+        rendered = _render(template, bos, eos, _ONE_QUESTION) if template else _plain()
         split = re.split(f"{_TEXT}|{_QUESTION}", rendered)
         if len(split) != 3:
-            raise ModelError(
-                "the model's chat template does not repeat the message it is given",
-                "use a model with an ordinary chat template",
-            )
+            raise _bad_template(ValueError("it does not repeat the message it is given"))
         self._before, self._between, self._after = split
 
-    def prompt(self, text: str, question: str) -> Prompt:
-        """Lay out `text` and `question`."""
-        return Prompt(
-            context=(Part(self._before, markup=True), Part(text, markup=False)),
-            question=(
-                Part(self._between, markup=True),
-                Part(question, markup=False),
-                Part(self._after, markup=True),
-            ),
-        )
+    def prompt(self, text: str, question: str, turns: Sequence[Turn] = ()) -> Prompt:
+        """Lay out `text`, what was asked and answered before, and `question`."""
+        parts: list[Part | tuple[int, ...]] = []
+        opening = self._between
+        for turn in turns:
+            parts += [*self._asked(opening, turn.question), turn.answer]
+            opening = self._between_turns
+        parts += self._asked(opening, question)
+        return Prompt((Part(self._before, markup=True), Part(text, markup=False)), tuple(parts))
+
+    def _asked(self, opening: str, question: str) -> list[Part]:
+        return [
+            Part(opening, markup=True),
+            Part(question, markup=False),
+            Part(self._after, markup=True),
+        ]
+
+    @cached_property
+    def _between_turns(self) -> str:
+        """What stands between an answer and the next question."""
+        if self._template is None:
+            return "\n\nQuestion: "
+        rendered = _render(self._template, self._bos, self._eos, _TWO_QUESTIONS)
+        split = re.split(f"{_ANSWER}|{_FOLLOW_UP}", rendered)
+        if len(split) != 3:
+            raise _bad_template(ValueError("it does not repeat a conversation"))
+        return split[1]
 
 
 def document_text(documents: Iterable[Document]) -> str:
@@ -97,19 +125,27 @@ def _plain() -> str:
     return f"{INSTRUCTIONS}\n\n{_TEXT}\n\nQuestion: {_QUESTION}\nAnswer:"
 
 
-def _render(template: str, bos: str, eos: str) -> str:
+_ONE_QUESTION = ({"role": "user", "content": _USER},)
+_TWO_QUESTIONS = (
+    *_ONE_QUESTION,
+    {"role": "assistant", "content": _ANSWER},
+    {"role": "user", "content": f"Question: {_FOLLOW_UP}"},
+)
+
+
+def _render(template: str, bos: str, eos: str, messages: Sequence[dict[str, str]]) -> str:
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.globals["raise_exception"] = _raise
     system = {"role": "system", "content": INSTRUCTIONS}
-    user = {"role": "user", "content": _USER}
     # Some templates (Gemma, Mistral) refuse or drop a system message: the instructions go first
     # in the user's instead.
-    merged = {"role": "user", "content": f"{INSTRUCTIONS}\n\n{_USER}"}
+    first, *others = messages
+    merged = {"role": "user", "content": f"{INSTRUCTIONS}\n\n{first['content']}"}
     failure: Exception = ValueError("it leaves out what it is given")
-    for messages in ([system, user], [merged]):
+    for said in ([system, *messages], [merged, *others]):
         try:
             rendered = environment.from_string(template).render(
-                messages=messages, bos_token=bos, eos_token=eos, add_generation_prompt=True
+                messages=said, bos_token=bos, eos_token=eos, add_generation_prompt=True
             )
         except TemplateError as error:
             failure = error

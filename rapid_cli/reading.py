@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rapid_cli.documents import Document, Passage
+from rapid_cli.documents import STDIN, Document, Passage
 from rapid_cli.errors import ContextFull
 from rapid_cli.models import LanguageModel, PromptTokens, tokenize_prompt
-from rapid_cli.prompts import document_text, passages_text
+from rapid_cli.prompts import Turn, document_text, passages_text
 from rapid_cli.ranking import (
     about_budget,
     drafter_budget,
@@ -34,6 +34,11 @@ class Reading:
     coverage: float
     passages: tuple[Passage, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole text, and so the same for every question."""
+        return not self.passages
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -48,6 +53,34 @@ class Task:
     answer_room: int
     context_length: int | None = None
     retrieve_tokens: int | None = None
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the documents are called together."""
+        names = ", ".join(document.name for document in self.documents[:3])
+        more = len(self.documents) - 3
+        return f"{names} and {more} more" if more > 0 else names
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether any of it came by standard input, of which nothing is kept."""
+        return any(document.path.startswith(STDIN) for document in self.documents)
+
+
+def with_recent_turns(task: Task, model: LanguageModel) -> Task:
+    """Drop the oldest turns until the rest leaves room for the text.
+
+    That is the whole text if it fits at all, and otherwise half of the context for passages.
+    """
+    alone = replace(task, turns=())
+    if not task.turns:
+        return task
+    room, text = _room(task, model), text_tokens(read_whole(alone, model), alone, model)
+    needed = text if text + _overhead(alone, model) <= room else room // 2
+    while task.turns and _overhead(task, model) + needed > room:
+        task = replace(task, turns=task.turns[1:])
+    return task
 
 
 def read_whole(task: Task, model: LanguageModel) -> Reading:
@@ -58,6 +91,11 @@ def read_whole(task: Task, model: LanguageModel) -> Reading:
 def fits(reading: Reading, task: Task, model: LanguageModel) -> bool:
     """Tell whether the model's context holds `reading` and an answer."""
     return len(reading.prompt) <= _room(task, model)
+
+
+def require_room(task: Task, model: LanguageModel) -> None:
+    """Raise ContextFull if the model's context leaves no room for any text."""
+    _text_room(task, model)
 
 
 def text_tokens(reading: Reading, task: Task, model: LanguageModel) -> int:
@@ -98,7 +136,7 @@ def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Pa
 def _reading(
     text: str, task: Task, model: LanguageModel, passages: tuple[Passage, ...] | None = None
 ) -> Reading:
-    prompt = tokenize_prompt(model.format.prompt(text, task.question), model.vocabulary)
+    prompt = tokenize_prompt(model.format.prompt(text, task.question, task.turns), model.vocabulary)
     if passages is None:
         return Reading(prompt, text, coverage=1.0)
     total = sum(len(document.text) for document in task.documents)
@@ -123,7 +161,8 @@ def _limit(task: Task, model: LanguageModel) -> int:
 
 
 def _overhead(task: Task, model: LanguageModel) -> int:
-    return len(tokenize_prompt(model.format.prompt("", task.question), model.vocabulary))
+    prompt = model.format.prompt("", task.question, task.turns)
+    return len(tokenize_prompt(prompt, model.vocabulary))
 
 
 def _text_room(task: Task, model: LanguageModel) -> int:

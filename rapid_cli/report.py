@@ -23,7 +23,7 @@ def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
         "target": pair.target.name,
         "drafter": pair.drafter.name if answer.drafter else None,
         "seed": options.seed,
-        "sources": [passage_json(passage, documents) for passage in answer.sources],
+        "sources": [passage_json(passage, documents) for passage in answer.sources or ()],
         "context": _context_json(answer),
         "stats": _stats_json(answer),
     }
@@ -76,6 +76,15 @@ def summary(answer: Answer) -> str:
     return " · ".join(parts)
 
 
+def conversation_markdown(answers: Iterable[Answer], documents: Mapping[str, Document]) -> str:
+    """Return questions, answers and where their passages stand, as Markdown."""
+    parts = []
+    for answer in answers:
+        places = "\n".join(f"- {place(passage, documents)}" for passage in answer.sources or ())
+        parts.append(f"## {answer.question}\n\n{answer.text.strip()}\n\n{places}".strip())
+    return "\n\n".join(parts) + "\n"
+
+
 def coverage_note(coverage: float, *, truncated: bool) -> str | None:
     """Return a sentence on what was not read, or None where all was."""
     if coverage >= 1:
@@ -105,7 +114,7 @@ def _context_json(answer: Answer) -> Json:
         "drafter_tokens": len(answer.drafter.prompt) if answer.drafter else 0,
         "coverage": round(answer.target.coverage, 4),
         "truncated": answer.truncated,
-        "restored_tokens": 0,
+        "restored_tokens": answer.restored_tokens,
     }
 
 

@@ -15,9 +15,13 @@ from rapid_cli.profiles import StoredProfiles
 from rapid_cli.prompts import PromptFormat
 
 if TYPE_CHECKING:
+    from rapid_cli.history import History
+    from rapid_cli.kvstore import KVStore
     from rapid_cli.library import Library
     from rapid_cli.llama import LlamaContext, Vocabulary, Weights
 
+CACHE = "cache"
+"""The folder of what can be made again; below that of the library."""
 SELF = "target"
 """A pair's drafter of this name is its target."""
 
@@ -72,7 +76,7 @@ class Session:
     """What one run of a command has open; a context manager that closes contexts before weights."""
 
     def __init__(self, models_file: ModelsFile) -> None:
-        self._models_file = models_file
+        self.models_file = models_file
         self._open = ExitStack()
 
     @cached_property
@@ -84,7 +88,7 @@ class Session:
         from rapid_cli.library import Library  # noqa: PLC0415
         from rapid_cli.store import Store  # noqa: PLC0415
 
-        spec = self._models_file.embedder
+        spec = self.models_file.embedder
         folder = home()
         return Library(
             self._open.enter_context(Catalog(folder)),
@@ -93,8 +97,24 @@ class Session:
                 lambda: locate(spec.location),
                 identity=str(spec.location),
                 chunk_tokens=spec.chunk_tokens,
+                cache=folder / CACHE / "embedders",
             ),
         )
+
+    @cached_property
+    def states(self) -> KVStore:
+        """What models have read, kept on disk."""
+        from rapid_cli.kvstore import KVStore  # noqa: PLC0415
+
+        cap = self.models_file.settings.cache_bytes
+        return KVStore(home() / CACHE / "texts", cap_bytes=cap)
+
+    @cached_property
+    def history(self) -> History:
+        """The log of answers."""
+        from rapid_cli.history import History  # noqa: PLC0415
+
+        return self._open.enter_context(History(home()))
 
     @cached_property
     def profiles(self) -> StoredProfiles:
@@ -108,13 +128,13 @@ class Session:
 
         A target named alone drafts for itself, unless the pair's own drafter is asked for too.
         """
-        target_spec = _file(target) if target else self._models_file.model(pair.target)
+        target_spec = _file(target) if target else self.models_file.model(pair.target)
         if drafter:
             drafter_spec = _file(drafter)
         elif target or pair.drafter == SELF:
             drafter_spec = target_spec
         else:
-            drafter_spec = self._models_file.model(pair.drafter)
+            drafter_spec = self.models_file.model(pair.drafter)
         return PairFiles(pair.name, self._find(target_spec), self._find(drafter_spec))
 
     def load_pair(self, files: PairFiles) -> Pair:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rapid_cli import reader
-from rapid_cli.documents import Document
+from rapid_cli.documents import STDIN, Document
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.library import STDIN, Event, FileDone, FileSkipped, FileStarted, Library
+from rapid_cli.library import Event, FileDone, FileSkipped, FileStarted, Library
 
 STANDARD_INPUT = "-"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +57,29 @@ class Turn:
     @cached_property
     def _queue(self) -> BaseFileLock:
         return _lock(self._path.with_suffix(".queue"))
+
+
+@contextmanager
+def held(path: Path, seconds: float) -> Iterator[bool]:
+    """Hold the lock of a file that one process uses at a time; tells whether it could be had.
+
+    Where no lock can be made, as on a disk that cannot be written, nobody else writes either.
+    """
+    from filelock import Timeout  # noqa: PLC0415
+
+    lock = _lock(path.with_suffix(".lock"))
+    try:
+        lock.acquire(seconds)
+    except Timeout:
+        yield False
+        return
+    except OSError:
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _lock(path: Path) -> BaseFileLock:

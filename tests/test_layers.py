@@ -17,15 +17,19 @@ LAYERS = """
 __main__
 cli
 render
+desk
 report session sources plots
 answering library bench_report
 bench
 generation
+prefill
 answers
 reading materials
-llama store catalog embedder reader hub profiles synthetic
-chroma models measuring
-strategies prompts chunking ranking models_file turns
+llama kvstore store catalog history embedder reader hub profiles synthetic
+exporting
+exported
+chroma models measuring seal
+strategies prompts chunking ranking memory models_file turns
 documents config
 decoding.loop
 decoding.planning
@@ -43,13 +47,17 @@ OWNERS = {
     "jinja2": "prompts",
     "llama_cpp": "llama",
     "matplotlib": "plots",
+    "onnxruntime": "exported",
     "platformdirs": "config models_file",
+    "prompt_toolkit": "cli",
+    "psutil": "llama",
     "pypdf": "reader",
     "rich": "cli render",
-    "sentence_transformers": "embedder",
-    "sqlite3": "catalog",
-    "tokenizers": "embedder",
-    "transformers": "embedder",
+    "sentence_transformers": "exporting",
+    "sqlite3": "catalog history",
+    "tokenizers": "exported",
+    "torch": "exporting",
+    "transformers": "exporting",
     "typer": "cli",
 }
 PURE = {"__future__", "collections", "dataclasses", "functools", "itertools", "math", "statistics"}

@@ -355,7 +355,8 @@ def test_another_embedder_is_refused_with_the_way_out(home: Path, docs: Path) ->
         index(library, docs)
         ids = [entry.document_id for entry in library.entries()]
     with opened(home, WordEmbedder("syllables", 32)) as library:
-        document = reader.read(docs / "apple.txt")
+        write(docs / "other.txt", "other")
+        document = reader.read(docs / "other.txt")
         attempts = (
             lambda: index(library, docs),
             lambda: list(library.add(document)),

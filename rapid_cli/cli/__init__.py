@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli import ask, bench, library
+from rapid_cli.cli import ask, bench, cache, chat, history, library
 from rapid_cli.cli.boundary import Boundary
 
 app = typer.Typer(
@@ -18,10 +18,13 @@ app = typer.Typer(
     epilog='Begin with: rapid ask book.pdf "Who tells the story?"',
 )
 app.command()(ask.ask)
+app.command()(chat.chat)
 app.command()(library.index)
 app.command()(library.search)
 app.command("list")(library.list_documents)
 app.command()(library.remove)
+app.command()(history.history)
+app.add_typer(cache.cache, name="cache")
 app.command()(bench.bench)
 
 

@@ -2,61 +2,97 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import AUTO, Json, Models, Quiet, Words
+from rapid_cli.cli.options import (
+    AUTO,
+    Choices,
+    ContextLength,
+    Drafter,
+    Eta,
+    Fresh,
+    Gamma,
+    Json,
+    MaxTokens,
+    Models,
+    NoLog,
+    NoStats,
+    PairName,
+    Quiet,
+    RetrieveTokens,
+    Seed,
+    ShowContext,
+    StrategyName,
+    Target,
+    Temperature,
+    TopK,
+    TopP,
+)
 
 
 def ask(
-    words: Words,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]... QUESTION",
+            help="Files, folders, names in the library, or - for stdin; without any, the whole "
+            "library. The question comes last.",
+            show_default=False,
+        ),
+    ] = None,
     *,
-    strategy: Annotated[
-        str,
-        typer.Option(help="rapid, long-context, rag, speculative, prompt-lookup or auto."),
-    ] = "rapid",
-    pair: Annotated[str | None, typer.Option(help="A pair of models in models.toml.")] = None,
+    strategy: StrategyName = "rapid",
+    pair: PairName = None,
     models: Models = None,
-    target: Annotated[
-        Path | None, typer.Option(help="A GGUF file in place of the pair's target.")
+    target: Target = None,
+    drafter: Drafter = None,
+    max_tokens: MaxTokens = 512,
+    temperature: Temperature = None,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    seed: Seed = None,
+    eta: Eta = None,
+    gamma: Gamma = AUTO,
+    retrieve_tokens: RetrieveTokens = None,
+    context_length: ContextLength = None,
+    fresh: Fresh = False,
+    show_context: ShowContext = False,
+    questions: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|-", help="Answer each line; all words are sources then."),
     ] = None,
-    drafter: Annotated[
-        Path | None, typer.Option(help="A GGUF file in place of the pair's drafter.")
-    ] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 512,
-    temperature: Annotated[
-        float | None, typer.Option(min=0, help="0 is greedy. Default: the pair's, or 0.1.")
-    ] = None,
-    top_k: Annotated[int, typer.Option(min=0, help="Draw from the k likeliest; 0: all.")] = 0,
-    top_p: Annotated[
-        float, typer.Option(min=0, max=1, help="Draw from the likeliest that reach this share.")
-    ] = 1.0,
-    seed: Annotated[int | None, typer.Option(min=0, help="Repeats an answer.")] = None,
-    eta: Annotated[
-        float | None,
-        typer.Option(min=0, help="Strength of knowledge transfer. Default: the pair's, or 10."),
-    ] = None,
-    gamma: Annotated[str, typer.Option(metavar="N|auto", help="Tokens drafted a round.")] = AUTO,
-    retrieve_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of passages that the drafter reads.")
-    ] = None,
-    context_length: Annotated[
-        int | None, typer.Option(min=1, help="Most tokens a model may hold.")
-    ] = None,
-    show_context: Annotated[
-        bool, typer.Option("--show-context", help="Show the passages in full.")
-    ] = False,
     json: Json = False,
     no_stream: Annotated[
         bool, typer.Option("--no-stream", help="Print the answer when it is complete.")
     ] = False,
-    no_stats: Annotated[bool, typer.Option("--no-stats", help="No statistics.")] = False,
+    no_stats: NoStats = False,
+    no_log: NoLog = False,
     quiet: Quiet = False,
 ) -> None:
     """Answer a question about documents."""
-    arguments = locals()
+    choices = Choices(
+        strategy=strategy,
+        pair=pair,
+        models=models,
+        target=target,
+        drafter=drafter,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        eta=eta,
+        gamma=gamma,
+        retrieve_tokens=retrieve_tokens,
+        context_length=context_length,
+        fresh=fresh,
+        show_context=show_context,
+        no_stats=no_stats,
+        no_log=no_log,
+        quiet=quiet,
+    )
     from rapid_cli.cli.asking import run  # noqa: PLC0415 - slow, and not for --help
 
-    run(**arguments)
+    run(words or [], choices, questions=questions, json=json, stream=not no_stream)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json as jsonlib
+import time
 from collections import Counter
 from pathlib import Path
 
 import typer
+from rich.console import Console
 
+from rapid_cli.answering import read_ahead
 from rapid_cli.cli.boundary import SKIPPED
 from rapid_cli.cli.opening import open_sources
 from rapid_cli.cli.options import sources_and_question
 from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.prefill import Contexts
 from rapid_cli.render.console import Bars, console
 from rapid_cli.render.documents import (
     indexing_summary,
     print_entries,
     print_passages,
+    print_texts,
     render_indexing,
+    render_reading,
 )
 from rapid_cli.report import passages_json
 from rapid_cli.session import Session
@@ -27,6 +33,8 @@ def index(
     paths: list[Path] | None,
     *,
     rebuild: bool,
+    read: bool,
+    pair: str | None,
     models: Path | None,
     quiet: bool,
 ) -> None:
@@ -40,6 +48,8 @@ def index(
             render_indexing(session.library.rebuild(), bars, errors, counts)
         if paths:
             render_indexing(session.library.index(paths), bars, errors, counts)
+        if read:
+            _read_ahead(session, pair, paths or [], bars, errors)
     print(indexing_summary(counts))
     if counts["skipped"]:
         raise typer.Exit(SKIPPED)
@@ -88,6 +98,30 @@ def remove(
         for name in names:
             for entry in session.library.remove(name):
                 errors.print(f"removed {entry.path}")
+
+
+def _read_ahead(
+    session: Session, pair: str | None, paths: list[Path], bars: Bars, errors: Console
+) -> None:
+    """Let the pair's target read what was indexed, one document after the other."""
+    files = session.find_pair(session.models_file.pair(pair))
+    target = session.load_model(*files.target)
+    with Contexts(time.perf_counter, states=session.states) as contexts:
+        for entry in session.library.at(paths):
+            events = read_ahead(session.library.get(entry.document_id), target, contexts)
+            render_reading(events, entry.name, bars, errors)
+
+
+def list_texts(*, json: bool) -> None:
+    """List what models have read and is kept."""
+    with _open_session(None) as session:
+        print_texts(session.states.entries(), as_json=json)
+
+
+def clear_texts() -> None:
+    """Remove all that is kept of what models have read."""
+    with _open_session(None) as session:
+        print(f"freed {session.states.clear() / 1e6:,.0f} MB")
 
 
 def _open_session(models: Path | None) -> Session:

@@ -19,6 +19,10 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Embed all documents anew: after a new embedder.")
     ] = False,
+    read: Annotated[
+        bool, typer.Option("--read", help="Let the target read them too, for quick answers.")
+    ] = False,
+    pair: Annotated[str | None, typer.Option(help="The pair whose target reads.")] = None,
     models: Models = None,
     quiet: Quiet = False,
 ) -> None:

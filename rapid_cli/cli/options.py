@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,61 @@ Models = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the result and errors.")]
+
+
+StrategyName = Annotated[
+    str, typer.Option(help="rapid, long-context, rag, speculative, prompt-lookup or auto.")
+]
+PairName = Annotated[str | None, typer.Option(help="A pair of models in models.toml.")]
+Target = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's target.")]
+Drafter = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's drafter.")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")]
+Temperature = Annotated[
+    float | None, typer.Option(min=0, help="0 is greedy. Default: the pair's, or 0.1.")
+]
+TopK = Annotated[int, typer.Option(min=0, help="Draw from the k likeliest; 0: all.")]
+TopP = Annotated[
+    float, typer.Option(min=0, max=1, help="Draw from the likeliest that reach this share.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Repeats an answer.")]
+Eta = Annotated[
+    float | None,
+    typer.Option(min=0, help="Strength of knowledge transfer. Default: the pair's, or 10."),
+]
+Gamma = Annotated[str, typer.Option(metavar="N|auto", help="Tokens drafted a round.")]
+RetrieveTokens = Annotated[
+    int | None, typer.Option(min=1, help="Tokens of passages that the drafter reads.")
+]
+ContextLength = Annotated[int | None, typer.Option(min=1, help="Most tokens a model may hold.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Read the text again, whatever is kept.")]
+ShowContext = Annotated[bool, typer.Option("--show-context", help="Show the passages in full.")]
+NoStats = Annotated[bool, typer.Option("--no-stats", help="No statistics.")]
+NoLog = Annotated[bool, typer.Option("--no-log", help="Leave answers out of the history.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to answer, as it was said on the command line; None is the pair's own choice."""
+
+    strategy: str
+    pair: str | None
+    models: Path | None
+    target: Path | None
+    drafter: Path | None
+    max_tokens: int
+    temperature: float | None
+    top_k: int
+    top_p: float
+    seed: int | None
+    eta: float | None
+    gamma: str
+    retrieve_tokens: int | None
+    context_length: int | None
+    fresh: bool
+    show_context: bool
+    no_stats: bool
+    no_log: bool
+    quiet: bool
 
 
 def sources_and_question(words: list[str]) -> tuple[list[str], str]:

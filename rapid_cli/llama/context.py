@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 
 import llama_cpp
@@ -28,6 +31,7 @@ _FLASH_ATTENTION = {
     True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
 }
 _ABORTED = 2
+_NO_TOKENS = (llama_cpp.llama_token * 1)()
 
 
 class LlamaContext:
@@ -48,6 +52,7 @@ class LlamaContext:
         self._compared = vocabulary_size or self._vocabulary
         self._rows = rows
         self._length = 0
+        self.floor = 0
         self.capacity = -(-length // LENGTH_STEP) * LENGTH_STEP
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.capacity
@@ -57,9 +62,10 @@ class LlamaContext:
         params.n_outputs_max = rows
         params.n_outputs_max_per_seq = 0  # as many as n_outputs_max
         params.n_threads = params.n_threads_batch = spec.threads or native.available_threads()
-        params.flash_attn_type = _FLASH_ATTENTION[spec.flash_attention]
+        params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention]
         params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
+        params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_init_from_model(weights.handle, params)
         if not self._handle:
@@ -98,20 +104,63 @@ class LlamaContext:
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens."""
         assert 0 <= length <= self._length, "a cache cannot be cut to more than it holds"
-        if length == self._length:
-            return
+        assert length >= self.floor or length == 0, "a restored window does not reach back so far"
         self._open()
+        # Also at the same length: Ctrl-C may have come between a native call and its counting.
         if not llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
             raise NativeError(
                 f"{self._weights.spec.name} cannot forget tokens it has read",
                 "use a plain transformer: its memory can be cut back",
             )
         self._length = length
+        self.floor = self.floor if length else 0
 
     @property
     def cache_bytes(self) -> int:
         """Bytes of keys and values of what was read."""
         return int(llama_cpp.llama_state_seq_get_size(self._open(), 0))
+
+    @property
+    def batch_size(self) -> int:
+        """Tokens that are read at once."""
+        return self._batch_size
+
+    @property
+    def state_key(self) -> str:
+        """What keys and values depend on besides tokens and engine, as one line."""
+        return self._weights.state_key
+
+    @property
+    def engine(self) -> str:
+        """The library whose version decides what its files hold."""
+        return f"llama-cpp-python {llama_cpp.__version__}"
+
+    def save(self, path: Path) -> None:
+        """Write keys and values of what was read to a file at `path`; OSError if it cannot be."""
+        with native.recorded_errors() as errors:
+            written = llama_cpp.llama_state_seq_save_file(
+                self._open(), os.fsencode(path), 0, _NO_TOKENS, 0
+            )
+        if not written:
+            raise OSError(errors[0] if errors else "llama.cpp could not write its state")
+
+    def restore(self, path: Path) -> None:
+        """Put what `save` wrote in the place of what was read; NativeError if that fails.
+
+        Of a sliding window llama.cpp writes no more than the last tokens need: such a model can
+        be cut back to `floor` tokens at least, or to none.
+        """
+        count = ctypes.c_size_t()
+        with native.recorded_errors() as errors:
+            read = llama_cpp.llama_state_seq_load_file(
+                self._open(), os.fsencode(path), 0, _NO_TOKENS, 0, ctypes.byref(count)
+            )
+        self._length = int(llama_cpp.llama_memory_seq_pos_max(self._memory, 0)) + 1
+        first = int(llama_cpp.llama_memory_seq_pos_min(self._memory, 0))
+        self.floor = first + self._weights.window if first > 0 else 0
+        if not read:
+            self.truncate(0)
+            raise NativeError(errors[0] if errors else "llama.cpp could not read its state")
 
     def close(self) -> None:
         """Free the cache; safe to repeat."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol
+from pathlib import Path
 
 import llama_cpp
 from llama_cpp._ggml import libggml
@@ -19,6 +21,8 @@ logger = logging.getLogger("rapid_cli.llama")
 
 _LEVELS = {3: logging.INFO, 4: logging.INFO}
 """ggml's levels: what it calls information is too detailed for anyone but a debugger."""
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 _errors: list[str] = []
 
@@ -46,27 +50,77 @@ def recorded_errors() -> Iterator[list[str]]:
     yield _errors
 
 
-class _CString(Protocol):
-    def __call__(self, device: ctypes.c_void_p, /) -> bytes: ...
-
-
 @cache
 def compute_devices() -> tuple[str, ...]:
     """Name the devices that llama.cpp computes on, accelerators before the CPU."""
+    return tuple(_device_name(device) for device in _devices())
+
+
+@cache
+def _devices() -> tuple[ctypes.c_void_p, ...]:
     start()
     get = libggml.ggml_backend_dev_get
     get.argtypes, get.restype = [ctypes.c_size_t], ctypes.c_void_p
     devices = [ctypes.c_void_p(get(i)) for i in range(libggml.ggml_backend_dev_count())]
+    devices.sort(key=_is_cpu)
+    return tuple(devices)
+
+
+def _is_cpu(device: ctypes.c_void_p) -> bool:
     kind = libggml.ggml_backend_dev_type
     kind.argtypes, kind.restype = [ctypes.c_void_p], ctypes.c_int
-    devices.sort(key=lambda device: kind(device) == 0)  # GGML_BACKEND_DEVICE_TYPE_CPU
-    return tuple(_device_name(device) for device in devices)
+    return bool(kind(device) == 0)  # GGML_BACKEND_DEVICE_TYPE_CPU
 
 
 def _device_name(device: ctypes.c_void_p) -> str:
     describe = libggml.ggml_backend_dev_description
     describe.argtypes, describe.restype = [ctypes.c_void_p], ctypes.c_char_p
     return str(describe(device).decode("utf-8", "replace")).strip()
+
+
+def free_memory(offloaded: bool) -> int:
+    """Return the bytes free where layers are computed: on the accelerator, or in memory."""
+    device = _devices()[0]
+    if offloaded and not _is_cpu(device):
+        return _free_on(device)
+    import psutil  # noqa: PLC0415 - a machine that only measures speed may lack it
+
+    available = int(psutil.virtual_memory().available)
+    return min([available, *(free_in_group(folder) for folder in _groups())])
+
+
+def _free_on(device: ctypes.c_void_p) -> int:
+    ask, size = libggml.ggml_backend_dev_memory, ctypes.POINTER(ctypes.c_size_t)
+    ask.argtypes, ask.restype = [ctypes.c_void_p, size, size], None
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    ask(device, ctypes.byref(free), ctypes.byref(total))
+    return free.value
+
+
+def _groups() -> list[Path]:
+    """Return the folders of this process's control groups, version 2: its own up to the root."""
+    try:
+        own = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        return []
+    folder = CONTROL_GROUPS / own[1] if own else CONTROL_GROUPS
+    return [one for one in (folder, *folder.parents) if one.is_relative_to(CONTROL_GROUPS)]
+
+
+def free_in_group(folder: Path) -> int:
+    """Return the bytes that a control group leaves its processes; without a limit sys.maxsize.
+
+    Cached files count as used there, but make room when it is needed.
+    """
+    try:
+        limit = int((folder / "memory.max").read_text("ascii"))
+        used = int((folder / "memory.current").read_text("ascii"))
+        lines = (folder / "memory.stat").read_text("ascii").splitlines()
+    except (OSError, ValueError):  # no such file, or the limit "max"
+        return sys.maxsize
+    usage = dict(line.split(maxsplit=1) for line in lines)
+    cached = int(usage.get("active_file", 0)) + int(usage.get("inactive_file", 0))
+    return max(limit - used + cached, 0)
 
 
 def available_threads() -> int:

@@ -55,6 +55,21 @@ class Weights:
         return bool(llama_cpp.llama_supports_gpu_offload()) and self.spec.gpu_layers != 0
 
     @property
+    def window(self) -> int:
+        """Tokens that a sliding window reaches back; 0 without one."""
+        return int(llama_cpp.llama_model_n_swa(self.handle))
+
+    @property
+    def flash_attention(self) -> bool | None:
+        """Whether attention is computed the fused way; None leaves it to llama.cpp.
+
+        On the CPU that makes the logits of sliding-window models depend on how cells lie in the
+        cache, by up to 4 for Gemma 3, so what is restored would not equal what was read.
+        """
+        chosen = self.spec.flash_attention
+        return False if chosen is None and self.window and not self.offloaded else chosen
+
+    @property
     def device(self) -> str:
         """Where the layers are computed."""
         return native.compute_devices()[0 if self.offloaded else -1]
@@ -68,10 +83,23 @@ class Weights:
     def fingerprint(self) -> str:
         """What the speed of these weights depends on, as one line."""
         file, spec = self.path.stat(), self.spec
-        settings = (spec.gpu_layers, spec.threads, spec.flash_attention, spec.k_type, spec.v_type)
+        settings = (spec.gpu_layers, spec.threads, self.flash_attention, spec.k_type, spec.v_type)
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} "
             f"{self.device} llama-cpp-python {llama_cpp.__version__}"
+        )
+
+    @property
+    def state_key(self) -> str:
+        """What keys and values computed with these weights depend on, as one line.
+
+        Rope and sliding window come from the file, which stands here by its size and time.
+        """
+        file, spec = self.path.stat(), self.spec
+        return (
+            f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
+            f"gpu_layers={spec.gpu_layers} flash_attention={self.flash_attention} "
+            f"k={spec.k_type} v={spec.v_type} swa_full=True"
         )
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from rapid_cli.answers import Answer, Decoded, Event, Finished, Piece, Prefilled, Retrieved
+from rapid_cli.answers import Answer, Decoded, Event, Finished, Note, Piece, Prefilled, Retrieved
 from rapid_cli.documents import Document
 from rapid_cli.measuring import Clock
 from rapid_cli.render.console import Bars
@@ -160,6 +160,8 @@ def render_answer(
             case Retrieved(coverage=coverage, truncated=truncated):
                 if note := coverage_note(coverage, truncated=truncated):
                     errors.print(note, style="yellow")
+            case Note(text=text):
+                errors.print(text, style="yellow")
             case Prefilled(role=role, done=done, total=total):
                 what = "reading the text" if role == "target" else "reading the passages"
                 bars.update(what, done, total, "tokens")

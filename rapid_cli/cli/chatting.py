@@ -1,0 +1,163 @@
+"""`rapid chat`, once its command line is understood."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from rapid_cli.answers import Answer, Options
+from rapid_cli.cli.boundary import SKIPPED, print_error
+from rapid_cli.cli.choosing import Opened, open_desk
+from rapid_cli.cli.options import Choices
+from rapid_cli.cli.showing import Manner, show
+from rapid_cli.config import home
+from rapid_cli.errors import ConfigError, RapidError
+from rapid_cli.prompts import Turn
+from rapid_cli.render.answers import render_sources, render_statistics
+from rapid_cli.render.console import console
+from rapid_cli.report import conversation_markdown
+from rapid_cli.sources import STANDARD_INPUT
+from rapid_cli.strategies import strategy_named
+
+TYPED_LINES = "chat_questions.txt"
+"""The file that the arrow keys bring earlier questions from."""
+
+
+@dataclass(slots=True)
+class Chat:
+    """A conversation: what was said, and how the next question is answered."""
+
+    opened: Opened
+    errors: Console
+    manner: Manner
+    options: Options
+    turns: tuple[Turn, ...] = ()
+    answers: list[Answer] = field(default_factory=list)
+    saved: set[Path] = field(default_factory=set)
+    over: bool = False
+
+    def say(self, line: str) -> None:
+        """Answer a question, or obey a command."""
+        if not line.startswith("/"):
+            self._ask(line)
+            return
+        name, _, argument = line.partition(" ")
+        if name not in COMMANDS:
+            raise ConfigError(f"there is no command {name}", "/help lists them")
+        COMMANDS[name][1](self, argument.strip())
+
+    def last(self) -> Answer:
+        """Return the last answer; ConfigError if there is none."""
+        if not self.answers:
+            raise ConfigError("nothing was answered yet", "ask something first")
+        return self.answers[-1]
+
+    def _ask(self, question: str) -> None:
+        events = self.opened.desk.ask(question, self.options, self.turns)
+        result = show(events, self.opened, self.errors, self.manner)
+        turn = Turn(question, tuple(result.tokens))
+        self.turns = (*self.turns[result.forgotten_turns :], turn)
+        self.answers.append(result)
+
+
+def run(sources: list[str], choices: Choices) -> None:
+    """Answer questions until there are no more."""
+    if STANDARD_INPUT in sources:
+        raise typer.BadParameter("chat takes its questions from standard input: name a file")
+    errors = console(quiet=choices.quiet)
+    manner = Manner(statistics=not choices.no_stats, texts=choices.show_context)
+    failed = False
+    with open_desk(sources, choices, errors, several=True) as opened:
+        chat = Chat(opened, errors, manner, opened.options)
+        typed = sys.stdin.isatty()
+        for line in _typed(errors, log=opened.log) if typed else map(str.strip, sys.stdin):
+            failed |= bool(line) and not _say(chat, line, typed=typed)
+            if chat.over:
+                break
+    if opened.gathered.skipped or (failed and not typed):
+        raise typer.Exit(SKIPPED)
+
+
+def _say(chat: Chat, line: str, *, typed: bool) -> bool:
+    """Say a line; what goes wrong ends neither the chat nor, if typed, does Ctrl-C."""
+    try:
+        chat.say(line)
+    except RapidError as error:
+        print_error(error)
+        return False
+    except KeyboardInterrupt:
+        if not typed:
+            raise
+        chat.errors.print("Stopped; the question is left out of the conversation.", style="yellow")
+    return True
+
+
+def _typed(errors: Console, *, log: bool) -> Iterator[str]:
+    """Yield the lines that a person types, until Ctrl-D."""
+    from prompt_toolkit import PromptSession  # noqa: PLC0415 - not for pipes
+    from prompt_toolkit.history import FileHistory, InMemoryHistory  # noqa: PLC0415
+
+    history = FileHistory(str(home() / TYPED_LINES)) if log else InMemoryHistory()
+    session: PromptSession[str] = PromptSession(history=history)
+    errors.print("Ask away. /help lists the commands, Ctrl-D ends the chat.", style="dim")
+    while True:
+        try:
+            yield session.prompt("\n> ").strip()
+        except KeyboardInterrupt:
+            errors.print("Ctrl-D or /quit ends the chat.", style="dim")
+        except EOFError:
+            return
+
+
+def _show_sources(chat: Chat, _argument: str) -> None:
+    render_sources(chat.last(), chat.opened.gathered.documents, chat.errors, texts=True)
+
+
+def _show_statistics(chat: Chat, _argument: str) -> None:
+    render_statistics(chat.last(), chat.errors)
+
+
+def _choose_strategy(chat: Chat, name: str) -> None:
+    if name:
+        chat.options = replace(chat.options, strategy=strategy_named(name))
+    chat.errors.print(f"The strategy is {chat.options.strategy.name}.")
+
+
+def _save(chat: Chat, name: str) -> None:
+    chat.last()
+    path = Path(name).expanduser()
+    if not name:
+        raise ConfigError("/save needs the name of a file", "such as /save talk.md")
+    if path.exists() and path not in chat.saved:
+        raise ConfigError(f"{path} exists already", "give another name")
+    text = conversation_markdown(chat.answers, chat.opened.gathered.documents)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}", "give another") from error
+    chat.saved.add(path)
+    chat.errors.print(f"Saved {len(chat.answers)} answers to {path}.")
+
+
+def _help(chat: Chat, _argument: str) -> None:
+    for name, (meaning, _) in COMMANDS.items():
+        chat.errors.print(f"  {name:<16}{meaning}")
+
+
+def _quit(chat: Chat, _argument: str) -> None:
+    chat.over = True
+
+
+COMMANDS: dict[str, tuple[str, Callable[[Chat, str], None]]] = {
+    "/sources": ("the passages of the last answer, in full", _show_sources),
+    "/stats": ("the statistics of the last answer", _show_statistics),
+    "/strategy": ("the strategy, or with a name another one", _choose_strategy),
+    "/save": ("write the conversation to a Markdown file", _save),
+    "/help": ("this list", _help),
+    "/quit": ("end the chat; so does Ctrl-D", _quit),
+}

@@ -1,0 +1,87 @@
+"""From what was said on the command line to options, a session and a desk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import typer
+from rich.console import Console
+
+from rapid_cli.answers import Options
+from rapid_cli.cli.boundary import STARTED
+from rapid_cli.cli.opening import open_sources
+from rapid_cli.cli.options import AUTO, Choices
+from rapid_cli.config import ModelPair
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.desk import Desk
+from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.session import Session
+from rapid_cli.sources import Gathered
+from rapid_cli.strategies import strategy_named
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What answers come from; `log` tells whether they go into the history."""
+
+    session: Session
+    gathered: Gathered
+    desk: Desk
+    options: Options
+    log: bool
+
+
+@contextmanager
+def open_desk(
+    sources: Sequence[str], choices: Choices, errors: Console, *, several: bool
+) -> Iterator[Opened]:
+    """Find the pair, read the sources and make ready to answer."""
+    models_file = load_models_file(find_models_file(choices.models))
+    spec = models_file.pair(choices.pair)
+    options = _options(choices, spec)
+    with Session(models_file) as session:
+        files = session.find_pair(spec, choices.target, choices.drafter)
+        started = time.perf_counter()
+        with (
+            open_sources(session.library, sources, errors) as gathered,
+            Desk(
+                session,
+                files,
+                gathered.documents,
+                started=STARTED,
+                index_seconds=time.perf_counter() - started,
+                several=several,
+            ) as desk,
+        ):
+            log = models_file.settings.history and not choices.no_log
+            yield Opened(session, gathered, desk, options, log)
+
+
+def _options(choices: Choices, spec: ModelPair) -> Options:
+    temperature = _or(choices.temperature, spec.temperature)
+    return Options(
+        strategy=strategy_named(choices.strategy),
+        sampling=SamplingParams(temperature, choices.top_k, choices.top_p),
+        eta=_or(choices.eta, spec.eta),
+        gamma=_gamma(choices.gamma),
+        max_tokens=choices.max_tokens,
+        seed=choices.seed,
+        retrieve_tokens=choices.retrieve_tokens or spec.retrieve_tokens,
+        context_length=choices.context_length,
+        fresh=choices.fresh,
+    )
+
+
+def _gamma(value: str) -> int | None:
+    if value == AUTO:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise typer.BadParameter(f"--gamma is {value!r}: give a number of tokens, or auto")
+    return int(value)
+
+
+def _or(chosen: float | None, default: float) -> float:
+    return default if chosen is None else chosen

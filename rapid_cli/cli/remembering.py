@@ -1,0 +1,50 @@
+"""`rapid history`, once its command line is understood."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+from rapid_cli.config import home
+from rapid_cli.history import History
+from rapid_cli.render.console import console
+from rapid_cli.render.history import print_history, print_history_json
+
+EMPTY = "The history is empty: it fills as you ask."
+
+
+def run(
+    words: list[str] | None,
+    *,
+    limit: int,
+    full: bool,
+    json: bool,
+    clear: bool,
+) -> None:
+    """Show what was asked and answered, the newest last."""
+    if clear and words:
+        raise typer.BadParameter("--clear deletes the whole history: leave out the search")
+    errors = console()
+    with History(home()) as history:
+        if clear:
+            _clear(history, errors)
+        else:
+            _show(history, " ".join(words or ()), limit, errors, full=full, json=json)
+
+
+def _show(
+    history: History, words: str, limit: int, errors: Console, *, full: bool, json: bool
+) -> None:
+    found = history.search(words, limit)[::-1]
+    if json:
+        print_history_json(found)
+    else:
+        print_history(found, full=full)
+    if not found:
+        errors.print(f"No answer matches {words!r}." if history.count() else EMPTY)
+
+
+def _clear(history: History, errors: Console) -> None:
+    count = history.count()
+    errors.print(f"deleting {count} answer{'' if count == 1 else 's'}" if count else EMPTY)
+    history.clear()

@@ -1,0 +1,108 @@
+"""Questions put to a pair of models about the same documents; all that is open stays open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from functools import cached_property
+from types import TracebackType
+
+from rapid_cli.answering import answer
+from rapid_cli.answers import Event, Options, Pair, Seconds
+from rapid_cli.documents import Document, Passage
+from rapid_cli.prefill import Contexts
+from rapid_cli.prompts import Turn
+from rapid_cli.session import PairFiles, Session
+
+AHEAD = 66
+"""Passages searched for while the models load: as many as most drafters have room for."""
+SPARE_TOKENS = 2048
+"""Room in the contexts for the turns of a conversation."""
+
+
+class Desk:
+    """A context manager; `started` is when the person began to wait for the first answer.
+
+    With `several` questions to come, contexts are opened with room for them.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        files: PairFiles,
+        documents: Mapping[str, Document],
+        *,
+        started: float,
+        index_seconds: float,
+        several: bool = False,
+    ) -> None:
+        self._session = session
+        self._files = files
+        self._documents = documents
+        self._started: float | None = started
+        self._seconds = Seconds(index=index_seconds)
+        self._open = ExitStack()
+        self._searcher = self._open.enter_context(ThreadPoolExecutor(1))
+        self._contexts = self._open.enter_context(
+            Contexts(
+                time.perf_counter,
+                states=session.states,
+                spare=SPARE_TOKENS if several else 0,
+            )
+        )
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The models, loaded when they are needed."""
+        before = time.perf_counter()
+        pair = self._session.load_pair(self._files)
+        self._seconds.load = time.perf_counter() - before
+        return pair
+
+    def ask(
+        self, question: str, options: Options, turns: tuple[Turn, ...] = ()
+    ) -> Generator[Event, None, None]:
+        """Answer a question; `turns` were asked and answered before."""
+        started, self._started = self._started or time.perf_counter(), None
+        # A follow-up seldom names what it is about.
+        about = f"{turns[-1].question}\n{question}" if turns else question
+        library, ids = self._session.library, list(self._documents)
+        begun = self._searcher.submit(library.search, about, ids, AHEAD)
+
+        def search(limit: int) -> list[Passage]:
+            found = begun.result()
+            enough = limit <= AHEAD or len(found) < AHEAD
+            return found[:limit] if enough else library.search(about, ids, limit)
+
+        pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
+        events = answer(
+            question,
+            list(self._documents.values()),
+            search,
+            pair,
+            options,
+            contexts=self._contexts,
+            profiles=self._session.profiles,
+            seconds=seconds,
+            started=started,
+            clock=time.perf_counter,
+            turns=turns,
+        )
+        with closing(events):
+            for event in events:
+                if begun.done():
+                    begun.result()  # what is wrong with the library is said as soon as it is known
+                yield event
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()

@@ -1,0 +1,263 @@
+"""The only owner of kept keys and values: what a model has read, on disk, to be read once only.
+
+Whatever goes wrong here costs time, never an answer: a file that does not fit is removed and the
+text is read again, and what cannot be kept is not kept. Both are said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rapid_cli.decoding.context import common_prefix
+from rapid_cli.errors import NativeError
+from rapid_cli.models import ReadableContext, Restored
+from rapid_cli.seal import BrokenSeal, Seal, check_state, read_seal, write_seal
+from rapid_cli.turns import held
+
+SUFFIX, PARTIAL = ".kv", ".partial"
+LARGEST_BYTES = 20 << 30
+SHARE_OF_DISK = 0.25
+SPARE_BYTES = 256 << 20
+"""Room on the disk that is left to others."""
+SHORTEST = 64
+"""Tokens that are worth restoring."""
+LOCK_SECONDS = 10.0
+
+FreeBytes = Callable[[Path], int]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """A text whose keys and values are on disk; `used_at` is in seconds since 1970."""
+
+    path: Path
+    name: str
+    tokens: int
+    size_bytes: int
+    used_at: float
+
+
+class KVStore:
+    """Keys and values of texts in a folder, least recently used first to go.
+
+    `cap_bytes` bounds the folder; None is 20 GiB or a quarter of what the disk has left for it.
+    """
+
+    def __init__(
+        self, folder: Path, *, cap_bytes: int | None = None, free_bytes: FreeBytes | None = None
+    ) -> None:
+        self._folder = folder
+        self._cap_bytes = cap_bytes
+        self._free_bytes = free_bytes or _free_bytes
+
+    def restore(self, context: ReadableContext, tokens: Sequence[int]) -> Restored:
+        """Let `context` hold as many of the first of `tokens` as were kept; it held none of them.
+
+        A part of a text is cut back to whole batches, so that the rest is computed as it would
+        have been without it.
+        """
+        own = self._path(context, tokens)
+        if own.exists():
+            restored = self._restore_from(own, context, tokens)
+            if restored.tokens or restored.note:
+                return restored
+        best = max(self._like(context, tokens), key=lambda found: found[0], default=None)
+        if best is None or best[0] < SHORTEST:
+            return Restored()
+        return self._restore_from(best[1], context, tokens)
+
+    def keep(self, context: ReadableContext, name: str, tokens: Sequence[int], whole: int) -> str:
+        """Keep what `context` holds: the first `whole` of `tokens`, the text called `name`.
+
+        Returns why it is not kept, or nothing.
+        """
+        path = self._path(context, tokens)
+        try:
+            return self._write(path, context, name, tokens[:whole])
+        except (OSError, BrokenSeal) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return f"What was read of {name} is not kept: {reason or error}."
+
+    def entries(self) -> list[KeptText]:
+        """Return what is kept, last used first; files that are not whole are left out."""
+        found = []
+        for path in self._files():
+            with suppress(OSError, BrokenSeal):
+                label, file = read_seal(path).label, path.stat()
+                found.append(KeptText(path, label.name, label.tokens, file.st_size, file.st_mtime))
+        return sorted(found, key=lambda entry: -entry.used_at)
+
+    def clear(self) -> int:
+        """Remove all that is kept; return how many bytes that frees."""
+        freed = 0
+        for path in [*self._files(), *self._folder.glob(f"*{PARTIAL}")]:
+            with suppress(OSError):
+                size = path.stat().st_size
+                path.unlink()
+                freed += size
+        return freed
+
+    def _path(self, context: ReadableContext, tokens: Sequence[int]) -> Path:
+        return self._folder / f"{_family(context)}-{_hash(_bytes(tokens))}{SUFFIX}"
+
+    def _files(self) -> list[Path]:
+        return list(self._folder.glob(f"*{SUFFIX}"))
+
+    def _like(self, context: ReadableContext, tokens: Sequence[int]) -> Iterator[tuple[int, Path]]:
+        """Yield how many of `tokens` other files of the same model and settings begin with."""
+        for path in self._folder.glob(f"{_family(context)}-*{SUFFIX}"):
+            with suppress(OSError, BrokenSeal):
+                seal = read_seal(path)
+                if seal.label.engine == context.engine and len(seal.tokens) <= context.capacity:
+                    yield common_prefix(seal.tokens, tokens), path
+
+    def _restore_from(
+        self, path: Path, context: ReadableContext, tokens: Sequence[int]
+    ) -> Restored:
+        try:
+            with held(path, LOCK_SECONDS) as mine:
+                if not mine:
+                    return Restored()
+                seal = _fitting_seal(path, context)
+                context.restore(path)
+                if len(context) != len(seal.tokens):
+                    raise BrokenSeal("it is damaged")
+        except (OSError, BrokenSeal, NativeError) as error:
+            context.truncate(0)
+            with suppress(OSError):
+                path.unlink()
+            reason = getattr(error, "message", None) or getattr(error, "strerror", None) or error
+            return Restored(note=f"What was kept of this text cannot be used: {reason}.")
+        with suppress(OSError):
+            os.utime(path)
+        kept = common_prefix(seal.tokens, tokens)
+        if kept < len(tokens):
+            kept -= kept % context.batch_size
+        kept = kept if kept >= context.floor else 0
+        context.truncate(kept)
+        return Restored(kept)
+
+    def _write(self, path: Path, context: ReadableContext, name: str, tokens: Sequence[int]) -> str:
+        needed = context.cache_bytes + 4 * len(tokens)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._sweep_partial()
+        if refusal := self._make_room(needed, path):
+            return f"What was read of {name} is not kept: {refusal}."
+        temporary = path.with_suffix(f".{os.getpid()}{PARTIAL}")
+        try:
+            context.save(temporary)
+            key, engine = context.state_key, context.engine
+            write_seal(temporary, name=name, state_key=key, engine=engine, tokens=tokens)
+            with held(path, LOCK_SECONDS):
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._drop_beginnings(path, context, tokens)
+        return ""
+
+    def _make_room(self, needed: int, path: Path) -> str:
+        """Remove what was not used for longest until `needed` bytes fit; return why they cannot."""
+        others = sorted((file for file in self._files() if file != path), key=_used_at)
+        used, free = sum(map(_size, others)), self._free_bytes(self._folder)
+        cap = self._cap_bytes
+        if cap is None:
+            cap = min(LARGEST_BYTES, int(SHARE_OF_DISK * (free + used)))
+        if needed > cap:
+            return f"it takes {_megabytes(needed)}, and the cache may hold {_megabytes(cap)}"
+        for file in others:
+            if used + needed <= cap and free >= needed + SPARE_BYTES:
+                break
+            freed = self._evict(file)
+            used, free = used - freed, free + freed
+        if free < needed + SPARE_BYTES:
+            return f"it takes {_megabytes(needed)}, and the disk has {_megabytes(free)} left"
+        return "" if used + needed <= cap else "what the cache holds is in use"
+
+    def _evict(self, path: Path) -> int:
+        """Remove a file that nobody is using; return the bytes that frees."""
+        size = _size(path)
+        with held(path, 0) as mine, suppress(OSError):
+            if mine:
+                path.unlink()
+                return size
+        return 0
+
+    def _drop_beginnings(self, path: Path, context: ReadableContext, tokens: Sequence[int]) -> None:
+        """Remove what other files hold of the beginning of `tokens`: the new one has it too."""
+        for other in self._folder.glob(f"{_family(context)}-*{SUFFIX}"):
+            with suppress(OSError, BrokenSeal):
+                if other != path and _begins(read_seal(other), tokens):
+                    self._evict(other)
+
+    def _sweep_partial(self) -> None:
+        """Remove what killed processes have left half-written."""
+        for path in self._folder.glob(f"*{PARTIAL}"):
+            process = path.stem.rpartition(".")[2]
+            if not (process.isdecimal() and _runs(int(process))):
+                path.unlink(missing_ok=True)
+
+
+def _fitting_seal(path: Path, context: ReadableContext) -> Seal:
+    """Return the seal of a file that `context` can restore; BrokenSeal says why it cannot."""
+    seal = read_seal(path)
+    if seal.label.engine != context.engine:
+        raise BrokenSeal(f"it was written with {seal.label.engine}, not {context.engine}")
+    if seal.label.state_key != context.state_key:
+        raise BrokenSeal("it is of another model or other settings")
+    check_state(path, seal)
+    return seal
+
+
+def _begins(seal: Seal, tokens: Sequence[int]) -> bool:
+    return common_prefix(seal.tokens, tokens) == len(seal.tokens)
+
+
+def _family(context: ReadableContext) -> str:
+    return _hash(context.state_key.encode())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _bytes(tokens: Sequence[int]) -> bytes:
+    return np.asarray(tokens, "<i4").tobytes()
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
+def _used_at(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def _runs(process: int) -> bool:
+    """Tell whether a process of this machine is alive."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

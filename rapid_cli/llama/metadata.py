@@ -1,0 +1,170 @@
+"""What a GGUF file says of its model, read without its weights or its vocabulary."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llama_cpp._ggml import libggml
+
+from rapid_cli.errors import ModelError
+from rapid_cli.llama import native
+from rapid_cli.memory import ModelShape
+
+_STRING, _ARRAY = 8, 9
+_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
+"""GGUF's types of whole numbers, as `struct` calls them."""
+
+
+class _Options(ctypes.Structure):
+    """gguf_init_params: no room for tensors is asked for, so that only the header is read."""
+
+    _fields_ = (("no_alloc", ctypes.c_bool), ("tensors", ctypes.c_void_p))
+
+
+def _declare() -> None:
+    """Tell ctypes the functions of ggml's gguf.h that are used here."""
+    file, entry, size = ctypes.c_void_p, ctypes.c_int64, ctypes.c_size_t
+    for name, result, arguments in (
+        ("gguf_init_from_file", file, (ctypes.c_char_p, _Options)),
+        ("gguf_free", None, (file,)),
+        ("gguf_find_key", entry, (file, ctypes.c_char_p)),
+        ("gguf_get_kv_type", ctypes.c_int, (file, entry)),
+        ("gguf_get_arr_type", ctypes.c_int, (file, entry)),
+        ("gguf_get_arr_n", size, (file, entry)),
+        ("gguf_get_arr_data", ctypes.c_void_p, (file, entry)),
+        ("gguf_get_val_data", ctypes.c_void_p, (file, entry)),
+        ("gguf_get_val_str", ctypes.c_char_p, (file, entry)),
+        ("gguf_get_n_tensors", entry, (file,)),
+        ("gguf_get_tensor_size", size, (file, entry)),
+    ):
+        function = getattr(libggml, name)
+        function.restype, function.argtypes = result, arguments
+
+
+_declare()
+
+
+def read_shape(path: Path) -> ModelShape:
+    """Return the sizes of the model in `path`; ModelError if it is no GGUF file of a model."""
+    with _opened(path) as header:
+        architecture = header.text("general.architecture")
+        layers = header.number(f"{architecture}.block_count")
+        embedding = header.number(f"{architecture}.embedding_length")
+        vocabulary = header.count("tokenizer.ggml.tokens")
+        if not (layers and embedding and vocabulary):
+            raise ModelError(
+                f"{path} does not describe a language model",
+                "rapid runs language models in llama.cpp's format",
+            )
+        attention = f"{architecture}.attention"
+        heads = header.number(f"{attention}.head_count")
+        head_length = embedding // max(heads, 1)
+        return ModelShape(
+            architecture=architecture,
+            layers=layers,
+            heads=heads,
+            kv_heads=_kv_heads(header, attention, layers, heads),
+            key_length=header.number(f"{attention}.key_length", head_length),
+            value_length=header.number(f"{attention}.value_length", head_length),
+            embedding=embedding,
+            feed_forward=_feed_forward(header, architecture),
+            vocabulary=vocabulary,
+            sliding_window=header.number(f"{attention}.sliding_window"),
+            context_length=header.number(f"{architecture}.context_length"),
+            tensor_bytes=header.tensor_bytes + _other_parts(path, header),
+        )
+
+
+class _Header:
+    """The keys of an open GGUF file."""
+
+    def __init__(self, file: ctypes.c_void_p) -> None:
+        self._file = file
+
+    def text(self, key: str) -> str:
+        entry = self._find(key, _STRING)
+        raw = libggml.gguf_get_val_str(self._file, entry) if entry >= 0 else b""
+        return str(raw.decode("utf-8", "replace"))
+
+    def number(self, key: str, default: int = 0) -> int:
+        """Return the number under `key`, the largest one of a list of them, or `default`."""
+        return max(self.numbers(key), default=default)
+
+    def numbers(self, key: str) -> list[int]:
+        """Return the number or the list of numbers under `key`; nothing if there is none."""
+        entry = libggml.gguf_find_key(self._file, key.encode())
+        if entry < 0:
+            return []
+        kind, count = libggml.gguf_get_kv_type(self._file, entry), 1
+        read = libggml.gguf_get_val_data
+        if kind == _ARRAY:
+            kind = libggml.gguf_get_arr_type(self._file, entry)
+            count = libggml.gguf_get_arr_n(self._file, entry)
+            read = libggml.gguf_get_arr_data
+        if kind not in _NUMBERS:
+            return []
+        layout = f"={count}{_NUMBERS[kind]}"
+        raw = ctypes.string_at(read(self._file, entry), struct.calcsize(layout))
+        return list(struct.unpack(layout, raw))
+
+    def count(self, key: str) -> int:
+        """Return how long the list under `key` is; 0 if there is none."""
+        entry = self._find(key, _ARRAY)
+        return int(libggml.gguf_get_arr_n(self._file, entry)) if entry >= 0 else 0
+
+    @property
+    def tensor_bytes(self) -> int:
+        count = libggml.gguf_get_n_tensors(self._file)
+        return sum(libggml.gguf_get_tensor_size(self._file, tensor) for tensor in range(count))
+
+    def _find(self, key: str, kind: int) -> int:
+        entry = int(libggml.gguf_find_key(self._file, key.encode()))
+        if entry >= 0 and libggml.gguf_get_kv_type(self._file, entry) == kind:
+            return entry
+        return -1
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Header]:
+    native.start()
+    with native.recorded_errors() as errors:
+        raw = libggml.gguf_init_from_file(os.fsencode(path), _Options(True, None))
+    if not raw:
+        reason = errors[0] if errors else "llama.cpp gave no reason"
+        raise ModelError(f"{path} cannot be read as a GGUF file: {reason}", "check the file")
+    file = ctypes.c_void_p(raw)
+    try:
+        yield _Header(file)
+    finally:
+        libggml.gguf_free(file)
+
+
+def _kv_heads(header: _Header, attention: str, layers: int, heads: int) -> tuple[int, ...]:
+    """Return the key and value heads of each layer: 0 where it uses those of another layer."""
+    found = header.numbers(f"{attention}.head_count_kv") or [heads]
+    if len(found) < layers:
+        found = [max(found)] * layers
+    own = layers - header.number(f"{attention}.shared_kv_layers")
+    return tuple(found[:own] + [0] * (layers - own))
+
+
+def _other_parts(path: Path, header: _Header) -> int:
+    """Return the bytes of tensors that lie in files named after this one, the first of several."""
+    count, found = header.number("split.count"), 0
+    for part in range(2, count + 1):
+        name = path.name.replace(f"-00001-of-{count:05}", f"-{part:05}-of-{count:05}")
+        with _opened(path.with_name(name)) as other:
+            found += other.tensor_bytes
+    return found
+
+
+def _feed_forward(header: _Header, architecture: str) -> int:
+    """Return the width of a token's feed-forward layer, all experts that it visits together."""
+    experts = header.number(f"{architecture}.expert_used_count")
+    expert = header.number(f"{architecture}.expert_feed_forward_length")
+    return max(header.number(f"{architecture}.feed_forward_length"), experts * expert)

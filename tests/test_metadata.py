@@ -1,0 +1,163 @@
+"""A GGUF file's sizes, read from its header: against llama.cpp's own on the same file."""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import replace
+
+import llama_cpp
+import pytest
+
+from rapid_cli import synthetic
+from rapid_cli.errors import ModelError
+from rapid_cli.llama import read_shape
+
+
+@pytest.fixture(scope="module")
+def tiny_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
+    synthetic.write(synthetic.SHAPES["tiny"], "Q8_0", path)
+    return path
+
+
+@pytest.mark.models
+def test_the_shape_is_the_one_that_llama_cpp_loads(weights, starter_path):
+    shape, model = read_shape(starter_path), weights.handle
+    assert shape.architecture == "llama"
+    assert shape.layers == llama_cpp.llama_model_n_layer(model)
+    assert shape.heads == llama_cpp.llama_model_n_head(model)
+    assert shape.kv_heads == (llama_cpp.llama_model_n_head_kv(model),) * shape.layers
+    assert shape.embedding == llama_cpp.llama_model_n_embd(model)
+    assert shape.key_length == shape.value_length == 64
+    assert shape.feed_forward == 1536
+    assert shape.vocabulary == weights.vocabulary.size
+    assert shape.sliding_window == 0
+    assert shape.context_length == weights.context_limit
+    assert shape.tensor_bytes == weights.size_bytes
+
+
+@pytest.mark.models
+def test_a_header_is_read_in_less_than_a_fifth_of_a_second(starter_path):
+    read_shape(starter_path)  # starts llama.cpp
+    started = time.process_time()
+    read_shape(starter_path)
+    assert time.process_time() - started < 0.2
+
+
+def test_a_published_shape_is_read_back(tiny_path):
+    shape, wanted = read_shape(tiny_path), synthetic.SHAPES["tiny"]
+    assert shape.kv_heads == (wanted.kv_heads,) * wanted.layers
+    assert shape.key_length == shape.value_length == wanted.head_size
+    assert shape.feed_forward == wanted.feed_forward
+    assert shape.vocabulary == wanted.vocabulary
+    assert shape.context_length == wanted.context
+    assert 0 < tiny_path.stat().st_size - shape.tensor_bytes < 20_000
+
+
+def test_only_the_header_has_to_be_there(tiny_path, tmp_path):
+    whole = read_shape(tiny_path)
+    content = tiny_path.read_bytes()
+    short = tmp_path / "short.gguf"
+    short.write_bytes(content[: len(content) - whole.tensor_bytes])
+    assert read_shape(short) == whole
+
+
+def text(value):
+    return struct.pack("<Q", len(value.encode())) + value.encode()
+
+
+def value(content):
+    """Return a GGUF value: of a list a list of the kind of its first item."""
+    if isinstance(content, list):
+        items = b"".join(value(one)[4:] for one in content)
+        return (
+            struct.pack("<I", 9) + value(content[0])[:4] + struct.pack("<Q", len(content)) + items
+        )
+    if isinstance(content, str):
+        return struct.pack("<I", 8) + text(content)
+    return struct.pack("<Ii", 5, content)
+
+
+def write_header(path, tensors=(), **keys):
+    """Write a GGUF file of version 3 with f32 vectors of the sizes in `tensors`, without data."""
+    keys = {name.replace("__", "."): content for name, content in keys.items()}
+    parts = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(keys))]
+    parts += [text(name) + value(content) for name, content in keys.items()]
+    offset = 0
+    for number, size in enumerate(tensors):
+        parts.append(text(f"t{number}") + struct.pack("<IQIQ", 1, size, 0, offset))
+        offset += -(-size * 4 // 32) * 32
+    path.write_bytes(b"".join(parts) + bytes(32))
+    return path
+
+
+MODEL = {
+    "general__architecture": "odd",
+    "odd__block_count": 4,
+    "odd__embedding_length": 256,
+    "odd__attention__head_count": 4,
+    "tokenizer__ggml__tokens": ["a", "b", "c"],
+}
+
+
+def test_what_a_file_leaves_out_is_what_llama_cpp_takes_for_it(tmp_path):
+    shape = read_shape(write_header(tmp_path / "a.gguf", **MODEL))
+    assert shape.kv_heads == (4, 4, 4, 4)
+    assert shape.key_length == shape.value_length == 64
+    assert shape.sliding_window == 0
+    assert shape.vocabulary == 3
+    assert shape.tensor_bytes == 0
+
+
+def test_layers_may_have_heads_of_their_own_or_use_those_of_others(tmp_path):
+    keys = MODEL | {"odd__attention__head_count_kv": [4, 2, 1, 1]}
+    shape = read_shape(write_header(tmp_path / "a.gguf", **keys))
+    assert shape.kv_heads == (4, 2, 1, 1)
+    keys |= {"odd__attention__shared_kv_layers": 2, "odd__feed_forward_length": [9, 7, 8, 8]}
+    sharing = read_shape(write_header(tmp_path / "b.gguf", **keys))
+    assert sharing == replace(shape, kv_heads=(4, 2, 0, 0), feed_forward=9)
+
+
+def test_the_experts_that_a_token_visits_count_together(tmp_path):
+    keys = MODEL | {"odd__expert_used_count": 8, "odd__expert_feed_forward_length": 96}
+    assert read_shape(write_header(tmp_path / "a.gguf", **keys)).feed_forward == 768
+
+
+def test_a_model_in_several_files_has_the_tensors_of_all(tmp_path):
+    keys = {"split__count": 3}
+    first = tmp_path / "big-00001-of-00003.gguf"
+    write_header(first, [8, 8], **MODEL, **keys)
+    write_header(tmp_path / "big-00002-of-00003.gguf", [16], **keys)
+    with pytest.raises(ModelError, match=r"big-00003-of-00003.* cannot be read"):
+        read_shape(first)
+    write_header(tmp_path / "big-00003-of-00003.gguf", [32], **keys)
+    assert read_shape(first).tensor_bytes == 4 * (8 + 8 + 16 + 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("missing", None),
+        ("empty", b""),
+        ("text", b"Not a model.\n"),
+        ("magic", b"GGUF"),
+        ("cut", b"GGUF" + struct.pack("<IQQ", 3, 1, 7) + text("general.architecture")),
+    ],
+)
+def test_a_file_that_is_no_gguf_is_one_sentence_and_a_hint(tmp_path, capfd, name, content):
+    path = tmp_path / f"{name}.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"cannot be read as a GGUF file: \w") as raised:
+        read_shape(path)
+    assert str(path) in raised.value.message
+    assert "\n" not in raised.value.message
+    assert raised.value.hint
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_gguf_file_that_is_no_language_model_is_refused(tmp_path):
+    path = write_header(tmp_path / "other.gguf", [8], general__architecture="clip")
+    with pytest.raises(ModelError, match="does not describe a language model"):
+        read_shape(path)
