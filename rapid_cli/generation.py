@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -26,6 +26,7 @@ from rapid_cli.measuring import Clock, Costs, Profiles, draft_costs, verify_cost
 from rapid_cli.models import LanguageModel, ReadableContext
 from rapid_cli.prefill import Contexts, PromptReader
 from rapid_cli.reading import Reading, Task, read_passages, with_recent_turns
+from rapid_cli.strategies import DrafterKind
 
 Preparation = Retrieved | Note | Prefilled
 """What happens before the first token."""
@@ -163,7 +164,11 @@ def _lookup_drafter(
     return PromptLookupDrafter(result.target.prompt.all), lookup_arm()
 
 
-_DRAFTERS = {"model": _model_drafter, "prompt-lookup": _lookup_drafter}
+_OpenDrafter = Callable[..., Generator[Preparation, None, tuple[Drafter, Arm]]]
+_DRAFTERS: dict[DrafterKind, _OpenDrafter] = {
+    "model": _model_drafter,
+    "prompt-lookup": _lookup_drafter,
+}
 
 
 def _planner(

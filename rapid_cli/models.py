@@ -33,6 +33,11 @@ class ReadableContext(Context, Protocol):
         ...
 
     @property
+    def note(self) -> str:
+        """What a person should know of how it was opened, or nothing."""
+        ...
+
+    @property
     def floor(self) -> int:
         """The shortest length above 0 to which it can be cut back."""
         ...

@@ -31,6 +31,7 @@ class PromptReader:
         self._states = states
         self._clock = clock
         self._tokens: list[int] = []
+        self._note = context.note
 
     def read(
         self, prompt: PromptTokens, *, kept_as: str | None = None, fresh: bool = False
@@ -40,6 +41,9 @@ class PromptReader:
         With `kept_as` its text is restored if it was kept, unless `fresh`, or else kept under
         that name.
         """
+        if self._note:
+            yield Note(self._note)
+            self._note = ""
         wanted = prompt.all[:-1]
         self._cut(common_prefix(self._tokens, wanted))
         if kept_as is not None:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from rapid_cli.answers import Pair
 from rapid_cli.config import ModelPair, ModelsFile, ModelSpec, home
 from rapid_cli.profiles import StoredProfiles
-from rapid_cli.prompts import PromptFormat
 
 if TYPE_CHECKING:
     from rapid_cli.history import History
     from rapid_cli.kvstore import KVStore
     from rapid_cli.library import Library
-    from rapid_cli.llama import LlamaContext, Vocabulary, Weights
+    from rapid_cli.loading import LoadedModel, Memory
 
 CACHE = "cache"
 """The folder of what can be made again; below that of the library."""
@@ -36,40 +35,6 @@ class PairFiles:
     name: str
     target: ModelFile
     drafter: ModelFile
-
-
-class LoadedModel:
-    """Weights in memory as answering sees them; implements `LanguageModel`.
-
-    `vocabulary_size` is the number of tokens that target and drafter have in common.
-    """
-
-    def __init__(self, weights: Weights) -> None:
-        self._weights = weights
-        vocabulary = weights.vocabulary
-        self.name = weights.spec.name
-        self.device = weights.device
-        self.fingerprint = weights.fingerprint
-        self.context_limit = weights.spec.context_length or weights.context_limit
-        self.vocabulary_size = vocabulary.size
-        self.format = PromptFormat(
-            weights.chat_template,
-            bos=vocabulary.text(vocabulary.bos) if vocabulary.bos >= 0 else "",
-            eos=vocabulary.text(vocabulary.eos) if vocabulary.eos >= 0 else "",
-        )
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The model's tokens."""
-        return self._weights.vocabulary
-
-    def open(self, *, length: int, rows: int) -> LlamaContext:
-        """Open a context on the weights."""
-        from rapid_cli.llama import LlamaContext  # noqa: PLC0415 - loads a native library
-
-        return LlamaContext(
-            self._weights, length=length, rows=rows, vocabulary_size=self.vocabulary_size
-        )
 
 
 class Session:
@@ -151,11 +116,20 @@ class Session:
 
         return locate(spec.location), spec
 
-    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
-        """Load one model; its weights are freed with the session."""
-        from rapid_cli.llama import Weights  # noqa: PLC0415 - loads a native library
+    @cached_property
+    def _memory(self) -> Memory:
+        from rapid_cli.loading import Memory  # noqa: PLC0415 - loads a native library
 
-        return LoadedModel(self._open.enter_context(Weights(path, spec)))
+        return Memory(smaller_cache=self.models_file.settings.smaller_cache)
+
+    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
+        """Load one model; its weights are freed with the session. ModelError if it is too large."""
+        from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
+        from rapid_cli.loading import LoadedModel  # noqa: PLC0415
+
+        shape = read_shape(path)
+        self._memory.take(spec, shape)
+        return LoadedModel(self._open.enter_context(Weights(path, spec)), shape, self._memory)
 
     def __enter__(self) -> Session:
         return self

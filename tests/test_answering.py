@@ -62,8 +62,11 @@ class Vocabulary:
 class Opened(MarkovContext):
     """A context that holds what it was opened for and no more, and is not used after its end."""
 
+    floor, note = 0, ""
+
     def __init__(self, model, length, rows):
         super().__init__(model.logits, [])
+        self.capacity = length
         self._model, self.length, self.rows = model, length, rows
         self.closed = False
 

@@ -19,6 +19,7 @@ cli
 render
 desk
 report session sources plots
+loading
 answering library bench_report
 bench
 generation

@@ -13,11 +13,12 @@ from rapid_cli.bench import Material
 from rapid_cli.cli.opening import open_sources
 from rapid_cli.config import ModelPair, ModelSpec, home
 from rapid_cli.errors import ConfigError
+from rapid_cli.loading import LoadedModel
 from rapid_cli.materials import RandomMaterial, TextMaterial, built_in_text
 from rapid_cli.models import LanguageModel
 from rapid_cli.prompts import document_text
 from rapid_cli.render.console import Bars
-from rapid_cli.session import LoadedModel, Session
+from rapid_cli.session import Session
 
 SAME = "same"
 """The synthetic drafter that is the target's own weights."""

@@ -38,11 +38,19 @@ class LlamaContext:
     """One sequence of tokens read by `weights`. A context manager; implements `Context`.
 
     `length` is the most tokens it can hold, `rows` the most tokens one `extend` may be asked
-    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares.
+    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares. `k_type`
+    stores keys otherwise than the weights' spec says, and `note` says why.
     """
 
     def __init__(
-        self, weights: Weights, *, length: int, rows: int, vocabulary_size: int | None = None
+        self,
+        weights: Weights,
+        *,
+        length: int,
+        rows: int,
+        vocabulary_size: int | None = None,
+        k_type: str | None = None,
+        note: str = "",
     ) -> None:
         """Allocate the cache; NativeError if llama.cpp cannot."""
         spec = weights.spec
@@ -53,6 +61,7 @@ class LlamaContext:
         self._rows = rows
         self._length = 0
         self.floor = 0
+        self.note = note
         self.capacity = -(-length // LENGTH_STEP) * LENGTH_STEP
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.capacity
@@ -63,7 +72,8 @@ class LlamaContext:
         params.n_outputs_max_per_seq = 0  # as many as n_outputs_max
         params.n_threads = params.n_threads_batch = spec.threads or native.available_threads()
         params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention]
-        params.type_k = _CACHE_TYPES[spec.k_type]
+        self._k_type = k_type or spec.k_type
+        params.type_k = _CACHE_TYPES[self._k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
         params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
         with native.recorded_errors() as errors:
@@ -128,7 +138,7 @@ class LlamaContext:
     @property
     def state_key(self) -> str:
         """What keys and values depend on besides tokens and engine, as one line."""
-        return self._weights.state_key
+        return f"{self._weights.state_key} k={self._k_type}"
 
     @property
     def engine(self) -> str:

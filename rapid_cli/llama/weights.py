@@ -18,6 +18,11 @@ MAGIC = b"GGUF"
 ALL_LAYERS = -1
 
 
+def will_offload(spec: ModelSpec) -> bool:
+    """Tell whether layers of a model are computed on a GPU."""
+    return bool(llama_cpp.llama_supports_gpu_offload()) and spec.gpu_layers != 0
+
+
 class Weights:
     """The weights of one GGUF file. A context manager: freed once, after its contexts."""
 
@@ -52,7 +57,7 @@ class Weights:
     @property
     def offloaded(self) -> bool:
         """Whether layers are computed on a GPU."""
-        return bool(llama_cpp.llama_supports_gpu_offload()) and self.spec.gpu_layers != 0
+        return will_offload(self.spec)
 
     @property
     def window(self) -> int:
@@ -99,7 +104,7 @@ class Weights:
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
             f"gpu_layers={spec.gpu_layers} flash_attention={self.flash_attention} "
-            f"k={spec.k_type} v={spec.v_type} swa_full=True"
+            f"v={spec.v_type} swa_full=True"
         )
 
     def close(self) -> None:
