@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from rapid_cli.documents import Document, Page
-from rapid_cli.errors import StoreError
+from rapid_cli.sqlite import Connection, DatabaseFile
 
 FILE_NAME = "library.sqlite3"
 VERSION = 1
-BUSY_SECONDS = 5.0
 SHORTEST_PREFIX = 8
 
 SCHEMA = """
@@ -43,14 +38,6 @@ SELECT document_id, name, path, page_count, coalesce(chunk_count, 0), indexed_at
 FROM sources JOIN documents ON documents.id = document_id
 """
 
-# What SQLite reports, and what helps.
-HINTS = {
-    sqlite3.SQLITE_BUSY: "another rapid is writing to it: try again when it is done",
-    sqlite3.SQLITE_FULL: "make room on the disk, then try again",
-    sqlite3.SQLITE_READONLY: "set RAPID_HOME to a folder that you may write to",
-    sqlite3.SQLITE_CANTOPEN: "set RAPID_HOME to a folder that you may write to",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -72,7 +59,11 @@ class Catalog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE_NAME
+        path = folder / FILE_NAME
+        remedy = f"delete {path} and index your documents again"
+        self._file = DatabaseFile(
+            path, schema=SCHEMA, version=VERSION, title="library", remedy=remedy
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -82,19 +73,17 @@ class Catalog:
 
     def close(self) -> None:
         """Close the file; a later use opens it again."""
-        connection: sqlite3.Connection | None = self.__dict__.pop("_connection", None)
-        if connection is not None:
-            connection.close()
+        self._file.close()
 
     def holds(self, document_id: str) -> bool:
         """Tell whether the document is here, at one path at least, and its chunks in the store."""
         query = "SELECT 1 FROM sources JOIN documents ON documents.id = document_id"
         query += " WHERE document_id = ? AND chunk_count IS NOT NULL"
-        return bool(self._rows(query, document_id))
+        return bool(self._file.rows(query, document_id))
 
     def document(self, document_id: str) -> Document | None:
         """Return a document under one of its paths, or None if there is no path to it."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT name, path, pages, paged, warnings FROM documents"
             " JOIN sources ON document_id = id WHERE id = ? ORDER BY path LIMIT 1",
             document_id,
@@ -107,7 +96,7 @@ class Catalog:
 
     def id_at(self, path: str) -> str | None:
         """Return the id of the document that was last read from `path`."""
-        rows = self._rows("SELECT document_id FROM sources WHERE path = ?", path)
+        rows = self._file.rows("SELECT document_id FROM sources WHERE path = ?", path)
         return str(rows[0][0]) if rows else None
 
     def put(self, document: Document, chunk_count: int) -> None:
@@ -122,7 +111,7 @@ class Catalog:
             chunk_count,
             datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute(
                 "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
                 " SET pages = excluded.pages, warnings = excluded.warnings,"
@@ -133,12 +122,12 @@ class Catalog:
 
     def point(self, document: Document) -> None:
         """Record that the path of a document holds it, which is here already."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             self._point(connection, document)
 
     def remove(self, path: str) -> None:
         """Forget a path."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute("DELETE FROM sources WHERE path = ?", (path,))
 
     def orphans(self) -> list[str]:
@@ -149,12 +138,12 @@ class Catalog:
 
     def forget(self, document_id: str) -> None:
         """Drop an orphan, once its chunks are gone from the store."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
     def withdraw(self) -> None:
         """Take back of all documents that their chunks are in the store."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute("UPDATE documents SET chunk_count = NULL")
 
     def withdrawn(self) -> list[str]:
@@ -164,11 +153,11 @@ class Catalog:
     def chunk_counts(self) -> dict[str, int]:
         """Return how many chunks in the store each document has, without those withdrawn."""
         query = "SELECT id, chunk_count FROM documents WHERE chunk_count IS NOT NULL"
-        return {row["id"]: row["chunk_count"] for row in self._rows(query)}
+        return {row["id"]: row["chunk_count"] for row in self._file.rows(query)}
 
     def entries(self) -> list[Entry]:
         """Return all paths and what they hold, by path."""
-        return [Entry(*row) for row in self._rows(f"{ENTRIES} ORDER BY path")]
+        return [Entry(*row) for row in self._file.rows(f"{ENTRIES} ORDER BY path")]
 
     def below(self, folder: Path) -> list[str]:
         """Return the paths that lie below `folder`."""
@@ -184,63 +173,16 @@ class Catalog:
         if len(name) >= SHORTEST_PREFIX:
             conditions.append("substr(document_id, 1, length(?1)) = ?1")
         for condition in conditions:
-            rows = self._rows(f"{ENTRIES} WHERE {condition} ORDER BY path", name)
+            rows = self._file.rows(f"{ENTRIES} WHERE {condition} ORDER BY path", name)
             if rows:
                 return [Entry(*row) for row in rows]
         return []
 
-    def _point(self, connection: sqlite3.Connection, document: Document) -> None:
+    def _point(self, connection: Connection, document: Document) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO sources VALUES (?, ?, ?)",
             (document.path, document.name, document.id),
         )
 
     def _ids(self, query: str) -> list[str]:
-        return [str(row[0]) for row in self._rows(query)]
-
-    def _rows(self, query: str, *values: str) -> list[sqlite3.Row]:
-        with self._store_errors():
-            return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._store_errors(), self._connection as connection:
-            yield connection
-
-    @cached_property
-    def _connection(self) -> sqlite3.Connection:
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"the library folder {self._file.parent} cannot be made: {error.strerror}"
-            raise StoreError(message, HINTS[sqlite3.SQLITE_CANTOPEN]) from error
-        # Passages are searched in a thread while models load; nobody else uses it meanwhile.
-        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreError(
-                f"the library {self._file} was made by a newer rapid", "update rapid to read it"
-            )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        if version < VERSION:
-            connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
-
-    @contextmanager
-    def _store_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            # The low byte is the kind of failure, the rest is detail.
-            kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            hint = HINTS.get(kind, f"delete {self._file} and index your documents again")
-            raise StoreError(f"the library {self._file} cannot be used: {error}", hint) from error
+        return [str(row[0]) for row in self._file.rows(query)]

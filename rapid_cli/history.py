@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from rapid_cli.errors import StoreError
+from rapid_cli.sqlite import DatabaseFile
 
 FILE_NAME = "history.sqlite3"
 VERSION = 1
-BUSY_SECONDS = 5.0
 
 # The index holds no text of its own: its rows are found by the ids of the answers.
-SCHEMA = f"""
-BEGIN IMMEDIATE;
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     id INTEGER PRIMARY KEY,
     asked_at TEXT NOT NULL,
@@ -30,17 +25,7 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
     question, answer, documents, content = '', tokenize = 'unicode61 remove_diacritics 2'
 );
-PRAGMA user_version = {VERSION};
-COMMIT;
 """
-
-# What SQLite reports, and what helps.
-HINTS = {
-    sqlite3.SQLITE_BUSY: "another rapid is writing to it: try again when it is done",
-    sqlite3.SQLITE_FULL: "make room on the disk, then try again",
-    sqlite3.SQLITE_READONLY: "set RAPID_HOME to a folder that you may write to",
-    sqlite3.SQLITE_CANTOPEN: "set RAPID_HOME to a folder that you may write to",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +43,11 @@ class History:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / FILE_NAME
+        path = folder / FILE_NAME
+        remedy = f"delete {path} to begin a new one"
+        self._file = DatabaseFile(
+            path, schema=SCHEMA, version=VERSION, title="history", remedy=remedy
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -68,9 +57,7 @@ class History:
 
     def close(self) -> None:
         """Close the file; a later use opens it again."""
-        connection: sqlite3.Connection | None = self.__dict__.pop("_connection", None)
-        if connection is not None:
-            connection.close()
+        self._file.close()
 
     def add(self, record: Mapping[str, object]) -> None:
         """Keep an answer, as `report.answer_json` gives it."""
@@ -78,7 +65,7 @@ class History:
         kept = _storable(json.dumps(record, ensure_ascii=False))
         columns = (record["question"], record["answer"], "\n".join(document_names(record)))
         searched = [_storable(str(column)) for column in columns]
-        with self._store_errors(), self._connection as connection:
+        with self._file.transaction() as connection:
             added = connection.execute(
                 "INSERT INTO answers (asked_at, record) VALUES (?, ?)", (asked_at, kept)
             )
@@ -98,58 +85,23 @@ class History:
             query += " WHERE id IN (SELECT rowid FROM words WHERE words MATCH ?)"
             values.append(_expression(words))
         query += f" ORDER BY id DESC LIMIT {min(limit, sys.maxsize)}"
-        with self._store_errors():
-            rows = self._connection.execute(query, values).fetchall()
+        with self._file.errors():
+            rows = self._file.rows(query, *values)
             return [Remembered(asked_at, json.loads(record)) for asked_at, record in rows]
 
     def count(self) -> int:
         """Return how many answers there are."""
-        with self._store_errors():
-            (number,) = self._connection.execute("SELECT count(*) FROM answers").fetchone()
-            return int(number)
+        ((number,),) = self._file.rows("SELECT count(*) FROM answers")
+        return int(number)
 
     def clear(self) -> None:
         """Forget all answers, and leave nothing of their text on disk."""
-        with self._store_errors():
-            with self._connection as connection:
-                connection.execute("DELETE FROM answers")
-                connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-            # Deleted text stays in free pages until the file is written anew.
-            self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-
-    @cached_property
-    def _connection(self) -> sqlite3.Connection:
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"the folder {self._file.parent} cannot be made: {error.strerror}"
-            raise StoreError(message, HINTS[sqlite3.SQLITE_CANTOPEN]) from error
-        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level="IMMEDIATE")
-        try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreError(
-                f"the history {self._file} was made by a newer rapid", "update rapid to read it"
-            )
-        _write_ahead(connection)
-        if version < VERSION:
-            connection.executescript(SCHEMA)
-
-    @contextmanager
-    def _store_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, json.JSONDecodeError) as error:
-            hint = HINTS.get(_kind(error), f"delete {self._file} to begin a new one")
-            raise StoreError(f"the history {self._file} cannot be used: {error}", hint) from error
+        with self._file.transaction() as connection:
+            connection.execute("DELETE FROM answers")
+            connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        # Deleted text stays in free pages until the file is written anew.
+        self._file.rows("VACUUM")
+        self._file.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def document_names(record: Mapping[str, object]) -> list[str]:
@@ -169,18 +121,3 @@ def _expression(words: str) -> str:
 def _storable(text: str) -> str:
     """Return text with "?" for what SQLite cannot hold or search: lone surrogates and NUL."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let others read while one writes; it is a property of the file from then on."""
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError as error:
-        # Another process is at the same switch, for which SQLite does not wait.
-        if _kind(error) != sqlite3.SQLITE_BUSY:
-            raise
-
-
-def _kind(error: Exception) -> int:
-    # The low byte is the kind of failure, the rest is detail.
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

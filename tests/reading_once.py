@@ -28,7 +28,8 @@ from llama_cpp import Llama
 path, text, question, tokens = sys.argv[1], open(sys.argv[2]).read(), sys.argv[3], int(sys.argv[4])
 model = Llama(path, n_ctx=8192, verbose=False)
 message = {"role": "user", "content": f"{text}\\n\\nQuestion: {question}"}
-for piece in model.create_chat_completion([message], max_tokens=tokens, temperature=0.1, stream=True):
+options = {"max_tokens": tokens, "temperature": 0.1, "stream": True}
+for piece in model.create_chat_completion([message], **options):
     print(piece["choices"][0]["delta"].get("content", ""), end="", flush=True)
 """
 
@@ -49,8 +50,8 @@ context = lib.llama_init_from_model(model, params)
 batch = lib.llama_batch_init(512, 0, 1)
 
 def tokens_of(text):
-    found = (lib.llama_token * (len(text) + 8))()
-    count = lib.llama_tokenize(vocabulary, text.encode(), len(text.encode()), found, len(found), False, False)
+    text, found = text.encode(), (lib.llama_token * 10_000)()
+    count = lib.llama_tokenize(vocabulary, text, len(text), found, len(found), False, False)
     return found[:count]
 
 def read(tokens, position):

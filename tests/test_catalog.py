@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli import catalog as catalog_module
+from rapid_cli import sqlite
 from rapid_cli.catalog import Catalog
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import StoreError
@@ -151,7 +151,7 @@ def test_a_library_in_use_by_another_is_told_from_a_damaged_one(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog.put(make_document("a", "/a.txt"), 1)
-    monkeypatch.setattr(catalog_module, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
     writer = sqlite3.connect(tmp_path / "library.sqlite3", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     with Catalog(tmp_path) as second:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli import history as history_module
+from rapid_cli import sqlite
 from rapid_cli.errors import StoreError
 from rapid_cli.history import History
 
@@ -192,7 +192,7 @@ def test_one_that_writes_is_waited_for_and_then_named(
     history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.add(make_record("first"))
-    monkeypatch.setattr(history_module, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
     writer = sqlite3.connect(tmp_path / "history.sqlite3", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     with History(tmp_path) as second:

@@ -29,7 +29,7 @@ reading materials
 llama kvstore store catalog history embedder reader hub profiles synthetic
 exporting
 exported
-chroma models measuring seal
+chroma models measuring seal sqlite
 strategies prompts chunking ranking memory models_file turns
 documents config
 decoding.loop
@@ -55,7 +55,7 @@ OWNERS = {
     "pypdf": "reader",
     "rich": "cli render",
     "sentence_transformers": "exporting",
-    "sqlite3": "catalog history",
+    "sqlite3": "sqlite",
     "tokenizers": "exported",
     "torch": "exporting",
     "transformers": "exporting",

@@ -33,8 +33,8 @@ class ReadingContext:
 
     batch_size, floor = BATCH, 0
 
-    def __init__(self, *, capacity=1_000, clock=None, stops=(), counted=False):
-        self.capacity = capacity
+    def __init__(self, *, capacity=1_000, clock=None, stops=(), counted=False, note=""):
+        self.capacity, self.note = capacity, note
         self.tokens, self.read_tokens, self.batches = [], [], 0
         self.closed = False
         self._clock, self._stops, self._counted = clock or FakeClock(), stops, counted
@@ -128,6 +128,12 @@ def test_all_but_the_last_token_is_read():
     assert context.read_tokens == [*TEXT, 1, 2, 3]
     assert events[-1] == Prefilled("target", len(TEXT) + 3, len(TEXT) + 3)
     assert reader.reused == 0
+
+
+def test_what_a_person_should_know_of_a_context_is_told_once():
+    reader = make_reader(ReadingContext(note="It is kept small."))
+    assert notes(read(reader, FIRST)) == ["It is kept small."]
+    assert notes(read(reader, SECOND)) == []
 
 
 def test_a_second_prompt_reads_only_what_it_does_not_share_with_the_first():

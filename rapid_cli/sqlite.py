@@ -1,0 +1,117 @@
+"""The only owner of sqlite3: a database file, opened with care at its first use."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from rapid_cli.errors import StoreError
+
+BUSY_SECONDS = 5.0
+
+# What SQLite reports, and what helps.
+HINTS = {
+    sqlite3.SQLITE_BUSY: "another rapid is writing to it: try again when it is done",
+    sqlite3.SQLITE_FULL: "make room on the disk, then try again",
+    sqlite3.SQLITE_READONLY: "set RAPID_HOME to a folder that you may write to",
+    sqlite3.SQLITE_CANTOPEN: "set RAPID_HOME to a folder that you may write to",
+}
+
+Row = sqlite3.Row
+Connection = sqlite3.Connection
+
+
+class DatabaseFile:
+    """A SQLite file that several processes may use. Whatever goes wrong on disk is a StoreError.
+
+    `title` is what people call it, and `remedy` helps where nothing else is known to.
+    """
+
+    def __init__(self, path: Path, *, schema: str, version: int, title: str, remedy: str) -> None:
+        self._path = path
+        self._schema = schema
+        self._version = version
+        self._title = title
+        self._remedy = remedy
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Let all that is written take effect together, or nothing of it."""
+        with self.errors(), self.connection:
+            yield self.connection
+
+    def rows(self, query: str, *values: str) -> list[Row]:
+        """Return what a query finds."""
+        with self.errors():
+            return self.connection.execute(query, values).fetchall()
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The open file; errors that it raises are those of sqlite3, see `errors`."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"the {self._title} folder {self._path.parent} cannot be made"
+            hint = HINTS[sqlite3.SQLITE_CANTOPEN]
+            raise StoreError(f"{message}: {error.strerror}", hint) from error
+        connection = sqlite3.connect(
+            self._path,
+            timeout=BUSY_SECONDS,
+            isolation_level="IMMEDIATE",
+            # Passages are searched in a thread while models load; nobody else uses it meanwhile.
+            check_same_thread=False,
+        )
+        connection.row_factory = Row
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Close the file; a later use opens it again."""
+        connection: Connection | None = self.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what SQLite raises, and JSON in the file that is none, into a StoreError."""
+        try:
+            yield
+        except (sqlite3.Error, json.JSONDecodeError) as error:
+            hint = HINTS.get(_kind(error), self._remedy)
+            message = f"the {self._title} {self._path} cannot be used: {error}"
+            raise StoreError(message, hint) from error
+
+    def _prepare(self, connection: Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > self._version:
+            message = f"the {self._title} {self._path} was made by a newer rapid"
+            raise StoreError(message, "update rapid to read it")
+        _write_ahead(connection)
+        connection.execute("PRAGMA foreign_keys = ON")
+        if version < self._version:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {self._schema} PRAGMA user_version = {self._version}; COMMIT;"
+            )
+
+
+def _write_ahead(connection: Connection) -> None:
+    """Let others read while one writes; it is a property of the file from then on."""
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        # Another process is at the same switch, for which SQLite does not wait.
+        if _kind(error) != sqlite3.SQLITE_BUSY:
+            raise
+
+
+def _kind(error: Exception) -> int:
+    # The low byte is the kind of failure, the rest is detail.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
