@@ -59,8 +59,9 @@ class KVStore:
         self._free_bytes = free_bytes or _free_bytes
 
     def restore(self, context: ReadableContext, tokens: Sequence[int]) -> Restored:
-        """Let `context` hold as many of the first of `tokens` as were kept; it held none of them.
+        """Let `context` hold as many of the first of `tokens` as were kept.
 
+        It holds none of them, or some of the first, which are left alone where no more was kept.
         A part of a text is cut back to whole batches, so that the rest is computed as it would
         have been without it.
         """
@@ -70,7 +71,7 @@ class KVStore:
             if restored.tokens or restored.note:
                 return restored
         best = max(self._like(context, tokens), key=lambda found: found[0], default=None)
-        if best is None or best[0] < SHORTEST:
+        if best is None or best[0] < max(SHORTEST, len(context) + 1):
             return Restored()
         return self._restore_from(best[1], context, tokens)
 

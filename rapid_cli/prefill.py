@@ -60,17 +60,23 @@ class PromptReader:
         self, text: Tokens, total: int, name: str, *, fresh: bool
     ) -> Iterator[Prefilled | Note]:
         """Restore or read a text, and keep it if there was anything to read."""
-        if self._states is None:
-            return
-        if len(self._tokens) < len(text) and not fresh:
-            restored = self._states.restore(self.context, text)
-            self._tokens = list(text[: restored.tokens])
-            if restored.note:
-                yield Note(f"{restored.note} It is read again.")
+        known = len(self._tokens)
+        if self._states is not None and known < len(text):
+            # In the same batches as without what is known, or else it would be kept a bit off.
+            self._cut(known - known % self.context.batch_size)
+            if not fresh:
+                yield from self._restore(self._states, text)
         self.reused = min(len(self._tokens), len(text))
-        if self.reused == len(text):
-            return
-        yield from self._read_with_checkpoints(self._states, text, total, name)
+        if self._states is not None and self.reused < len(text):
+            yield from self._read_with_checkpoints(self._states, text, total, name)
+
+    def _restore(self, states: StateStore, text: Tokens) -> Iterator[Note]:
+        """Let the context hold what was kept, or what it held of `text` already."""
+        self._tokens.clear()  # should Ctrl-C come while the context changes
+        restored = states.restore(self.context, text)
+        self._tokens = list(text[: len(self.context)])
+        if restored.note:
+            yield Note(f"{restored.note} It is read again.")
 
     def _read_with_checkpoints(
         self, states: StateStore, text: Tokens, total: int, name: str
@@ -97,8 +103,8 @@ class PromptReader:
 
     def _cut(self, length: int) -> None:
         length = length if length >= self.context.floor else 0
-        self.context.truncate(length)
         del self._tokens[length:]
+        self.context.truncate(length)
 
 
 @dataclass(slots=True)

@@ -71,4 +71,5 @@ def _remember(record: Json, opened: Opened, errors: Console) -> None:
     try:
         opened.session.history.add(record)
     except StoreError as error:
-        errors.print(f"The answer is not in the history: {error.message}.", style="yellow")
+        text = f"The answer is not in the history: {error.message}."
+        errors.print(text, style="yellow", soft_wrap=True)

@@ -159,9 +159,9 @@ def render_answer(
         match event:
             case Retrieved(coverage=coverage, truncated=truncated):
                 if note := coverage_note(coverage, truncated=truncated):
-                    errors.print(note, style="yellow")
+                    errors.print(note, style="yellow", soft_wrap=True)
             case Note(text=text):
-                errors.print(text, style="yellow")
+                errors.print(text, style="yellow", soft_wrap=True)
             case Prefilled(role=role, done=done, total=total):
                 what = "reading the text" if role == "target" else "reading the passages"
                 bars.update(what, done, total, "tokens")

@@ -103,7 +103,7 @@ def render_reading(
             case Prefilled(done=done, total=total):
                 bars.update(f"reading {name}", done, total, "tokens")
             case Note(text=text):
-                errors.print(text, style="yellow")
+                errors.print(text, style="yellow", soft_wrap=True)
     bars.close()
 
 
