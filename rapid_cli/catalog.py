@@ -12,7 +12,7 @@ from rapid_cli.documents import Document, Page
 from rapid_cli.sqlite import Connection, DatabaseFile
 
 FILE_NAME = "library.sqlite3"
-VERSION = 1
+VERSION = 2
 SHORTEST_PREFIX = 8
 
 SCHEMA = """
@@ -29,6 +29,14 @@ CREATE TABLE IF NOT EXISTS sources (
     path TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     document_id TEXT NOT NULL REFERENCES documents (id)
+);
+-- What a question about few documents is compared with: a copy, since the store takes a second to
+-- open. Version 1 had none; a document without a row is searched in the store.
+CREATE TABLE IF NOT EXISTS vectors (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    embedder TEXT NOT NULL,
+    places TEXT NOT NULL,
+    floats BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sources_of_document ON sources (document_id);
 """
@@ -49,6 +57,18 @@ class Entry:
     pages: int
     chunks: int
     indexed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The chunks of a document as an embedder sees them.
+
+    `places` are start, end, first and last page of each, `floats` their vectors as float32.
+    """
+
+    embedder: str
+    places: list[tuple[int, int, int, int]]
+    floats: bytes
 
 
 class Catalog:
@@ -99,7 +119,7 @@ class Catalog:
         rows = self._file.rows("SELECT document_id FROM sources WHERE path = ?", path)
         return str(rows[0][0]) if rows else None
 
-    def put(self, document: Document, chunk_count: int) -> None:
+    def put(self, document: Document, chunk_count: int, vectors: Vectors | None = None) -> None:
         """Record a document whose chunks are in the store, and that its path holds it."""
         pages = [(page.number, page.label, page.text) for page in document.pages]
         values = (
@@ -118,6 +138,12 @@ class Catalog:
                 " chunk_count = excluded.chunk_count, indexed_at = excluded.indexed_at",
                 values,
             )
+            if vectors is not None:
+                places = json.dumps(vectors.places)
+                connection.execute(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
+                    (document.id, vectors.embedder, places, vectors.floats),
+                )
             self._point(connection, document)
 
     def point(self, document: Document) -> None:
@@ -145,6 +171,7 @@ class Catalog:
         """Take back of all documents that their chunks are in the store."""
         with self._file.transaction() as connection:
             connection.execute("UPDATE documents SET chunk_count = NULL")
+            connection.execute("DELETE FROM vectors")
 
     def withdrawn(self) -> list[str]:
         """Return the ids of documents whose chunks are to be made again."""
@@ -154,6 +181,13 @@ class Catalog:
         """Return how many chunks in the store each document has, without those withdrawn."""
         query = "SELECT id, chunk_count FROM documents WHERE chunk_count IS NOT NULL"
         return {row["id"]: row["chunk_count"] for row in self._file.rows(query)}
+
+    def vectors(self, document_id: str, embedder: str) -> Vectors | None:
+        """Return the vectors of a document, if this embedder has made them."""
+        query = "SELECT places, floats FROM vectors WHERE document_id = ? AND embedder = ?"
+        for places, floats in self._file.rows(query, document_id, embedder):
+            return Vectors(embedder, [tuple(place) for place in json.loads(places)], floats)
+        return None
 
     def entries(self) -> list[Entry]:
         """Return all paths and what they hold, by path."""

@@ -13,12 +13,13 @@ from typing import Literal
 import numpy as np
 
 from rapid_cli import reader
-from rapid_cli.catalog import Catalog, Entry
+from rapid_cli.catalog import Catalog, Entry, Vectors
 from rapid_cli.chroma import REBUILD
 from rapid_cli.chunking import split
 from rapid_cli.documents import STDIN, Document, Passage
 from rapid_cli.embedder import Embedder
 from rapid_cli.errors import DocumentError, StoreError
+from rapid_cli.exact import search_exactly, vectors_key
 from rapid_cli.store import Store
 
 REPLACED = "\ufffd"  # the reader's mark in a name that is not Unicode, so never found on disk
@@ -134,6 +135,12 @@ class Library:
 
         StoreError if the library cannot tell, for lack of chunks or another embedder.
         """
+        exact = search_exactly(question, document_ids, limit, self._catalog, self._embedder)
+        return self._search_store(question, document_ids, limit) if exact is None else exact
+
+    def _search_store(
+        self, question: str, document_ids: Sequence[str], limit: int
+    ) -> list[Passage]:
         self._use_store()
         (vector,) = self._embedder.embed([question])
         found = self._store.search(vector, document_ids, limit)
@@ -242,6 +249,7 @@ class Library:
         self._use_store()
         starts = self._embedder.token_starts(document.text)
         chunks = split(document, starts, size=self._embedder.chunk_tokens)
+        floats = b""
         for first in range(0, len(chunks), WRITE_CHUNKS):
             group = chunks[first : first + WRITE_CHUNKS]
             if len(group) > EMBED_CHUNKS:
@@ -252,7 +260,11 @@ class Library:
                 vectors.append(self._embedder.embed(texts))
                 yield Embedded(first + start + len(texts), len(chunks))
             self._store.add(group, np.concatenate(vectors))
-        self._catalog.put(document, len(chunks))
+            floats += np.concatenate(vectors).tobytes()
+        places = [(each.start, each.end, each.first_page, each.last_page) for each in chunks]
+        self._catalog.put(
+            document, len(chunks), Vectors(vectors_key(self._embedder), places, floats)
+        )
 
     def _sweep(self) -> None:
         """Remove the documents that no path holds any more, also those of an interrupted run."""

@@ -75,7 +75,7 @@ class StateStore(Protocol):
     """Keys and values of texts that were read before."""
 
     def restore(self, context: ReadableContext, tokens: Tokens) -> Restored:
-        """Let `context`, which holds at most a beginning of `tokens`, hold what was kept of them."""
+        """Let `context`, which holds at most a beginning of `tokens`, hold what was kept."""
         ...
 
     def keep(self, context: ReadableContext, name: str, tokens: Tokens, whole: int) -> str:

@@ -25,7 +25,7 @@ bench
 generation
 prefill
 answers
-reading materials
+reading materials exact
 llama kvstore store catalog history embedder reader hub profiles synthetic
 exporting
 exported

@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 from pdfs import make_pdf
 
+from rapid_cli import exact, reader
 from rapid_cli import library as library_module
-from rapid_cli import reader
 from rapid_cli.catalog import Catalog
 from rapid_cli.documents import Document
 from rapid_cli.embedder import Embedder
@@ -407,8 +407,37 @@ def test_indexing_also_mends_what_an_interrupted_rebuild_left(home: Path, docs: 
         assert_sound(library)
 
 
+def test_an_exact_search_finds_what_the_store_finds(
+    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(home) as library:
+        index(library, docs)
+        ids = [entry.document_id for entry in library.entries()]
+        exactly = library.search("a fact about apples", ids, 100)
+        monkeypatch.setattr(exact, "EXACT_CHUNKS", 0)
+        stored = library.search("a fact about apples", ids, 100)
+    assert len(exactly) == len(stored) > 1
+    np.testing.assert_allclose(
+        [one.score for one in exactly], [one.score for one in stored], atol=1e-5
+    )
+    assert {one.chunk for one in exactly} == {one.chunk for one in stored}
+
+
+def test_an_exact_search_does_without_the_store(home: Path, docs: Path) -> None:
+    with opened(home) as library:
+        index(library, docs)
+        ids = [entry.document_id for entry in library.entries()]
+    shutil.rmtree(home / "chroma")
+    with opened(home) as library:
+        assert library.search("apple", ids[:1], 1)[0].chunk.document_id == ids[0]
+        assert not (home / "chroma").exists()
+
+
 @pytest.mark.parametrize("lost", ["chroma", "chroma/*-*"])
-def test_lost_vectors_are_told_and_rebuilt(home: Path, docs: Path, lost: str) -> None:
+def test_lost_vectors_are_told_and_rebuilt(
+    home: Path, docs: Path, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact, "EXACT_CHUNKS", 0)
     write(docs / "long.txt", "lemon", sentences=1500)  # so many that Chroma writes its index
     with opened(home) as library:
         index(library, docs)
