@@ -156,6 +156,19 @@ def test_what_goes_wrong_is_a_sentence_and_a_hint_and_the_chat_goes_on(story, ho
     assert len(result.stdout.splitlines()) >= 2
 
 
+def test_json_is_an_object_a_question_and_errors_are_among_them(story, home):
+    too_long = "why " * 700
+    lines = f"{QUESTION}\n{too_long}\n/stats\n"
+    words = ("--json", "--max-tokens", "16", "--seed", "1", "--context-length", "600")
+    done = rapid("chat", story, *words, home=home, stdin=lines)
+    answered, failed = map(json.loads, done.stdout.splitlines())
+    assert answered["question"] == QUESTION
+    assert answered["answer"]
+    assert failed["question"] == too_long.strip()
+    assert failed["error"]["message"]
+    assert done.returncode == 3
+
+
 def test_questions_come_by_standard_input_so_that_a_text_cannot(home):
     result = rapid("chat", "-", home=home, stdin=STORY)
     assert result.returncode == 2

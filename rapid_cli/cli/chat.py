@@ -14,6 +14,7 @@ from rapid_cli.cli.options import (
     Eta,
     Fresh,
     Gamma,
+    Json,
     MaxTokens,
     Models,
     NoLog,
@@ -57,6 +58,7 @@ def chat(
     context_length: ContextLength = None,
     fresh: Fresh = False,
     show_context: ShowContext = False,
+    json: Json = False,
     no_stats: NoStats = False,
     no_log: NoLog = False,
     quiet: Quiet = False,
@@ -85,4 +87,4 @@ def chat(
     )
     from rapid_cli.cli.chatting import run  # noqa: PLC0415 - slow, and not for --help
 
-    run(sources or [], choices)
+    run(sources or [], choices, json=json)

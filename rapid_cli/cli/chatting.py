@@ -14,7 +14,7 @@ from rapid_cli.answers import Answer, Options
 from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.choosing import Opened, open_desk
 from rapid_cli.cli.options import Choices
-from rapid_cli.cli.showing import Manner, show
+from rapid_cli.cli.showing import Manner, error_json, print_json, show
 from rapid_cli.config import home
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.prompts import Turn
@@ -24,6 +24,7 @@ from rapid_cli.report import conversation_markdown
 from rapid_cli.sources import STANDARD_INPUT
 from rapid_cli.strategies import strategy_named
 
+COMMAND = "/"
 TYPED_LINES = "chat_questions.txt"
 """The file that the arrow keys bring earlier questions from."""
 
@@ -43,7 +44,7 @@ class Chat:
 
     def say(self, line: str) -> None:
         """Answer a question, or obey a command."""
-        if not line.startswith("/"):
+        if not line.startswith(COMMAND):
             self._ask(line)
             return
         name, _, argument = line.partition(" ")
@@ -65,12 +66,12 @@ class Chat:
         self.answers.append(result)
 
 
-def run(sources: list[str], choices: Choices) -> None:
+def run(sources: list[str], choices: Choices, *, json: bool) -> None:
     """Answer questions until there are no more."""
     if STANDARD_INPUT in sources:
         raise typer.BadParameter("chat takes its questions from standard input: name a file")
     errors = console(quiet=choices.quiet)
-    manner = Manner(statistics=not choices.no_stats, texts=choices.show_context)
+    manner = Manner(json, statistics=not choices.no_stats, texts=choices.show_context)
     failed = False
     with open_desk(sources, choices, errors, several=True) as opened:
         chat = Chat(opened, errors, manner, opened.options)
@@ -89,6 +90,8 @@ def _say(chat: Chat, line: str, *, typed: bool) -> bool:
         chat.say(line)
     except RapidError as error:
         print_error(error)
+        if chat.manner.json and not line.startswith(COMMAND):
+            print_json(error_json(line, error))
         return False
     except KeyboardInterrupt:
         if not typed:
