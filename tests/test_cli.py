@@ -265,6 +265,7 @@ BAD_INPUT = [
     (["ask", "missing.pdf", "Why?"], 1, "missing.pdf"),
     (["ask", ".", "Why?"], 1, "no documents"),
     (["ask", "note.txt", "  "], 2, "question is empty"),
+    (["ask"], 2, "question is missing"),
     (["ask", "note.txt"], 2, "question is missing"),
     (["ask", "note.txt", "Why?", "--pair", "startr"], 1, "did you mean 'starter'"),
     (["ask", "note.txt", "Why?", "--target", "missing.gguf"], 1, "missing.gguf"),

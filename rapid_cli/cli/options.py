@@ -85,6 +85,8 @@ def sources_and_question(words: list[str]) -> tuple[list[str], str]:
     """Split the words of a command line; a usage error if there is no question among them."""
     from rapid_cli.sources import exists  # noqa: PLC0415 - slow, and not for --help
 
+    if not words:
+        raise typer.BadParameter("a question is missing: write it last, in quotes")
     *sources, question = words
     if not question.strip():
         raise typer.BadParameter("the question is empty: write it last, in quotes")
