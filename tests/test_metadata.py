@@ -136,20 +136,24 @@ def test_a_model_in_several_files_has_the_tensors_of_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "message"),
     [
-        ("missing", None),
-        ("empty", b""),
-        ("text", b"Not a model.\n"),
-        ("magic", b"GGUF"),
-        ("cut", b"GGUF" + struct.pack("<IQQ", 3, 1, 7) + text("general.architecture")),
+        ("missing", None, "cannot be read: No such file"),
+        ("empty", b"", "is not a GGUF file"),
+        ("text", b"Not a model.\n", "is not a GGUF file"),
+        ("magic", b"GGUF", r"cannot be read as a GGUF file: \w"),
+        (
+            "cut",
+            b"GGUF" + struct.pack("<IQQ", 3, 1, 7) + text("general.architecture"),
+            r"cannot be read as a GGUF file: \w",
+        ),
     ],
 )
-def test_a_file_that_is_no_gguf_is_one_sentence_and_a_hint(tmp_path, capfd, name, content):
+def test_a_file_that_is_no_gguf_is_one_sentence_and_a_hint(tmp_path, capfd, name, content, message):
     path = tmp_path / f"{name}.gguf"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"cannot be read as a GGUF file: \w") as raised:
+    with pytest.raises(ModelError, match=message) as raised:
         read_shape(path)
     assert str(path) in raised.value.message
     assert "\n" not in raised.value.message

@@ -13,6 +13,7 @@ from llama_cpp._ggml import libggml
 
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
+from rapid_cli.llama.weights import check_magic
 from rapid_cli.memory import ModelShape
 
 _STRING, _ARRAY = 8, 9
@@ -131,6 +132,7 @@ class _Header:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Header]:
+    check_magic(path)
     native.start()
     with native.recorded_errors() as errors:
         raw = libggml.gguf_init_from_file(os.fsencode(path), _Options(True, None))

@@ -29,7 +29,7 @@ class Weights:
     def __init__(self, path: Path, spec: ModelSpec) -> None:
         """Load `path`; ModelError if it is no usable GGUF or of a kind that cannot be cut back."""
         native.start()
-        _check_magic(path)
+        check_magic(path)
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = ALL_LAYERS if spec.gpu_layers is None else spec.gpu_layers
         with native.recorded_errors() as errors:
@@ -151,7 +151,8 @@ class Weights:
         return raw.decode("utf-8", "replace") if raw else None
 
 
-def _check_magic(path: Path) -> None:
+def check_magic(path: Path) -> None:
+    """Raise ModelError if a file is not there or does not begin as a GGUF does."""
     try:
         with path.open("rb") as file:
             magic = file.read(len(MAGIC))
