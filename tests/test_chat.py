@@ -26,7 +26,7 @@ WEATHER = "Rain fell on the moor for most of the week, and the sheep stood close
 SHORT = ("--max-tokens", "20", "--seed", "1")
 QUESTION = "Who kept the light on Gannet Rock?"
 FOLLOW_UP = "And how long did she keep it?"
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 240.0
 
 
 def environment(home: Path) -> dict[str, str]:

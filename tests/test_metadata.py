@@ -141,11 +141,11 @@ def test_a_model_in_several_files_has_the_tensors_of_all(tmp_path):
         ("missing", None, "cannot be read: No such file"),
         ("empty", b"", "is not a GGUF file"),
         ("text", b"Not a model.\n", "is not a GGUF file"),
-        ("magic", b"GGUF", r"cannot be read as a GGUF file: \w"),
+        ("magic", b"GGUF", r"cannot be loaded: \w"),
         (
             "cut",
             b"GGUF" + struct.pack("<IQQ", 3, 1, 7) + text("general.architecture"),
-            r"cannot be read as a GGUF file: \w",
+            r"cannot be loaded: \w",
         ),
     ],
 )

@@ -138,7 +138,7 @@ def _opened(path: Path) -> Iterator[_Header]:
         raw = libggml.gguf_init_from_file(os.fsencode(path), _Options(True, None))
     if not raw:
         reason = errors[0] if errors else "llama.cpp gave no reason"
-        raise ModelError(f"{path} cannot be read as a GGUF file: {reason}", "check the file")
+        raise ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
     file = ctypes.c_void_p(raw)
     try:
         yield _Header(file)
