@@ -80,7 +80,7 @@ def answer(
 
 
 def read_ahead(
-    document: Document, model: LanguageModel, contexts: Contexts, *, fresh: bool = False
+    document: Document, model: LanguageModel, contexts: Contexts
 ) -> Iterator[Prefilled | Note]:
     """Let the model read a document, so that what it has read is kept for questions to come."""
     task = Task("", [document], lambda _limit: [], answer_room=0)
@@ -90,7 +90,7 @@ def read_ahead(
         yield Note(f"{document.name} is not read ahead: it has {size} tokens, {limit} fit.")
         return
     reader = contexts.reader("target", model, length=len(reading.prompt), rows=1)
-    yield from reader.read(reading.prompt, kept_as=document.name, fresh=fresh)
+    yield from reader.read(reading.prompt, kept_as=document.name)
 
 
 def _timed(search: Search, seconds: Seconds, clock: Clock) -> Search:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rapid_cli.citations import Citation, Embed, cite
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Passage
@@ -69,7 +70,8 @@ class Seconds:
 class Answer:
     """One answer with all that is known about how it came about.
 
-    `tokens` are those of the text, without the one that ended it.
+    `tokens` are those of the text, without the one that ended it. `citations` are of `sources`,
+    and come last.
     """
 
     question: str
@@ -80,6 +82,7 @@ class Answer:
     tokens: list[int] = field(default_factory=list)
     finish_reason: Literal["stop", "length"] = "length"
     sources: Sequence[Passage] | None = None
+    citations: Sequence[Citation] = ()
     document_tokens: int = 0
     restored_tokens: int = 0
     forgotten_turns: int = 0
@@ -87,6 +90,11 @@ class Answer:
     drafter: Reading | None = None
     truncated: bool = False
     stats: DecodingStats = field(default_factory=DecodingStats)
+
+    def cite(self, embed: Embed) -> None:
+        """Match its sentences to its passages; without passages, do nothing."""
+        if self.sources:
+            self.citations = cite(self.text, self.sources, embed, question=self.question)
 
     @property
     def tokens_per_second(self) -> float | None:

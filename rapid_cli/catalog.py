@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from rapid_cli.documents import Document, Page
-from rapid_cli.sqlite import Connection, DatabaseFile
+from rapid_cli.chunks import SCHEMA as CHUNKS_SCHEMA
+from rapid_cli.chunks import Chunks
+from rapid_cli.documents import Chunk, Document, Page
+from rapid_cli.sqlite import Connection, DatabaseFile, Row
 
 FILE_NAME = "library.sqlite3"
-VERSION = 2
+VERSION = 3
 SHORTEST_PREFIX = 8
 
 SCHEMA = """
@@ -22,68 +25,69 @@ CREATE TABLE IF NOT EXISTS documents (
     pages TEXT NOT NULL,
     page_count INTEGER NOT NULL,
     warnings TEXT NOT NULL,
-    chunk_count INTEGER,  -- NULL: its chunks are no longer in the store, see withdraw()
-    indexed_at TEXT NOT NULL
+    chunk_count INTEGER,
+    indexed_at TEXT NOT NULL,
+    reader INTEGER NOT NULL DEFAULT 0,
+    cut TEXT,  -- what its chunks were cut for; NULL: they are to be cut anew
+    embedded INTEGER NOT NULL DEFAULT 0  -- whether the store has their vectors
 );
 CREATE TABLE IF NOT EXISTS sources (
     path TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     document_id TEXT NOT NULL REFERENCES documents (id)
 );
--- What a question about few documents is compared with: a copy, since the store takes a second to
--- open. Version 1 had none; a document without a row is searched in the store.
-CREATE TABLE IF NOT EXISTS vectors (
-    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
-    embedder TEXT NOT NULL,
-    places TEXT NOT NULL,
-    floats BLOB NOT NULL
-);
 CREATE INDEX IF NOT EXISTS sources_of_document ON sources (document_id);
+"""
+# Documents of earlier versions are read, cut and embedded anew when they are next needed.
+MIGRATION = """
+ALTER TABLE documents ADD COLUMN reader INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE documents ADD COLUMN cut TEXT;
+ALTER TABLE documents ADD COLUMN embedded INTEGER NOT NULL DEFAULT 0;
+DROP TABLE IF EXISTS vectors;
 """
 
 ENTRIES = """
-SELECT document_id, name, path, page_count, coalesce(chunk_count, 0), indexed_at
+SELECT document_id, name, path, page_count, coalesce(chunk_count, 0), embedded, indexed_at
 FROM sources JOIN documents ON documents.id = document_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A path, and the document it holds; `indexed_at` is a UTC time in ISO 8601."""
+    """A path, and the document it holds; `indexed_at` is a UTC time in ISO 8601.
+
+    Until it is `embedded` its passages are found by their words alone.
+    """
 
     document_id: str
     name: str
     path: str
     pages: int
     chunks: int
+    embedded: bool
     indexed_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """The chunks of a document as an embedder sees them.
-
-    `places` are start, end, first and last page of each, `floats` their vectors as float32.
-    """
-
-    embedder: str
-    places: list[tuple[int, int, int, int]]
-    floats: bytes
 
 
 class Catalog:
     """The documents of the library and the paths they come from; opened at its first use.
 
-    A row for a document promises that its chunks are in the store: write it after them. Several
-    paths may hold one document. Whatever goes wrong on disk is a StoreError.
+    A document is there with its chunks or not at all, and a document said to be embedded promises
+    that its vectors are in the store: say so after they are. Several paths may hold one document.
+    Whatever goes wrong on disk is a StoreError.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / FILE_NAME
         remedy = f"delete {path} and index your documents again"
         self._file = DatabaseFile(
-            path, schema=SCHEMA, version=VERSION, title="library", remedy=remedy
+            path,
+            schema=SCHEMA + CHUNKS_SCHEMA,
+            version=VERSION,
+            migration=MIGRATION,
+            title="library",
+            remedy=remedy,
         )
+        self.chunks = Chunks(self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -95,11 +99,20 @@ class Catalog:
         """Close the file; a later use opens it again."""
         self._file.close()
 
-    def holds(self, document_id: str) -> bool:
-        """Tell whether the document is here, at one path at least, and its chunks in the store."""
-        query = "SELECT 1 FROM sources JOIN documents ON documents.id = document_id"
-        query += " WHERE document_id = ? AND chunk_count IS NOT NULL"
+    def cut_of(self, document_id: str) -> str | None:
+        """Return what the chunks of a document were cut for, None if it has none."""
+        rows = self._file.rows("SELECT cut FROM documents WHERE id = ?", document_id)
+        return rows[0]["cut"] if rows else None
+
+    def is_embedded(self, document_id: str) -> bool:
+        """Tell whether the store has the vectors of all chunks of a document."""
+        query = "SELECT 1 FROM documents WHERE id = ? AND embedded"
         return bool(self._file.rows(query, document_id))
+
+    def reader_of(self, document_id: str) -> int | None:
+        """Return the version of the reader that read a document."""
+        rows = self._file.rows("SELECT reader FROM documents WHERE id = ?", document_id)
+        return rows[0]["reader"] if rows else None
 
     def document(self, document_id: str) -> Document | None:
         """Return a document under one of its paths, or None if there is no path to it."""
@@ -119,8 +132,19 @@ class Catalog:
         rows = self._file.rows("SELECT document_id FROM sources WHERE path = ?", path)
         return str(rows[0][0]) if rows else None
 
-    def put(self, document: Document, chunk_count: int, vectors: Vectors | None = None) -> None:
-        """Record a document whose chunks are in the store, and that its path holds it."""
+    def holds(self, document_id: str) -> bool:
+        """Tell whether the document is here, with chunks or without."""
+        return bool(self._file.rows("SELECT 1 FROM documents WHERE id = ?", document_id))
+
+    def paths_of(self, document_id: str) -> list[str]:
+        """Return the paths that hold a document."""
+        return self._ids("SELECT path FROM sources WHERE document_id = ?", document_id)
+
+    def put(self, document: Document, chunks: Sequence[Chunk], *, cut: str, reader: int) -> None:
+        """Record a document with its chunks, and that its path holds it; it is not embedded yet.
+
+        `cut` says what the chunks were cut for, `reader` is the version of what read the pages.
+        """
         pages = [(page.number, page.label, page.text) for page in document.pages]
         values = (
             document.id,
@@ -128,23 +152,30 @@ class Catalog:
             json.dumps(pages, ensure_ascii=False),
             len(pages),
             json.dumps(document.warnings, ensure_ascii=False),
-            chunk_count,
+            len(chunks),
             datetime.now(UTC).isoformat(timespec="seconds"),
+            reader,
+            cut,
         )
         with self._file.transaction() as connection:
+            self.chunks.forget(connection, document.id)
             connection.execute(
-                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
-                " SET pages = excluded.pages, warnings = excluded.warnings,"
-                " chunk_count = excluded.chunk_count, indexed_at = excluded.indexed_at",
+                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+                " ON CONFLICT (id) DO UPDATE SET paged = excluded.paged, pages = excluded.pages,"
+                " page_count = excluded.page_count, warnings = excluded.warnings,"
+                " chunk_count = excluded.chunk_count, indexed_at = excluded.indexed_at,"
+                " reader = excluded.reader, cut = excluded.cut, embedded = 0",
                 values,
             )
-            if vectors is not None:
-                places = json.dumps(vectors.places)
-                connection.execute(
-                    "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
-                    (document.id, vectors.embedder, places, vectors.floats),
-                )
+            self.chunks.put(connection, chunks)
             self._point(connection, document)
+
+    def embedded(self, document_id: str, floats: bytes | None) -> None:
+        """Record that the store has the vectors of a document; `floats` are a copy in float32."""
+        with self._file.transaction() as connection:
+            if floats is not None:
+                self.chunks.keep_vectors(connection, document_id, floats)
+            connection.execute("UPDATE documents SET embedded = 1 WHERE id = ?", (document_id,))
 
     def point(self, document: Document) -> None:
         """Record that the path of a document holds it, which is here already."""
@@ -163,35 +194,34 @@ class Catalog:
         )
 
     def forget(self, document_id: str) -> None:
-        """Drop an orphan, once its chunks are gone from the store."""
+        """Drop an orphan, once its vectors are gone from the store."""
         with self._file.transaction() as connection:
+            self.chunks.forget(connection, document_id)
             connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
     def withdraw(self) -> None:
-        """Take back of all documents that their chunks are in the store."""
+        """Take back of all documents that they are cut and embedded."""
         with self._file.transaction() as connection:
-            connection.execute("UPDATE documents SET chunk_count = NULL")
-            connection.execute("DELETE FROM vectors")
+            self.chunks.forget_all(connection)
+            connection.execute("UPDATE documents SET chunk_count = NULL, cut = NULL, embedded = 0")
 
     def withdrawn(self) -> list[str]:
-        """Return the ids of documents whose chunks are to be made again."""
-        return self._ids("SELECT id FROM documents WHERE chunk_count IS NULL ORDER BY id")
+        """Return the ids of documents whose chunks are to be cut anew."""
+        return self._ids("SELECT id FROM documents WHERE cut IS NULL ORDER BY id")
+
+    def pending(self) -> dict[str, int]:
+        """Return the documents without vectors, and how many chunks they have."""
+        query = "SELECT id, coalesce(chunk_count, 0) FROM documents WHERE NOT embedded ORDER BY id"
+        return {row[0]: row[1] for row in self._file.rows(query)}
 
     def chunk_counts(self) -> dict[str, int]:
-        """Return how many chunks in the store each document has, without those withdrawn."""
-        query = "SELECT id, chunk_count FROM documents WHERE chunk_count IS NOT NULL"
+        """Return how many chunks each embedded document has."""
+        query = "SELECT id, chunk_count FROM documents WHERE embedded"
         return {row["id"]: row["chunk_count"] for row in self._file.rows(query)}
-
-    def vectors(self, document_id: str, embedder: str) -> Vectors | None:
-        """Return the vectors of a document, if this embedder has made them."""
-        query = "SELECT places, floats FROM vectors WHERE document_id = ? AND embedder = ?"
-        for places, floats in self._file.rows(query, document_id, embedder):
-            return Vectors(embedder, [tuple(place) for place in json.loads(places)], floats)
-        return None
 
     def entries(self) -> list[Entry]:
         """Return all paths and what they hold, by path."""
-        return [Entry(*row) for row in self._file.rows(f"{ENTRIES} ORDER BY path")]
+        return [_entry(row) for row in self._file.rows(f"{ENTRIES} ORDER BY path")]
 
     def below(self, folder: Path) -> list[str]:
         """Return the paths that lie below `folder`."""
@@ -209,7 +239,7 @@ class Catalog:
         for condition in conditions:
             rows = self._file.rows(f"{ENTRIES} WHERE {condition} ORDER BY path", name)
             if rows:
-                return [Entry(*row) for row in rows]
+                return [_entry(row) for row in rows]
         return []
 
     def _point(self, connection: Connection, document: Document) -> None:
@@ -218,5 +248,10 @@ class Catalog:
             (document.path, document.name, document.id),
         )
 
-    def _ids(self, query: str) -> list[str]:
-        return [str(row[0]) for row in self._file.rows(query)]
+    def _ids(self, query: str, *values: str) -> list[str]:
+        return [str(row[0]) for row in self._file.rows(query, *values)]
+
+
+def _entry(row: Row) -> Entry:
+    document_id, name, path, pages, chunks, embedded, indexed_at = row
+    return Entry(document_id, name, path, pages, chunks, bool(embedded), indexed_at)

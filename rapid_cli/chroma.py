@@ -1,14 +1,15 @@
-"""The one place that knows chromadb: its database in a folder, opened with care."""
+"""Chroma's collections, and its database in a folder, opened with care."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.turns import Turn
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-__all__ = ["REBUILD", "Collection", "Database", "Where"]
+__all__ = ["REBUILD", "Collection", "Database", "FolderDatabase", "Where", "quietly"]
 
 FOLDER = "chroma"
 REBUILD = "make the library anew with `rapid index --rebuild`"
-SILENT = logging.CRITICAL + 1
+LONGEST_REASON = 300
 # Chroma's defaults of 100 lose one passage in fifty when one document of many is asked for.
 RECALL = 200
 
@@ -34,18 +35,95 @@ HINTS = {
 }
 
 
-class Database:
-    """A Chroma database in a folder of its own below `folder`, opened at its first use.
+class Database(ABC):
+    """Chroma's collections, opened at their first use; whatever goes wrong is a StoreError."""
+
+    shared: ClassVar[bool]
+    """Whether other libraries write to it too."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._client: Client | None = None
+
+    @abstractmethod
+    def collection(self, name: str) -> Collection | None:
+        """Return a collection, good until the next call of this; or None if there is none."""
+
+    def create(self, name: str, metadata: Mapping[str, str | int]) -> Collection:
+        """Make a collection for vectors that are compared by their cosine."""
+        with self.errors():
+            return self._opened().create_collection(
+                name,
+                metadata=dict(metadata),
+                embedding_function=None,
+                configuration={
+                    "hnsw": {"space": "cosine", "ef_construction": RECALL, "ef_search": RECALL}
+                },
+            )
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Delete a collection; in a folder all of them, damaged or not."""
+
+    def largest_batch(self) -> int:
+        """Return how many rows Chroma takes at once."""
+        with self.errors():
+            return self._opened().get_max_batch_size()
+
+    def close(self) -> None:
+        """Close it; a later call opens it again."""
+        client, self._client = self._client, None
+        if client is not None:
+            with self.errors():
+                client.close()
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what Chroma raises into a StoreError: its own errors, built-ins, Rust panics."""
+        try:
+            yield
+        except (RapidError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_REASON]
+            message = f"the library {self._place} cannot be used: {reason}"
+            raise StoreError(message, self._hint(error)) from error
+
+    @abstractmethod
+    def _hint(self, error: BaseException) -> str: ...
+
+    @abstractmethod
+    def _connect(self) -> Client: ...
+
+    def _opened(self) -> Client:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Import chromadb and make its settings: without its log, and only from what we say."""
+    logging.getLogger("chromadb").addHandler(logging.NullHandler())  # for the log alone
+    # Chroma takes settings from a .env file where the user happens to be, or trips over it.
+    with chdir(Path(__file__).parent):
+        yield
+
+
+class FolderDatabase(Database):
+    """A Chroma database in a folder of its own below `folder`.
 
     One process has it open at a time; if another waits, it is closed and opened again between two
-    calls. Whatever goes wrong is a StoreError.
+    calls.
     """
+
+    shared = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute() / FOLDER
+        super().__init__(f"in {self._folder}")
         # Two processes that have it open spoil its index or crash, even if both only read.
         self._turn = Turn(self._folder)
-        self._client: Client | None = None
         self._collections: dict[str, Collection] = {}
 
     def collection(self, name: str) -> Collection | None:
@@ -60,36 +138,7 @@ class Database:
                 self._collections[name] = client.get_collection(name, embedding_function=None)
         return self._collections[name]
 
-    def create(self, name: str, metadata: Mapping[str, str | int]) -> Collection:
-        """Make a collection for vectors that are compared by their cosine."""
-        with self.errors():
-            self._collections[name] = self._opened().create_collection(
-                name,
-                metadata=dict(metadata),
-                embedding_function=None,
-                configuration={
-                    "hnsw": {"space": "cosine", "ef_construction": RECALL, "ef_search": RECALL}
-                },
-            )
-        return self._collections[name]
-
-    def largest_batch(self) -> int:
-        """Return how many rows Chroma takes at once."""
-        with self.errors():
-            return self._opened().get_max_batch_size()
-
-    def close(self) -> None:
-        """Close it, for others to use; a later call opens it again."""
-        client, self._client = self._client, None
-        self._collections.clear()
-        try:
-            if client is not None:
-                with self.errors():
-                    client.close()
-        finally:
-            self._turn.end()
-
-    def delete(self) -> None:
+    def delete(self, name: str) -> None:  # noqa: ARG002 - whatever is in it
         """Delete all of it, damaged or not."""
         with suppress(StoreError):
             self.close()
@@ -100,34 +149,28 @@ class Database:
             shutil.rmtree(self._folder)
         self._turn.end()
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn what Chroma raises into a StoreError: its own errors, built-ins, Rust panics."""
+    def close(self) -> None:
+        """Close it, for others to use; a later call opens it again."""
+        self._collections.clear()
         try:
-            yield
-        except (RapidError, KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
-        except BaseException as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            hint = next((hint for mark, hint in HINTS.items() if mark in reason), REBUILD)
-            message = f"the library in {self._folder} cannot be used: {reason}"
-            raise StoreError(message, hint) from error
+            super().close()
+        finally:
+            self._turn.end()
 
-    def _opened(self) -> Client:
-        if self._client is None:
-            self._require_writable()
-            self._turn.begin()
-            try:
-                self._client = self._connect()
-            except BaseException:
-                self._turn.end()
-                raise
-        return self._client
+    def _hint(self, error: BaseException) -> str:
+        return next((hint for mark, hint in HINTS.items() if mark in str(error)), REBUILD)
 
     def _connect(self) -> Client:
-        logging.getLogger("chromadb").setLevel(SILENT)
-        # Chroma takes settings from a .env file where the user happens to be, or trips over it.
-        with chdir(self._folder):
+        self._require_writable()
+        self._turn.begin()
+        try:
+            return self._open_folder()
+        except BaseException:
+            self._turn.end()
+            raise
+
+    def _open_folder(self) -> Client:
+        with quietly():
             import chromadb  # noqa: PLC0415 - takes a second
             from chromadb.api.client import Client  # noqa: PLC0415
             from chromadb.config import Settings  # noqa: PLC0415

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import category
 
-from rapid_cli.documents import Chunk, Document
+from rapid_cli.documents import PAGE_BREAK, Chunk, Document
 
 # Each match ends where a chunk may end; the best kind of end comes first.
 _ENDS = (
@@ -35,15 +35,29 @@ def split(document: Document, token_starts: Sequence[int], *, size: int) -> list
 
     `token_starts` are the sorted offsets at which the embedder's tokens begin. A chunk ends at a
     paragraph, sentence, line or word, in this order, if its last half holds one, and takes the
-    whitespace that follows along. Only a word of more than `size` tokens is split.
+    whitespace that follows along. Only a word of more than `size` tokens is split. A chunk of a
+    document with pages never goes on to the next page that has text.
     """
     assert size > 0, "a chunk must hold a token"
     text = document.text
     ends = tuple([match.end() for match in kind.finditer(text)] for kind in _ENDS)
-    cutter = _Cutter(text, token_starts, size, ends)
+    cutter = _Cutter(text, token_starts, size, ends, _stops(document))
     return [
         _chunk(document, index, start, end) for index, (start, end) in enumerate(cutter.spans())
     ]
+
+
+def _stops(document: Document) -> list[int]:
+    """Return where the pages with text end, the whitespace behind them included."""
+    text = document.text
+    pages = document.pages if document.paged else ()
+    first = _NON_SPACE.search(text)
+    page_start, stops = 0, [first.start() if first else len(text)]
+    for page in pages:
+        if page_start > stops[-1] and (found := _NON_SPACE.search(text, page_start)):
+            stops.append(found.start())
+        page_start += len(page.text) + len(PAGE_BREAK)
+    return [*stops[1:], len(text)]
 
 
 def _chunk(document: Document, index: int, start: int, end: int) -> Chunk:
@@ -58,12 +72,16 @@ def _chunk(document: Document, index: int, start: int, end: int) -> Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Cutter:
-    """A text, its tokens, and the offsets of its ends: paragraphs, sentences, lines, words."""
+    """A text, its tokens, the offsets of its ends: paragraphs, sentences, lines, words; its stops.
+
+    No chunk crosses a stop; the last one is the text's end.
+    """
 
     text: str
     starts: Sequence[int]
     size: int
     ends: tuple[list[int], ...]
+    stops: Sequence[int]
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the start and the end of each chunk."""
@@ -76,7 +94,7 @@ class _Cutter:
     def _end_after(self, start: int) -> int:
         limit = self._reach(start)
         found = _NON_SPACE.search(self.text, start, limit)
-        if limit == len(self.text) or found is None:
+        if limit == self._stop(start) or found is None:
             return limit
         first = found.start()
         end = self._best_end(first, limit)
@@ -92,12 +110,17 @@ class _Cutter:
         index = bisect_left(self.starts, start) + self.size
         # Tokens may share a character; the cut has to move on all the same.
         index = max(index, bisect_right(self.starts, start))
-        return self.starts[index] if index < len(self.starts) else len(self.text)
+        stop = self._stop(start)
+        return min(self.starts[index], stop) if index < len(self.starts) else stop
+
+    def _stop(self, start: int) -> int:
+        """Return the end of the page that `start` is on."""
+        return self.stops[bisect_right(self.stops, start)]
 
     def _fits(self, start: int) -> bool:
         """Tell whether the word at `start` is no longer than a chunk."""
         limit = self._reach(start)
-        return limit == len(self.text) or self._best_end(start, limit) is not None
+        return limit == self._stop(start) or self._best_end(start, limit) is not None
 
     def _best_end(self, start: int, limit: int) -> int | None:
         """Return the best end in `start`..`limit` that splits no word."""

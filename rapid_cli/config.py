@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ from typing import TypeVar
 from rapid_cli.errors import ConfigError
 
 APP = "rapid"
+COLLECTIONS, SERVERS = "collections", "servers"
+COLLECTION_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,14 @@ class Settings:
     """What rapid keeps: a log of answers, and what models have read, up to so many gigabytes.
 
     With `smaller_cache` keys and values are stored in fewer bits where they would not fit the
-    memory otherwise.
+    memory otherwise. `store` is the URL of the Chroma server that holds the library for several
+    machines; None keeps it in a folder.
     """
 
     history: bool = True
     cache_gigabytes: float | None = None
     smaller_cache: bool = True
+    store: str | None = None
 
     @property
     def cache_bytes(self) -> int | None:
@@ -134,6 +139,28 @@ def home() -> Path:
     import platformdirs  # noqa: PLC0415 - a machine that only measures speed may lack it
 
     return platformdirs.user_data_path(APP)
+
+
+def library_folder(collection: str | None, server: str | None = None) -> Path:
+    """Return the folder of a collection, or of the main library; ConfigError for bad names.
+
+    What is known of a library on a `server` lies in a folder of its own.
+    """
+    base = home() / SERVERS / re.sub(r"\W+", "-", server) if server else home()
+    if collection is None:
+        return base
+    if not re.fullmatch(COLLECTION_NAME, collection):
+        raise ConfigError(
+            f"{collection!r} cannot be the name of a collection",
+            "use up to 60 letters, digits, dots, dashes and underscores",
+        )
+    return base / COLLECTIONS / collection
+
+
+def collections(server: str | None = None) -> list[str]:
+    """Return the names of the collections on this machine, or those it uses on a server."""
+    folder = library_folder(None, server) / COLLECTIONS
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 Named = TypeVar("Named")

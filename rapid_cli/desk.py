@@ -10,7 +10,7 @@ from functools import cached_property
 from types import TracebackType
 
 from rapid_cli.answering import answer
-from rapid_cli.answers import Event, Options, Pair, Seconds
+from rapid_cli.answers import Answer, Event, Finished, Options, Pair, Seconds
 from rapid_cli.documents import Document, Passage
 from rapid_cli.prefill import Contexts
 from rapid_cli.prompts import Turn
@@ -18,6 +18,8 @@ from rapid_cli.session import PairFiles, Session
 
 AHEAD = 66
 """Passages searched for while the models load: as many as most drafters have room for."""
+FURTHER = 3
+"""So many passages are searched for a sentence that none of the answer's passages supports."""
 SPARE_TOKENS = 2048
 """Room in the contexts for the turns of a conversation."""
 
@@ -94,7 +96,32 @@ class Desk:
             for event in events:
                 if begun.done():
                     begun.result()  # what is wrong with the library is said as soon as it is known
+                if isinstance(event, Finished):
+                    self._cite(event.answer)
                 yield event
+
+    def _cite(self, result: Answer) -> None:
+        """Match the answer's sentences to its passages, or else to others of the documents."""
+        embed, library = self._session.embedder.embed, self._session.library
+        result.cite(embed)
+        told = [(result.text[c.start : c.end], c.sources) for c in result.citations]
+        first = list(result.sources or ())
+        found = [
+            passage
+            for sentence, sources in told
+            if not sources
+            for passage in library.search(sentence, list(self._documents), FURTHER)
+        ]
+        known = {passage.chunk for passage in first}
+        others = list({each.chunk: each for each in found if each.chunk not in known}.values())
+        if not others:
+            return
+        result.sources = [*first, *others]
+        result.cite(embed)
+        cited = {number for citation in result.citations for number in citation.sources}
+        used = [each for number, each in enumerate(others, len(first) + 1) if number in cited]
+        result.sources = [*first, *used]
+        result.cite(embed)
 
     def __enter__(self) -> Desk:
         return self

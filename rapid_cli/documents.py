@@ -10,11 +10,17 @@ from itertools import accumulate
 PAGE_BREAK = "\n\n"
 STDIN = "stdin:"
 """What the path of a document begins with that came by standard input."""
+SHARED = "shared:"
+"""What the path of a document begins with that another library on the server holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its 1-based number, the label printed on it if that differs, and its text."""
+    """One page, or one section of a format without pages; `number` counts them from 1.
+
+    `label` is what is printed on the page if that differs from its number, or the section's
+    heading, after that of the chapter it is in: "Chapter 3 › Installing".
+    """
 
     number: int
     label: str | None
@@ -25,7 +31,7 @@ class Page:
 class Document:
     """A text with pages. `id` is a hash of the file's bytes, `name` is what people call it.
 
-    A format without pages has exactly one, and `paged` is False.
+    In a format without pages, `paged` is False and sections stand for them; plain text has one.
     """
 
     id: str
@@ -50,6 +56,11 @@ class Document:
         return self.pages[bisect_right(self._page_starts, offset) - 1]
 
 
+def is_file(path: str) -> bool:
+    """Tell whether a document with this path comes from a file on this machine."""
+    return not path.startswith((STDIN, SHARED))
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """`document.text[start:end]`, and the 1-based pages it touches."""
@@ -65,7 +76,13 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk found for a question; `score` is its cosine similarity, in -1..1."""
+    """A chunk found for a question; `score` is what ranks it, in 0..1.
+
+    `similarity` is the cosine of its vector with that of the question, in -1..1, None where it has
+    no vector yet; `lexical` is its BM25, None where it has no word of the question.
+    """
 
     chunk: Chunk
     score: float
+    similarity: float | None = None
+    lexical: float | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
+from rapid_cli.private import as_usual
 
 
 def locate(location: Location) -> Path:
@@ -44,15 +45,16 @@ def _in_hub_cache(location: Location) -> Path:
 
     assert location.repo is not None
     try:
-        if location.file is None:
-            return Path(hub.snapshot_download(location.repo, revision=location.revision))
-        cached = hub.try_to_load_from_cache(
-            location.repo, location.file, revision=location.revision
-        )
-        if isinstance(cached, str):  # without asking the network whether there is a newer one
-            return Path(cached)
-        path = hub.hf_hub_download(location.repo, location.file, revision=location.revision)
-        return Path(path)
+        with as_usual():  # others may share that cache
+            if location.file is None:
+                return Path(hub.snapshot_download(location.repo, revision=location.revision))
+            cached = hub.try_to_load_from_cache(
+                location.repo, location.file, revision=location.revision
+            )
+            if isinstance(cached, str):  # without asking the network whether there is a newer one
+                return Path(cached)
+            path = hub.hf_hub_download(location.repo, location.file, revision=location.revision)
+            return Path(path)
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise ModelError(
             f"{location} is not in the local Hugging Face cache and cannot be downloaded",

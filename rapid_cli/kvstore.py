@@ -97,14 +97,9 @@ class KVStore:
         return sorted(found, key=lambda entry: -entry.used_at)
 
     def clear(self) -> int:
-        """Remove all that is kept; return how many bytes that frees."""
-        freed = 0
-        for path in [*self._files(), *self._folder.glob(f"*{PARTIAL}")]:
-            with suppress(OSError):
-                size = path.stat().st_size
-                path.unlink()
-                freed += size
-        return freed
+        """Remove all that is kept and that nobody is using; return how many bytes that frees."""
+        self._sweep_partial()
+        return sum(map(self._evict, self._files()))
 
     def _path(self, context: ReadableContext, tokens: Sequence[int]) -> Path:
         return self._folder / f"{_family(context)}-{_hash(_bytes(tokens))}{SUFFIX}"
@@ -157,7 +152,9 @@ class KVStore:
             context.save(temporary)
             key, engine = context.state_key, context.engine
             write_seal(temporary, name=name, state_key=key, engine=engine, tokens=tokens)
-            with held(path, LOCK_SECONDS):
+            with held(path, LOCK_SECONDS) as mine:
+                if not mine:
+                    return f"What was read of {name} is not kept: another rapid is using its file."
                 temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

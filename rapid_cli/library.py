@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from rapid_cli import reader
-from rapid_cli.catalog import Catalog, Entry, Vectors
-from rapid_cli.chroma import REBUILD
+from rapid_cli.catalog import Catalog, Entry
 from rapid_cli.chunking import split
-from rapid_cli.documents import STDIN, Document, Passage
+from rapid_cli.documents import SHARED, Document, Passage, is_file
 from rapid_cli.embedder import Embedder
-from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.exact import search_exactly, vectors_key
+from rapid_cli.errors import StoreError
+from rapid_cli.extraction import Extractor
+from rapid_cli.progress import Embedded, Event, FileDone, FileStarted, Pending, State
+from rapid_cli.retrieval import Retrieval
+from rapid_cli.sharing import Sharing
 from rapid_cli.store import Store
 
 REPLACED = "\ufffd"  # the reader's mark in a name that is not Unicode, so never found on disk
@@ -27,132 +28,134 @@ REPLACED = "\ufffd"  # the reader's mark in a name that is not Unicode, so never
 EMBED_CHUNKS = 64
 WRITE_CHUNKS = 1024
 
-State = Literal["new", "updated", "unchanged"]
-
-
-@dataclass(frozen=True, slots=True)
-class FileStarted:
-    """File `number` of `total` is about to be read."""
-
-    path: str
-    number: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """`done` of `total` chunks of a document have their vectors."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileDone:
-    """A file is in the library; `warnings` are what its reader had to say."""
-
-    path: str
-    state: State
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FileSkipped:
-    """A file or folder could not be read; what the library has of it stays."""
-
-    path: str
-    error: DocumentError
-
-
-@dataclass(frozen=True, slots=True)
-class FileRemoved:
-    """A file is gone from its folder, and now from the library."""
-
-    path: str
-
-
-Event = FileStarted | Embedded | FileDone | FileSkipped | FileRemoved
-
 
 class Library:
     """Documents over a catalog, a store and an embedder, none of which it closes.
 
-    A document counts once its chunks are stored and the catalog says so, in this order: whatever
-    is interrupted in between is done again by the next run, and leaves no duplicates.
+    A document enters the catalog with its chunks, and is found by its words from then on; it
+    counts as embedded once the store has all its vectors. Whatever is interrupted in between is
+    done again by the next run, and leaves no duplicates.
     """
 
-    def __init__(self, catalog: Catalog, store: Store, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        embedder: Embedder,
+        extractor: Extractor,
+        sharing: Sharing | None = None,
+    ) -> None:
+        """Take a `sharing` where the store is on a server."""
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self.extractor = extractor
+        self._sharing = sharing
+        self._retrieval = Retrieval(catalog, store, embedder)
 
     def read(self, path: Path) -> Document:
         """Return the document at `path`, parsed anew only if it has changed; or DocumentError."""
-        # The reader says what is wrong with a file, and mends a name that is not Unicode.
-        with suppress(OSError, UnicodeEncodeError):
-            held = self._catalog.id_at(_key(str(path)))
-            if held is not None and held == hashlib.sha256(path.read_bytes()).hexdigest():
-                return replace(self.get(held), name=path.name, path=str(path.absolute()))
-        return reader.read(path)
+        if held := self.held(path):
+            return replace(self.get(held), name=path.name, path=str(path.absolute()))
+        return self.extractor.read(path)
 
     def state(self, document: Document) -> State:
         """Tell what `add` would mean for the path of the document."""
         held = self._catalog.id_at(_key(document.path))
-        if held == document.id and self._catalog.holds(document.id):
-            return "unchanged"
-        return "new" if held is None else "updated"
+        if held is None:
+            return "moved" if self._left(document) else "new"
+        same = held == document.id and self._catalog.reader_of(held) == reader.VERSION
+        return "unchanged" if same and self.is_complete(held) else "updated"
+
+    def enter(self, document: Document) -> None:
+        """Put a document in the place of what its path held; its words can be searched at once."""
+        self._enter(document, reader.VERSION)
+
+    def _enter(self, document: Document, version: int) -> None:
+        document = replace(document, path=_key(document.path))
+        self.check()
+        cut, known = self._catalog.cut_of(document.id), self._catalog.reader_of(document.id)
+        if (cut, known) == (self._retrieval.key, version):
+            self._catalog.point(document)
+            if self._sharing and self._catalog.is_embedded(document.id):
+                self._sharing.embedded(document, [document.path])
+        else:
+            self._cut(document, version)
+        for path in self._left(document):
+            self.drop(path)
+        self.sweep()
+
+    def adopt(self) -> None:
+        """Learn what other libraries on the same server hold."""
+        if self._sharing:
+            self._sharing.adopt(self._retrieval.key)
+            self.sweep()
+
+    def prepare(self, document_ids: Iterable[str]) -> None:
+        """Cut those of the documents again that an upgrade or a rebuild left without chunks."""
+        wanted = set(document_ids)
+        for document_id in self._catalog.withdrawn():
+            if document_id in wanted:
+                self._enter_again(document_id)
+
+    def _enter_again(self, document_id: str) -> None:
+        """Cut a document anew from the pages in the catalog."""
+        self._enter(self.get(document_id), self._catalog.reader_of(document_id) or 0)
+
+    def complete(self, document_ids: Iterable[str]) -> Iterator[Embedded]:
+        """Embed those of the documents whose vectors are missing."""
+        pending = self._catalog.pending()
+        for document_id in document_ids:
+            if document_id in pending:
+                yield from self._embed(document_id)
+
+    def pending(self, document_ids: Iterable[str]) -> Pending:
+        """Tell how many of the documents, with how many chunks, have no vectors yet."""
+        counts = self._catalog.pending()
+        chunks = [counts[key] for key in dict.fromkeys(document_ids) if key in counts]
+        return Pending(len(chunks), sum(chunks))
 
     def add(self, document: Document) -> Iterator[Embedded]:
-        """Put a document in the place of what its path held; embed it unless it is known."""
-        document = replace(document, path=_key(document.path))
-        if self.state(document) == "unchanged":
-            return
-        self._store.check(self._embedder.identity)
-        if self._catalog.holds(document.id):
-            self._catalog.point(document)
-        else:
-            yield from self._embed(document)
-        self._sweep()
+        """Enter a document and embed it."""
+        if self.state(document) != "unchanged":
+            self.enter(document)
+            yield from self.complete([document.id])
 
-    def index(self, paths: Iterable[Path]) -> Iterator[Event]:
-        """Add files and folders, skip what cannot be read, remove what is gone from the folders.
+    def below(self, folder: Path) -> list[str]:
+        """Return the paths of documents that were read below a folder, and can be looked up."""
+        return [path for path in self._catalog.below(folder.resolve()) if REPLACED not in path]
 
-        DocumentError if there is only one path, and it leads to no document.
-        """
-        wanted = list(dict.fromkeys(paths))
+    def drop(self, path: str) -> bool:
+        """Forget a path; tell whether it was there."""
+        known = self._catalog.id_at(path) is not None
+        self._catalog.remove(path)
+        if self._sharing:
+            self._sharing.dropped(path)
+        return known
+
+    def check(self) -> None:
+        """Raise StoreError if the vectors are those of another embedder."""
         self._store.check(self._embedder.identity)
-        below = (self._catalog.below(path.resolve()) for path in wanted if path.is_dir())
-        known = (path for paths in below for path in paths if REPLACED not in path)
-        gone = [path for path in known if not Path(path).exists()]
-        yield from self._index_files(wanted, strict=len(wanted) == 1 and not gone)
-        for path in gone:
-            self._catalog.remove(path)
-            yield FileRemoved(path)
-        self._sweep()
+
+    def sweep(self) -> None:
+        """Remove the documents that no path holds any more, also those of an interrupted run."""
+        for document_id in self._catalog.orphans():
+            if not (self._sharing and self._sharing.is_wanted(document_id)):
+                self._store.remove(document_id)
+                if self._sharing:
+                    self._sharing.removed(document_id)
+            self._catalog.forget(document_id)
+
+    def rest(self) -> None:
+        """Let other processes have the store until it is needed again."""
+        self._store.rest()
 
     def search(self, question: str, document_ids: Sequence[str], limit: int) -> list[Passage]:
         """Return up to `limit` passages of these documents for a question, best first.
 
         StoreError if the library cannot tell, for lack of chunks or another embedder.
         """
-        exact = search_exactly(question, document_ids, limit, self._catalog, self._embedder)
-        return self._search_store(question, document_ids, limit) if exact is None else exact
-
-    def _search_store(
-        self, question: str, document_ids: Sequence[str], limit: int
-    ) -> list[Passage]:
-        self._use_store()
-        (vector,) = self._embedder.embed([question])
-        found = self._store.search(vector, document_ids, limit)
-        self._store.close()  # answering takes its time
-        counts = self._catalog.chunk_counts()
-        wanted = set(document_ids)
-        # Chroma does not tell when files of its own are gone: it finds less.
-        if not wanted <= counts.keys() or len(found) < min(
-            limit, sum(counts[key] for key in wanted)
-        ):
-            raise StoreError("some passages are missing from the library", REBUILD)
-        return found
+        return self._retrieval.search(question, document_ids, limit)
 
     def get(self, document_id: str) -> Document:
         """Return a document with its pages."""
@@ -167,7 +170,7 @@ class Library:
     def at(self, paths: Iterable[Path]) -> list[Entry]:
         """Return what the library holds of these files and of what is in these folders."""
         roots = [path.resolve() for path in paths]
-        entries = (entry for entry in self.entries() if not entry.path.startswith(STDIN))
+        entries = (entry for entry in self.entries() if is_file(entry.path))
         return [
             entry
             for entry in entries
@@ -189,90 +192,106 @@ class Library:
             paths = ", ".join(entry.path for entry in matches)
             raise StoreError(f"{name!r} may mean several documents: {paths}", "give one path")
         for entry in matches:
-            self._catalog.remove(entry.path)
-        self._sweep()
+            if entry.path.startswith(SHARED):
+                raise StoreError(f"{entry.path} is in another library", "remove it there")
+            self.drop(entry.path)
+        self.sweep()
         return matches
 
     def rebuild(self) -> Iterator[Event]:
         """Chunk and embed all documents again, from the pages in the catalog.
 
-        If it is interrupted, the next call goes on with the documents that are missing.
+        If it is interrupted, the next call goes on with the documents that are missing. What others
+        have on the same server is left alone, unless it is of another embedder.
         """
-        if not self._is_half_rebuilt():
-            self._catalog.withdraw()
-            self._store.reset()
-        self._sweep()
-        documents = self._catalog.withdrawn()
+        if not (self._is_usable() and self._catalog.withdrawn()):
+            self._withdraw()
+        self.sweep()
+        documents = list(self._catalog.pending())
         for number, document_id in enumerate(documents, start=1):
             document = self.get(document_id)
             yield FileStarted(document.path, number, len(documents))
-            yield from self._embed(document)
+            self._enter_again(document_id)
+            yield from self._embed(document_id)
             yield FileDone(document.path, "updated", document.warnings)
+        self.adopt()
 
-    def _is_half_rebuilt(self) -> bool:
+    def _withdraw(self) -> None:
+        if self._sharing and self._is_usable():
+            self._sharing.disown()
+        else:
+            self._store.reset()
+        self._catalog.withdraw()
+
+    def _is_usable(self) -> bool:
         try:
-            self._use_store()
+            self._retrieval.use_store()
         except StoreError:
             return False
-        return bool(self._catalog.withdrawn())
+        return True
 
-    def _use_store(self) -> None:
-        embedder = self._embedder
-        self._store.check(embedder.identity)  # before the embedder is loaded for nothing
-        self._store.use(embedder.identity, embedder.dimension, embedder.chunk_tokens)
+    def held(self, path: Path) -> str | None:
+        """Return the id of the document at `path` if the library has read just this text of it."""
+        # The reader says what is wrong with a file, and mends a name that is not Unicode.
+        with suppress(OSError, UnicodeEncodeError):
+            held = self._catalog.id_at(_key(str(path)))
+            if held is None or self._catalog.reader_of(held) != reader.VERSION:
+                return None
+            if held == _content_hash(path) and not self._lacks_ocr(held):
+                return held
+        return None
 
-    def _index_files(self, paths: Iterable[Path], *, strict: bool) -> Iterator[Event]:
-        files: dict[Path, Path] = {}
-        for path in paths:
-            try:
-                files |= {found.resolve(): found for found in reader.find(path)}
-            except DocumentError as error:
-                if strict:
-                    raise
-                yield FileSkipped(str(path), error)
-        for number, path in enumerate(files.values(), start=1):
-            yield FileStarted(str(path), number, len(files))
-            yield from self._index_file(path)
+    def _lacks_ocr(self, document_id: str) -> bool:
+        return self.extractor.ocr and reader.needs_ocr(self.get(document_id))
 
-    def _index_file(self, path: Path) -> Iterator[Event]:
-        try:
-            document = self.read(path)
-        except DocumentError as error:
-            yield FileSkipped(str(path), error)
-            return
-        state = self.state(document)
-        yield from self.add(document)
-        yield FileDone(str(path), state, document.warnings)
+    def is_complete(self, document_id: str) -> bool:
+        """Tell whether a document is cut for the embedder in use, and embedded."""
+        cut = self._catalog.cut_of(document_id)
+        return cut == self._retrieval.key and self._catalog.is_embedded(document_id)
 
-    def _embed(self, document: Document) -> Iterator[Embedded]:
-        """Store the chunks of a document with their vectors, then commit it to the catalog."""
-        self._use_store()
+    def _left(self, document: Document) -> list[str]:
+        """Return the paths of the document where its file is no longer: it was moved from there."""
+        paths = self._catalog.paths_of(document.id)
+        files = (path for path in paths if is_file(path) and REPLACED not in path)
+        return [path for path in files if path != _key(document.path) and not Path(path).exists()]
+
+    def _cut(self, document: Document, version: int) -> None:
+        """Enter a document with new chunks; vectors of chunks that were cut before go."""
+        if self._catalog.holds(document.id):
+            self._store.remove(document.id)
         starts = self._embedder.token_starts(document.text)
         chunks = split(document, starts, size=self._embedder.chunk_tokens)
+        self._catalog.put(document, chunks, cut=self._retrieval.key, reader=version)
+
+    def _embed(self, document_id: str) -> Iterator[Embedded]:
+        """Store the vectors of a document's chunks, then say so in the catalog."""
+        self._retrieval.use_store()
+        paths = self._catalog.paths_of(document_id)
+        kept = self._sharing is None or any(map(is_file, paths))  # no server gets a piped text
+        chunks = self._catalog.chunks.of(document_id)
         floats = b""
         for first in range(0, len(chunks), WRITE_CHUNKS):
             group = chunks[first : first + WRITE_CHUNKS]
             if len(group) > EMBED_CHUNKS:
-                self._store.close()  # other processes may need it while this takes its time
+                self.rest()  # other processes may need it while this takes its time
             vectors = []
             for start in range(0, len(group), EMBED_CHUNKS):
                 texts = [chunk.text for chunk in group[start : start + EMBED_CHUNKS]]
                 vectors.append(self._embedder.embed(texts))
                 yield Embedded(first + start + len(texts), len(chunks))
-            self._store.add(group, np.concatenate(vectors))
+            if kept:
+                self._store.add(group, np.concatenate(vectors))
             floats += np.concatenate(vectors).tobytes()
-        places = [(each.start, each.end, each.first_page, each.last_page) for each in chunks]
-        self._catalog.put(
-            document, len(chunks), Vectors(vectors_key(self._embedder), places, floats)
-        )
+        self._catalog.embedded(document_id, floats)
+        if self._sharing:
+            self._sharing.embedded(self.get(document_id), paths)
 
-    def _sweep(self) -> None:
-        """Remove the documents that no path holds any more, also those of an interrupted run."""
-        for document_id in self._catalog.orphans():
-            self._store.remove(document_id)
-            self._catalog.forget(document_id)
+
+def _content_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _key(path: str) -> str:
-    """Return the absolute path that stands for a file; what came by stdin has none."""
-    return path if path.startswith(STDIN) else str(Path(path).resolve())
+    """Return the absolute path that stands for a file; what is no file here has none."""
+    return str(Path(path).resolve()) if is_file(path) else path

@@ -10,6 +10,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from rapid_cli.config import (
     APP,
@@ -25,6 +26,7 @@ from rapid_cli.errors import ConfigError
 
 FILE_NAME = "models.toml"
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+SCHEMES = ("http", "https")
 
 Spec = TypeVar("Spec", ModelSpec, ModelPair, EmbedderSpec)
 
@@ -88,9 +90,14 @@ def _table(
 
 
 def _settings(tables: Mapping[str, object], path: Path) -> Settings:
-    return Settings(
-        **_checked_values(Settings, _table(tables, "settings", path), path, "[settings]")
-    )
+    where = "[settings]"
+    settings = Settings(**_checked_values(Settings, _table(tables, "settings", path), path, where))
+    if settings.store is not None and not _is_server(settings.store):
+        raise ConfigError(
+            f"{path}: {where} store = {settings.store!r} is not the address of a server",
+            'it is like "http://localhost:8000"; a token for it is set as RAPID_STORE_TOKEN',
+        )
+    return settings
 
 
 def _specs(kind: type[Spec], tables: Mapping[str, object], key: str, path: Path) -> dict[str, Spec]:
@@ -148,6 +155,18 @@ def _checked(value: object, expected: object, path: Path, where: str, key: str) 
             f"{path}: {where} {key} = {value!r} is not a number from 0 up", "mend the value"
         )
     return value
+
+
+def _is_server(address: str) -> bool:
+    """Tell whether it is http(s)://HOST, with a port or a path at most: no password, no query."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = f"{parts.scheme}://{parts.netloc}{parts.path}" == address
+    sound = address.isascii() and address.isprintable() and not set(address) & set(" @\\")
+    return plain and sound and parts.scheme in SCHEMES and bool(parts.hostname) and port != 0
 
 
 def _check_location(spec: ModelSpec | EmbedderSpec, path: Path, where: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rapid_cli.bench_report import Row, StageRow
 from rapid_cli.errors import ConfigError
+from rapid_cli.private import as_usual
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,8 @@ def draw(path: Path, title: str, rows: Sequence[Row], stages: Sequence[StageRow]
     _predictions(predicted, rows)
     speed.legend(fontsize="x-small")
     try:
-        figure.savefig(path)
+        with as_usual():
+            figure.savefig(path)
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror or error}"
         raise ConfigError(message, "name another file") from error

@@ -12,8 +12,10 @@ from rapid_cli.prompts import Turn, document_text, passages_text
 from rapid_cli.ranking import (
     about_budget,
     drafter_budget,
-    in_document_order,
+    joined,
     similar_enough,
+    whole_sentences,
+    without_near_duplicates,
 )
 
 Search = Callable[[int], list[Passage]]
@@ -119,11 +121,14 @@ def read_passages(task: Task, model: LanguageModel, document_tokens: int) -> Rea
 
 def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Passage]) -> Reading:
     names = {document.id: document.name for document in task.documents}
+    documents = {document.id: document for document in task.documents}
     limit = _room(task, model)
-    ranked = about_budget(found, budget, lambda text: len(model.vocabulary.tokenize(text)))
+    different = without_near_duplicates(found)
+    ranked = about_budget(different, budget, lambda text: len(model.vocabulary.tokenize(text)))
     while True:
-        text = passages_text(in_document_order(ranked, names), names)
-        reading = _reading(text, task, model, tuple(ranked))
+        pieces = joined(whole_sentences(ranked, documents), names)
+        read = sum(len(piece.chunk.text) for piece in pieces)
+        reading = _reading(passages_text(pieces, names), task, model, tuple(ranked), read)
         # Headings and gap marks are not in the budget: drop the last few passages for them.
         if len(reading.prompt) <= limit or len(ranked) <= 1:
             break
@@ -134,13 +139,16 @@ def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Pa
 
 
 def _reading(
-    text: str, task: Task, model: LanguageModel, passages: tuple[Passage, ...] | None = None
+    text: str,
+    task: Task,
+    model: LanguageModel,
+    passages: tuple[Passage, ...] = (),
+    read: int = 0,
 ) -> Reading:
     prompt = tokenize_prompt(model.format.prompt(text, task.question, task.turns), model.vocabulary)
-    if passages is None:
+    if not passages:
         return Reading(prompt, text, coverage=1.0)
     total = sum(len(document.text) for document in task.documents)
-    read = sum(len(passage.chunk.text) for passage in passages)
     return Reading(prompt, text, coverage=read / total, passages=passages)
 
 

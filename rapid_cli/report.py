@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from rapid_cli.answers import Answer
-from rapid_cli.documents import Document, Passage
+from rapid_cli.citations import Citation
+from rapid_cli.documents import STDIN, Document, Passage
+from rapid_cli.printable import printable, printable_line
 
 Json = dict[str, object]
 
@@ -24,39 +27,60 @@ def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
         "drafter": pair.drafter.name if answer.drafter else None,
         "seed": options.seed,
         "sources": [passage_json(passage, documents) for passage in answer.sources or ()],
+        "citations": [_citation_json(citation) for citation in answer.citations],
         "context": _context_json(answer),
         "stats": _stats_json(answer),
     }
 
 
 def passage_json(passage: Passage, documents: Mapping[str, Document]) -> Json:
-    """Return a passage with the place it is cited by; pages are None where there are none."""
+    """Return a passage with the place it is cited by: pages, or a section where there are none."""
     chunk = passage.chunk
     document = documents[chunk.document_id]
     label = document.pages[chunk.first_page - 1].label
+    paged = document.paged
     return {
         "document": document.name,
         "path": document.path,
-        "page": chunk.first_page if document.paged else None,
-        "last_page": chunk.last_page if document.paged else None,
-        "page_label": label,
+        "page": chunk.first_page if paged else None,
+        "last_page": chunk.last_page if paged else None,
+        "page_label": label if paged else None,
+        "section": None if paged else label,
         "score": round(passage.score, 4),
         "text": chunk.text,
     }
 
 
 def place(passage: Passage, documents: Mapping[str, Document]) -> str:
-    """Return where a passage stands, such as `book.pdf, pages 3-4 (printed iii)`."""
+    """Return where a passage stands, such as `book.pdf, pages 3-4 (printed iii)`, in one line."""
+    name, within = place_parts(passage, documents)
+    return f"{name}, {within}"
+
+
+def place_parts(passage: Passage, documents: Mapping[str, Document]) -> tuple[str, str]:
+    """Return the name of a passage's document, and where in it the passage stands."""
     chunk = passage.chunk
     document = documents[chunk.document_id]
-    if not document.paged:
-        share = chunk.start / max(len(document.text), 1)
-        return f"{document.name}, {share:.0%} into the text"
-    pages = f"page {chunk.first_page}"
-    if chunk.last_page != chunk.first_page:
-        pages = f"pages {chunk.first_page}-{chunk.last_page}"
     label = document.pages[chunk.first_page - 1].label
-    return f"{document.name}, {pages}" + (f" (printed {label})" if label else "")
+    if document.paged:
+        pages = f"page {chunk.first_page}"
+        if chunk.last_page != chunk.first_page:
+            pages = f"pages {chunk.first_page}-{chunk.last_page}"
+        within = pages + (f" (printed {label})" if label else "")
+    elif label:
+        within = f"“{label}”"
+    else:
+        within = f"{chunk.start / max(len(document.text), 1):.0%} into the text"
+    return printable_line(document.name), printable_line(within)
+
+
+def address(passage: Passage, documents: Mapping[str, Document]) -> str | None:
+    """Return a `file://` address of a passage's page or document; None if it is no file."""
+    document = documents[passage.chunk.document_id]
+    if document.path.startswith(STDIN):
+        return None
+    page = f"#page={passage.chunk.first_page}" if document.paged else ""
+    return Path(document.path).absolute().as_uri() + page
 
 
 def summary(answer: Answer) -> str:
@@ -73,7 +97,7 @@ def summary(answer: Answer) -> str:
     if seconds.first_token is not None:
         parts.append(f"first token after {seconds.first_token:.1f} s")
     parts.append(answer.pair.target.device)
-    return " · ".join(parts)
+    return printable_line(" · ".join(parts))
 
 
 def conversation_markdown(answers: Iterable[Answer], documents: Mapping[str, Document]) -> str:
@@ -81,7 +105,8 @@ def conversation_markdown(answers: Iterable[Answer], documents: Mapping[str, Doc
     parts = []
     for answer in answers:
         places = "\n".join(f"- {place(passage, documents)}" for passage in answer.sources or ())
-        parts.append(f"## {answer.question}\n\n{answer.text.strip()}\n\n{places}".strip())
+        text = printable(f"## {answer.question}\n\n{answer.text.strip()}")
+        parts.append(f"{text}\n\n{places}".strip())
     return "\n\n".join(parts) + "\n"
 
 
@@ -104,6 +129,15 @@ def passages_json(
     """Return the object that `search --json` prints."""
     found = [passage_json(passage, documents) for passage in passages]
     return {"question": question, "passages": found}
+
+
+def _citation_json(citation: Citation) -> Json:
+    return {
+        "start": citation.start,
+        "end": citation.end,
+        "sources": list(citation.sources),
+        "support": round(citation.support, 4),
+    }
 
 
 def _context_json(answer: Answer) -> Json:

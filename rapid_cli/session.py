@@ -10,14 +10,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rapid_cli.answers import Pair
-from rapid_cli.config import ModelPair, ModelsFile, ModelSpec, home
+from rapid_cli.config import ModelPair, ModelsFile, ModelSpec, home, library_folder
 from rapid_cli.profiles import StoredProfiles
 
 if TYPE_CHECKING:
+    from rapid_cli.catalog import Catalog
+    from rapid_cli.embedder import Embedder
     from rapid_cli.history import History
     from rapid_cli.kvstore import KVStore
     from rapid_cli.library import Library
     from rapid_cli.loading import LoadedModel, Memory
+    from rapid_cli.sharing import Sharing
+    from rapid_cli.store import Store
 
 CACHE = "cache"
 """The folder of what can be made again; below that of the library."""
@@ -40,30 +44,52 @@ class PairFiles:
 class Session:
     """What one run of a command has open; a context manager that closes contexts before weights."""
 
-    def __init__(self, models_file: ModelsFile) -> None:
+    def __init__(
+        self, models_file: ModelsFile, *, collection: str | None = None, ocr: bool = False
+    ) -> None:
+        """Take the library of a `collection`, or the main one; with `ocr`, scans are read."""
         self.models_file = models_file
+        self._collection = collection
+        self._ocr = ocr
         self._open = ExitStack()
 
     @cached_property
     def library(self) -> Library:
-        """The documents on this machine."""
+        """The documents on this machine, or those of a collection."""
         from rapid_cli.catalog import Catalog  # noqa: PLC0415
-        from rapid_cli.embedder import Embedder  # noqa: PLC0415
-        from rapid_cli.hub import locate  # noqa: PLC0415
+        from rapid_cli.extraction import Extractor  # noqa: PLC0415
         from rapid_cli.library import Library  # noqa: PLC0415
         from rapid_cli.store import Store  # noqa: PLC0415
 
+        server = self.models_file.settings.store
+        folder = library_folder(self._collection, server)
+        catalog = self._open.enter_context(Catalog(folder))
+        store = self._open.enter_context(Store(folder, server, self._collection))
+        extractor = self._open.enter_context(Extractor(ocr=self._ocr))
+        sharing = self._sharing(catalog, store, folder) if server else None
+        library = Library(catalog, store, self.embedder, extractor, sharing)
+        library.adopt()
+        return library
+
+    def _sharing(self, catalog: Catalog, store: Store, folder: Path) -> Sharing:
+        from rapid_cli.sharing import Sharing, origin_in  # noqa: PLC0415
+        from rapid_cli.shelf import Shelf  # noqa: PLC0415
+
+        origin = origin_in(folder)
+        return Sharing(catalog, Shelf(store.database, self._collection, origin), origin)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What turns texts into vectors."""
+        from rapid_cli.embedder import Embedder  # noqa: PLC0415
+        from rapid_cli.hub import locate  # noqa: PLC0415
+
         spec = self.models_file.embedder
-        folder = home()
-        return Library(
-            self._open.enter_context(Catalog(folder)),
-            self._open.enter_context(Store(folder)),
-            Embedder(
-                lambda: locate(spec.location),
-                identity=str(spec.location),
-                chunk_tokens=spec.chunk_tokens,
-                cache=folder / CACHE / "embedders",
-            ),
+        return Embedder(
+            lambda: locate(spec.location),
+            identity=str(spec.location),
+            chunk_tokens=spec.chunk_tokens,
+            cache=home() / CACHE / "embedders",
         )
 
     @cached_property

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from rapid_cli import reader
 from rapid_cli.documents import STDIN, Document
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.library import Event, FileDone, FileSkipped, FileStarted, Library
+from rapid_cli.library import Library
+from rapid_cli.progress import Event, FileDone, FileSkipped, FileStarted, PassedOver
 
 STANDARD_INPUT = "-"
+STDIN_NAME = "stdin"
+EMBEDDED_FIRST = 400
+"""So many chunks are embedded before the first answer, which takes seconds; more of them wait."""
 
 
 @dataclass(slots=True)
 class Gathered:
-    """Documents to ask about, in the order named; what could not be read; what to forget after."""
+    """Documents to ask about, in the order named; what could not be read; what to forget after.
+
+    `embedded` counts the chunks that got their vectors on the way.
+    """
 
     documents: dict[str, Document] = field(default_factory=dict)
     skipped: list[FileSkipped] = field(default_factory=list)
     passing: list[str] = field(default_factory=list)
+    embedded: int = 0
 
 
 def gather(
@@ -45,6 +54,9 @@ def gather(
     if not gathered.documents:
         raise gathered.skipped[0].error
     yield from gathered.skipped
+    pending = library.pending(gathered.documents)
+    if pending.documents:
+        yield pending
 
 
 def forget_passing(gathered: Gathered, library: Library) -> None:
@@ -75,6 +87,7 @@ def _add_all(library: Library, gathered: Gathered) -> None:
             "the library is empty",
             'name a file, `rapid ask book.pdf "question"`, or fill it: `rapid index FOLDER`',
         )
+    library.prepare(ids)
     gathered.documents = {document_id: library.get(document_id) for document_id in ids}
 
 
@@ -85,25 +98,29 @@ def _gather_one(
     if name == STANDARD_INPUT:
         yield from _add_stdin(library, stdin, gathered)
     elif not exists(path) and (entries := library.find(name)):
-        for entry in entries:
-            gathered.documents[entry.document_id] = library.get(entry.document_id)
+        ids = [entry.document_id for entry in entries]
+        library.prepare(ids)
+        gathered.documents |= {document_id: library.get(document_id) for document_id in ids}
     else:
         yield from _add_files(path, library, gathered)
 
 
 def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterator[Event]:
-    read = reader.read_bytes(stdin.read(), name="stdin", path=STDIN)
-    document = Document(
-        read.id, read.name, f"{STDIN}{read.id[:12]}", read.pages, read.paged, read.warnings
-    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder, STDIN_NAME)
+        path.write_bytes(stdin.read())
+        read = library.extractor.read(path)
+    document = replace(read, path=f"{STDIN}{read.id[:12]}")
     gathered.passing.append(document.path)
     yield from _add(document, library, gathered)
 
 
 def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Event]:
-    files = reader.find(path)
-    for number, file in enumerate(files, start=1):
-        yield FileStarted(str(file), number, len(files))
+    found = reader.find(path)
+    if found.passed_over:
+        yield PassedOver(found.passed_over)
+    for number, file in enumerate(found.files, start=1):
+        yield FileStarted(str(file), number, len(found.files))
         try:
             document = library.read(file)
         except DocumentError as error:
@@ -113,7 +130,13 @@ def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Eve
 
 
 def _add(document: Document, library: Library, gathered: Gathered) -> Iterator[Event]:
+    """Enter a document; embed it now unless that takes long and can be done after an answer."""
     state = library.state(document)
-    yield from library.add(document)
+    if state != "unchanged":
+        library.enter(document)
+        chunks = library.pending([document.id]).chunks
+        if gathered.embedded + chunks <= EMBEDDED_FIRST or document.path.startswith(STDIN):
+            gathered.embedded += chunks
+            yield from library.complete([document.id])
     gathered.documents[document.id] = document
     yield FileDone(document.path, state, document.warnings)

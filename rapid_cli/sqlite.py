@@ -31,8 +31,19 @@ class DatabaseFile:
     `title` is what people call it, and `remedy` helps where nothing else is known to.
     """
 
-    def __init__(self, path: Path, *, schema: str, version: int, title: str, remedy: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        schema: str,
+        version: int,
+        title: str,
+        remedy: str,
+        migration: str = "",
+    ) -> None:
+        """Name a file; `migration` goes before `schema` in a file of an earlier version."""
         self._path = path
+        self._migration = migration
         self._schema = schema
         self._version = version
         self._title = title
@@ -97,8 +108,9 @@ class DatabaseFile:
         _write_ahead(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         if version < self._version:
+            script = self._migration * bool(version) + self._schema
             connection.executescript(
-                f"BEGIN IMMEDIATE; {self._schema} PRAGMA user_version = {self._version}; COMMIT;"
+                f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {self._version}; COMMIT;"
             )
 
 

@@ -1,4 +1,4 @@
-"""Chunks and their vectors on disk, and the search among them."""
+"""Chunks and their vectors on disk or on a server, and the search among them."""
 
 from __future__ import annotations
 
@@ -11,28 +11,36 @@ from typing import TYPE_CHECKING, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.chroma import REBUILD, Database
+from rapid_cli.chroma import REBUILD, Database, FolderDatabase
+from rapid_cli.chroma_server import ServerDatabase, name_for
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import StoreError
 
 if TYPE_CHECKING:
     from rapid_cli.chroma import Collection, Where
 
-COLLECTION = "chunks"
+CONTENT = "chunks"
+SHARED_REBUILD = (
+    "take its settings or another --collection; `rapid index --rebuild` makes it anew for all"
+)
 # SQLite allows some 32,000 variables in a query, and a filter takes one for each document.
 FILTER_IDS = 1_000
 
 
 class Store:
-    """Chunks and unit vectors in one Chroma collection under `folder`; opened at its first use.
+    """Chunks and unit vectors in one Chroma collection; opened at its first use.
 
-    The collection remembers the embedder that made its vectors, see `use`. While the store is
-    open, another process that wants it waits for the next call or for `close`. Whatever goes wrong
-    on disk is a StoreError.
+    It lies under `folder`; or on the `server` at a URL, under the name of a `collection`, where
+    other libraries write to it, too. It remembers the embedder of its vectors, see `use`. While a
+    store in a folder is open, another process that wants it waits for the next call or for
+    `close`. Whatever goes wrong with the disk or the server is a StoreError.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._database = Database(folder)
+    def __init__(
+        self, folder: Path, server: str | None = None, collection: str | None = None
+    ) -> None:
+        self.database: Database = ServerDatabase(server) if server else FolderDatabase(folder)
+        self._name = name_for(collection, CONTENT) if server else CONTENT
         self._embedder: dict[str, str | int] = {}
 
     def __enter__(self) -> Self:
@@ -43,17 +51,24 @@ class Store:
 
     def close(self) -> None:
         """Close the database, for others to use; a later call opens it again."""
-        self._database.close()
+        self.database.close()
+
+    def rest(self) -> None:
+        """Let other processes have the folder until the next call; a server serves all at once."""
+        if not self.database.shared:
+            self.close()
 
     def reset(self) -> None:
-        """Forget all chunks and the embedder; this also gets rid of a damaged database."""
-        self._database.delete()
+        """Forget all chunks and the embedder, of all who share it; a damaged folder goes, too."""
+        if self.database.shared:
+            _require_own(self._collection())
+        self.database.delete(self._name)
 
     def check(self, identity: str) -> None:
         """Raise StoreError if another embedder than `identity` has made the vectors."""
         collection = self._collection()
         if collection is not None:
-            _compare(collection.metadata or {}, {"embedder": identity})
+            self._compare(collection, {"embedder": identity})
 
     def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
         """Prepare for vectors of this embedder; StoreError if the library is made with another."""
@@ -68,8 +83,8 @@ class Store:
         """Store chunks with their vectors, (len(chunks), dimension); repeating it is harmless."""
         assert len(chunks) == len(vectors), "one vector a chunk"
         collection = self._usable_collection()
-        with self._database.errors():
-            size = self._database.largest_batch()
+        with self.database.errors():
+            size = self.database.largest_batch()
             for start in range(0, len(chunks), size):
                 batch = chunks[start : start + size]
                 collection.upsert(
@@ -98,7 +113,7 @@ class Store:
         collection = self._collection()
         if collection is None:
             return []
-        with self._database.errors():
+        with self.database.errors():
             rows = collection.get(
                 where={"document_id": document_id}, include=["documents", "metadatas"]
             )
@@ -110,14 +125,14 @@ class Store:
         collection = self._collection()
         if collection is None:
             return 0
-        with self._database.errors():
+        with self.database.errors():
             return len(collection.get(where={"document_id": document_id}, include=[])["ids"])
 
     def remove(self, document_id: str) -> None:
         """Forget the chunks of a document, if there are any."""
         collection = self._collection()
         if collection is not None:
-            with self._database.errors():
+            with self.database.errors():
                 collection.delete(where={"document_id": document_id})
 
     def _nearest(
@@ -129,7 +144,7 @@ class Store:
         among = None
         if document_ids is not None:
             among = cast("Where", {"document_id": {"$in": document_ids}})
-        with self._database.errors():
+        with self.database.errors():
             rows = collection.query(
                 query_embeddings=vector[np.newaxis],
                 n_results=limit,
@@ -151,30 +166,39 @@ class Store:
 
         Chroma's graph does not lead to each of many alike chunks, so it may miss some.
         """
-        with self._database.errors():
+        with self.database.errors():
             rows = collection.get(where=among, include=["documents", "metadatas", "embeddings"])
         scores = np.asarray(rows["embeddings"]).reshape(-1, len(vector)) @ vector
         return _passages(rows["documents"] or [], rows["metadatas"] or [], scores)
 
     def _collection(self) -> Collection | None:
         """Return the collection, or None before the first `use` of the library."""
-        return self._database.collection(COLLECTION)
+        return self.database.collection(self._name)
 
     def _usable_collection(self) -> Collection:
         """Return the collection for the embedder in use; another process may have made it anew."""
         assert self._embedder, "use() comes first"
         collection = self._collection()
         if collection is None:
-            collection = self._database.create(COLLECTION, self._embedder)
-        _compare(collection.metadata or {}, self._embedder)
+            collection = self.database.create(self._name, self._embedder)
+        self._compare(collection, self._embedder)
         return collection
 
+    def _compare(self, collection: Collection, wanted: Mapping[str, object]) -> None:
+        _require_own(collection)
+        recorded = collection.metadata or {}
+        for key, value in wanted.items():
+            if recorded.get(key) != value:
+                made = f"the library was made with {key} {recorded.get(key)}"
+                hint = SHARED_REBUILD if self.database.shared else REBUILD
+                raise StoreError(f"{made}, and now it is {value}", hint)
 
-def _compare(recorded: Mapping[str, object], wanted: Mapping[str, object]) -> None:
-    for key, value in wanted.items():
-        if recorded.get(key) != value:
-            made = f"the library was made with {key} {recorded.get(key)}"
-            raise StoreError(f"{made}, and now it is {value}", REBUILD)
+
+def _require_own(collection: Collection | None) -> None:
+    """Raise StoreError if it is a collection that another program has made."""
+    if collection is not None and "embedder" not in (collection.metadata or {}):
+        message = f"the collection {collection.name!r} was made by another program"
+        raise StoreError(message, "choose another name with --collection")
 
 
 def _passages(

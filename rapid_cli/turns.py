@@ -85,4 +85,5 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
 def _lock(path: Path) -> BaseFileLock:
     from filelock import FileLock  # noqa: PLC0415
 
-    return FileLock(path, thread_local=False)
+    # Older filelocks give their files the rights they were made with, whatever the umask.
+    return FileLock(path, mode=0o600, thread_local=False)

@@ -38,9 +38,17 @@ def make_pdf(
 
 def make_scanned_pdf(page_count: int) -> bytes:
     """Return a PDF whose pages hold one image each and no text."""
+    return make_partly_scanned_pdf([None] * page_count)
+
+
+def make_partly_scanned_pdf(texts: Sequence[str | None]) -> bytes:
+    """Return a PDF with one page for each text; None makes a page with an image and no text."""
     writer = PdfWriter()
-    for _ in range(page_count):
+    for text in texts:
         page = writer.add_blank_page(width=612, height=792)
+        if text is not None:
+            _write_text(page, text)
+            continue
         images = DictionaryObject({NameObject("/Image"): writer._add_object(_image())})
         page[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): images})
         _write_stream(page, b"612 0 0 792 0 0 cm /Image Do")
@@ -54,7 +62,16 @@ def make_pdf_with_damaged_pages(texts: Sequence[str], damaged: Sequence[int]) ->
         page = writer.add_blank_page(width=612, height=792)
         _write_text(page, text)
         if index in damaged:
-            page["/Contents"][NameObject("/Filter")] = NameObject("/NoSuchFilter")
+            _write_stream(page, b"nothing that draws", filtered_by="/NoSuchFilter")
+    return _bytes_of(writer)
+
+
+def make_pdf_for_pdfium(text: str) -> bytes:
+    """Return a PDF of one page that PDFium reads and pypdf does not."""
+    writer = PdfWriter()
+    page = writer.add_blank_page(width=612, height=792)
+    _write_text(page, text)
+    page["/Contents"].get_object()[NameObject("/Filter")] = NameObject("/NoSuchFilter")
     return _bytes_of(writer)
 
 
@@ -85,10 +102,13 @@ def _escaped(line: str) -> bytes:
     return raw.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
 
 
-def _write_stream(page: PageObject, content: bytes) -> None:
+def _write_stream(page: PageObject, content: bytes, *, filtered_by: str = "") -> None:
     stream = DecodedStreamObject()
     stream.set_data(content)
-    page[NameObject("/Contents")] = stream
+    if filtered_by:
+        stream[NameObject("/Filter")] = NameObject(filtered_by)
+    # A stream within the page itself is against the format, and not all readers see it.
+    page[NameObject("/Contents")] = page.indirect_reference.pdf._add_object(stream)
 
 
 def _image() -> DecodedStreamObject:

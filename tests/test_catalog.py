@@ -9,7 +9,7 @@ import pytest
 
 from rapid_cli import sqlite
 from rapid_cli.catalog import Catalog
-from rapid_cli.documents import Document, Page
+from rapid_cli.documents import Chunk, Document, Page
 from rapid_cli.errors import StoreError
 
 PAGES = (Page(1, "i", "Loomings.\n"), Page(2, None, "Das Meer – 海."))
@@ -17,6 +17,13 @@ PAGES = (Page(1, "i", "Loomings.\n"), Page(2, None, "Das Meer – 海."))
 
 def make_document(identity: str, path: str) -> Document:
     return Document(identity, Path(path).name, path, PAGES, True, ("page 3 has no text",))
+
+
+def put(catalog: Catalog, document: Document, chunks: int) -> None:
+    """Enter a document in `chunks` pieces and say that it is embedded."""
+    pieces = [Chunk(document.id, number, "whale", 0, 5, 1, 1) for number in range(chunks)]
+    catalog.put(document, pieces, cut="words 8", reader=1)
+    catalog.embedded(document.id, b"")
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 def test_a_document_comes_back_as_it_was_put(catalog: Catalog, tmp_path: Path) -> None:
     document = make_document("a" * 64, "/books/whale.pdf")
-    catalog.put(document, 7)
+    put(catalog, document, 7)
     assert catalog.document(document.id) == document
     catalog.close()
     with Catalog(tmp_path) as again:
@@ -44,8 +51,8 @@ def test_what_was_never_put_is_not_there(catalog: Catalog) -> None:
 
 
 def test_entries_tell_what_the_library_holds(catalog: Catalog) -> None:
-    catalog.put(make_document("b" * 64, "/books/b.pdf"), 5)
-    catalog.put(make_document("a" * 64, "/books/a.pdf"), 3)
+    put(catalog, make_document("b" * 64, "/books/b.pdf"), 5)
+    put(catalog, make_document("a" * 64, "/books/a.pdf"), 3)
     first, second = catalog.entries()
     assert (first.path, first.name, first.pages, first.chunks) == ("/books/a.pdf", "a.pdf", 2, 3)
     assert second.document_id == "b" * 64
@@ -54,18 +61,20 @@ def test_entries_tell_what_the_library_holds(catalog: Catalog) -> None:
 
 
 def test_a_path_that_moves_on_leaves_an_orphan(catalog: Catalog) -> None:
-    catalog.put(make_document("old", "/notes.txt"), 1)
-    catalog.put(make_document("new", "/notes.txt"), 1)
+    put(catalog, make_document("old", "/notes.txt"), 1)
+    put(catalog, make_document("new", "/notes.txt"), 1)
     assert catalog.id_at("/notes.txt") == "new"
     assert catalog.orphans() == ["old"]
     assert catalog.document("old") is None
-    assert not catalog.holds("old")
+    assert catalog.chunks.of("old")
     catalog.forget("old")
     assert catalog.orphans() == []
+    assert not catalog.holds("old")
+    assert catalog.chunks.of("old") == []
 
 
 def test_a_document_stays_as_long_as_one_path_holds_it(catalog: Catalog) -> None:
-    catalog.put(make_document("same", "/a.txt"), 1)
+    put(catalog, make_document("same", "/a.txt"), 1)
     catalog.point(make_document("same", "/copy.txt"))
     assert [entry.name for entry in catalog.entries()] == ["a.txt", "copy.txt"]
     catalog.remove("/a.txt")
@@ -75,23 +84,43 @@ def test_a_document_stays_as_long_as_one_path_holds_it(catalog: Catalog) -> None
     assert catalog.orphans() == ["same"]
 
 
-def test_a_withdrawn_document_is_known_but_not_held(catalog: Catalog) -> None:
-    catalog.put(make_document("a", "/a.txt"), 4)
+def test_a_document_is_pending_until_it_is_embedded(catalog: Catalog) -> None:
+    document = make_document("a", "/a.txt")
+    for cut in ("words 8", "words 16"):
+        catalog.put(document, [Chunk("a", 0, "whale", 0, 5, 1, 1)], cut=cut, reader=2)
+        assert (catalog.cut_of("a"), catalog.reader_of("a")) == (cut, 2)
+        assert catalog.pending() == {"a": 1}
+        assert catalog.chunk_counts() == {}
+        assert not catalog.is_embedded("a")
+        assert not catalog.entries()[0].embedded
+        catalog.embedded("a", b"1234")
+        assert catalog.pending() == {}
+        assert catalog.chunk_counts() == {"a": 1}
+        assert catalog.is_embedded("a")
+        assert catalog.entries()[0].embedded
+    assert catalog.chunks.vectors(["a"], "words 16") == {"a": b"1234"}
+    assert catalog.chunks.vectors(["a"], "words 8") == {}
+
+
+def test_a_withdrawn_document_has_no_chunks(catalog: Catalog) -> None:
+    put(catalog, make_document("a", "/a.txt"), 4)
     catalog.withdraw()
     assert catalog.withdrawn() == ["a"]
-    assert not catalog.holds("a")
+    assert catalog.holds("a")
+    assert catalog.pending() == {"a": 0}
+    assert catalog.chunks.of("a") == []
     assert catalog.chunk_counts() == {}
     assert catalog.entries()[0].chunks == 0
     assert catalog.document("a") is not None
-    catalog.put(make_document("a", "/a.txt"), 2)
+    put(catalog, make_document("a", "/a.txt"), 2)
     assert catalog.withdrawn() == []
     assert catalog.chunk_counts() == {"a": 2}
 
 
 def test_a_document_is_found_by_path_or_name_or_the_beginning_of_its_id(catalog: Catalog) -> None:
-    catalog.put(make_document("1234567890", "/one/notes.txt"), 1)
-    catalog.put(make_document("123456789_", "/two/notes.txt"), 1)
-    catalog.put(make_document("%%%%%%%%%%", "notes.txt"), 1)
+    put(catalog, make_document("1234567890", "/one/notes.txt"), 1)
+    put(catalog, make_document("123456789_", "/two/notes.txt"), 1)
+    put(catalog, make_document("%%%%%%%%%%", "notes.txt"), 1)
 
     def paths(name: str) -> list[str]:
         return [entry.path for entry in catalog.find(name)]
@@ -107,7 +136,7 @@ def test_a_document_is_found_by_path_or_name_or_the_beginning_of_its_id(catalog:
 
 def test_below_tells_a_folder_from_one_whose_name_begins_alike(catalog: Catalog) -> None:
     for path in ("/docs/a.txt", "/docs/deep/b.txt", "/docs2/c.txt", "stdin:/docs/d"):
-        catalog.put(make_document(path, path), 1)
+        put(catalog, make_document(path, path), 1)
     assert catalog.below(Path("/docs")) == ["/docs/a.txt", "/docs/deep/b.txt"]
 
 
@@ -150,7 +179,7 @@ def test_the_library_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 def test_a_library_in_use_by_another_is_told_from_a_damaged_one(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog.put(make_document("a", "/a.txt"), 1)
+    put(catalog, make_document("a", "/a.txt"), 1)
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
     writer = sqlite3.connect(tmp_path / "library.sqlite3", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -160,3 +189,37 @@ def test_a_library_in_use_by_another_is_told_from_a_damaged_one(
             second.remove("/a.txt")
     assert "another rapid" in caught.value.hint
     writer.close()
+
+
+VERSION_2 = """
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, paged INTEGER NOT NULL, pages TEXT NOT NULL, page_count INTEGER NOT NULL,
+    warnings TEXT NOT NULL, chunk_count INTEGER, indexed_at TEXT NOT NULL
+);
+CREATE TABLE sources (
+    path TEXT PRIMARY KEY, name TEXT NOT NULL,
+    document_id TEXT NOT NULL REFERENCES documents (id)
+);
+CREATE TABLE vectors (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    embedder TEXT NOT NULL, places TEXT NOT NULL, floats BLOB NOT NULL
+);
+INSERT INTO documents VALUES ('a', 1, '[[1, "i", "Loomings."]]', 1, '[]', 1, '2026-01-01T00:00:00');
+INSERT INTO sources VALUES ('/a.pdf', 'a.pdf', 'a');
+INSERT INTO vectors VALUES ('a', 'words 8', '[[0, 9, 1, 1]]', x'00000000');
+PRAGMA user_version = 2;
+"""
+
+
+def test_a_library_of_an_earlier_version_keeps_its_documents_to_be_cut_anew(tmp_path: Path) -> None:
+    before = sqlite3.connect(tmp_path / "library.sqlite3")
+    before.executescript(VERSION_2)
+    before.close()
+    with Catalog(tmp_path) as catalog:
+        document = catalog.document("a")
+        assert document is not None
+        assert document.text == "Loomings."
+        assert catalog.withdrawn() == ["a"]
+        assert catalog.reader_of("a") == 0
+        put(catalog, document, 1)
+        assert catalog.withdrawn() == []

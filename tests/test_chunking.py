@@ -5,6 +5,7 @@ import re
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from unicodedata import category, name
 
@@ -215,7 +216,23 @@ def test_a_chunk_knows_its_first_and_last_page() -> None:
     document = make_document("aa aa", "", "bb bb bb", "cc")
     chunks = split(document, word_starts(document.text), size=2)
     found = [(chunk.text.split(), chunk.first_page, chunk.last_page) for chunk in chunks]
-    assert found == [(["aa", "aa"], 1, 1), (["bb", "bb"], 3, 3), (["bb", "cc"], 3, 4)]
+    expected = [(["aa", "aa"], 1, 1), (["bb", "bb"], 3, 3), (["bb"], 3, 3), (["cc"], 4, 4)]
+    assert found == expected
+
+
+def test_a_chunk_never_goes_on_to_the_next_page_with_text() -> None:
+    document = make_document("", "aa bb", " ", "cc dd", "")
+    chunks = split(document, word_starts(document.text), size=100)
+    assert [(each.text.split(), each.first_page) for each in chunks] == [
+        (["aa", "bb"], 2),
+        (["cc", "dd"], 4),
+    ]
+    assert "".join(chunk.text for chunk in chunks) == document.text
+
+
+def test_a_document_without_pages_is_cut_by_its_text_alone() -> None:
+    document = replace(make_document("aa", "bb"), paged=False)
+    assert len(split(document, word_starts(document.text), size=100)) == 1
 
 
 def test_whitespace_does_not_count_towards_the_pages() -> None:

@@ -83,7 +83,7 @@ def test_json_has_every_field_of_the_contract_and_the_right_page(story, home):
     answer = json.loads(result.stdout)
     assert set(answer) == {
         *("question", "answer", "finish_reason", "strategy", "pair", "target", "drafter"),
-        *("seed", "sources", "context", "stats"),
+        *("seed", "sources", "citations", "context", "stats"),
     }
     assert set(answer["context"]) == {
         *("document_tokens", "target_tokens", "drafter_tokens", "coverage", "truncated"),
@@ -100,7 +100,7 @@ def test_json_has_every_field_of_the_contract_and_the_right_page(story, home):
     }
     source = answer["sources"][0]
     assert set(source) == {
-        *("document", "path", "page", "last_page", "page_label", "score", "text")
+        *("document", "path", "page", "last_page", "page_label", "section", "score", "text")
     }
     assert source["page"] <= 2 <= source["last_page"]
     assert source["page_label"] == "i" * source["page"]

@@ -147,14 +147,17 @@ import sys
 from pathlib import Path
 from rapid_cli.catalog import Catalog
 from rapid_cli.embedder import Embedder
+from rapid_cli.extraction import Extractor
+from rapid_cli.indexing import index
 from rapid_cli.library import Library
 from rapid_cli.store import Store
 home = Path({str(tmp_path)!r})
 minilm = Embedder(lambda: Path({str(MINILM)!r}), identity="minilm", cache=home / "cache")
-library = Library(Catalog(home), Store(home), minilm)
+library = Library(Catalog(home), Store(home), minilm, Extractor())
 heavy = {{"torch", "transformers", "sentence_transformers", "onnxruntime", "chromadb"}}
 assert not heavy & set(sys.modules)
-list(library.index([home / "whale.txt"]))
+list(index(library, [home / "whale.txt"]))
+library.extractor.close()
 (entry,) = library.entries()
 assert len(library.search("What is it about?", [entry.document_id], 5)) == 5
 """

@@ -16,22 +16,24 @@ PACKAGE = Path(__file__).parents[1] / "rapid_cli"
 LAYERS = """
 __main__
 cli
-render
+render watching
 desk
 report session sources plots
 loading
+indexing
 answering library bench_report
-bench
-generation
+bench sharing
+generation retrieval
 prefill
 answers
-reading materials exact
-llama kvstore store catalog history embedder reader hub profiles synthetic
-exporting
-exported
-chroma models measuring seal sqlite
-strategies prompts chunking ranking memory models_file turns
-documents config
+reading materials shelf
+llama kvstore store catalog history embedder hub profiles synthetic extraction
+extraction_worker chunks exporting
+exported reader
+chroma_server models measuring seal sqlite
+chroma citations words
+strategies prompts chunking ranking memory models_file turns logfile progress
+documents config printable private sentences
 decoding.loop
 decoding.planning
 decoding.acceptance decoding.costs decoding.verification
@@ -41,18 +43,23 @@ decoding.context
 errors
 """
 OWNERS = {
-    "chromadb": "chroma",
+    "defusedxml": "reader",
+    "httpx": "chroma_server",
+    "chromadb": "chroma chroma_server",
     "filelock": "turns",
     "gguf": "synthetic",
     "huggingface_hub": "hub",
     "jinja2": "prompts",
+    "lxml": "reader",
+    "mammoth": "reader",
     "llama_cpp": "llama",
     "matplotlib": "plots",
     "onnxruntime": "exported",
     "platformdirs": "config models_file",
     "prompt_toolkit": "cli",
-    "psutil": "llama",
+    "psutil": "llama reader",
     "pypdf": "reader",
+    "pypdfium2": "reader",
     "rich": "cli render",
     "sentence_transformers": "exporting",
     "sqlite3": "sqlite",
@@ -60,6 +67,7 @@ OWNERS = {
     "torch": "exporting",
     "transformers": "exporting",
     "typer": "cli",
+    "watchfiles": "watching",
 }
 PURE = {"__future__", "collections", "dataclasses", "functools", "itertools", "math", "statistics"}
 LAYER = {name: row for row, line in enumerate(LAYERS.split("\n")) for name in line.split()}

@@ -223,6 +223,54 @@ def test_an_embedders_repository_is_a_folder_and_needs_no_file(write):
     assert loaded.embedder.repo == "org/words"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+        "https://library.example.org/team/chroma",
+    ],
+)
+def test_the_store_may_be_a_server(write, address):
+    path = write("[default]", f'[settings]\nstore = "{address}"\n[default]')
+    assert load_models_file(path).settings.store == address
+
+
+def test_the_store_is_a_folder_unless_it_is_said(write):
+    assert load_models_file(write()).settings.store is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '""',
+        '"localhost:8000"',
+        '"/home/me/library"',
+        '"file:///home/me/library"',
+        '"ftp://localhost"',
+        '"HTTP//localhost"',
+        '"http://"',
+        '"http://:8000"',
+        '"http://localhost:port"',
+        '"http://localhost:0"',
+        '"http://localhost:66000"',
+        '"http://[::1"',
+        '"http://me:secret@localhost"',
+        '"http://local host"',
+        '"http://localhost?tenant=me"',
+        '"http://localhost/#top"',
+        '"http://localhost\\n"',
+        '"http://b\u00fccher.example"',
+        "8000",
+        "true",
+    ],
+)
+def test_a_store_that_is_no_server_is_refused(write, value):
+    error = refusal(write("[default]", f"[settings]\nstore = {value}\n[default]"))
+    assert "[settings] store = " in error.message
+
+
 @pytest.mark.parametrize("other", ['repo = "org/tiny"\nfile = "f"', 'package = "p"\nfile = "f"'])
 def test_a_model_lies_in_one_place_only(write, other):
     error = refusal(write('path = "tiny.gguf"', f'path = "tiny.gguf"\n{other}'))

@@ -6,17 +6,35 @@ import random
 
 import pytest
 
-from rapid_cli.documents import Chunk, Passage
+from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.ranking import (
     about_budget,
     drafter_budget,
+    fuse,
     in_document_order,
+    joined,
     similar_enough,
+    spread,
+    whole_sentences,
+    without_near_duplicates,
 )
 
 
-def passage(score, text="word", *, document="d", index=0):
-    return Passage(Chunk(document, index, text, 0, len(text), 1, 1), score)
+def passage(score, text="word", *, document="d", index=0, similarity=None, lexical=None, page=1):
+    chunk = Chunk(document, index, text, 0, len(text), page, page)
+    return Passage(chunk, score, similarity, lexical)
+
+
+def piece(document, start, end, *, index=0, score=1.0):
+    """Return a passage that is a slice of a document's text."""
+    first, last = document.page_at(start).number, document.page_at(end - 1).number
+    chunk = Chunk(document.id, index, document.text[start:end], start, end, first, last)
+    return Passage(chunk, score)
+
+
+def make_document(*texts):
+    pages = tuple(Page(number, None, text) for number, text in enumerate(texts, start=1))
+    return Document("d", "name", "/name", pages, paged=True)
 
 
 def scores(passages):
@@ -49,24 +67,123 @@ def test_the_budget_never_shrinks_as_the_document_grows():
     assert budgets == sorted(budgets)
 
 
-def test_passages_unlike_the_question_are_dropped_and_the_best_come_first():
-    found = [passage(score) for score in (0.1, 0.9, 0.3, 0.29, 0.5)]
-    assert scores(similar_enough(found)) == [0.9, 0.5, 0.3]
+def test_first_places_in_all_rankings_score_one_and_less_further_down():
+    ranked = fuse([["a", "b", "c"], ["a", "c"]])
+    assert [key for key, _ in ranked] == ["a", "c", "b"]
+    assert ranked[0][1] == pytest.approx(1)
+    assert ranked[1][1] == pytest.approx((11 / 13 + 11 / 12) / 2)
+    assert ranked[2][1] == pytest.approx(11 / 12 / 2)
 
 
-def test_one_similar_passage_is_enough_to_drop_all_others():
-    assert scores(similar_enough([passage(0.2), passage(0.31), passage(0.29)])) == [0.31]
+def test_a_key_that_two_rankings_like_beats_one_that_only_one_ranking_likes():
+    assert fuse([["a", "b"], ["c", "b"]])[0][0] == "b"
 
 
-def test_the_best_few_are_kept_where_none_is_similar():
-    found = [passage(score) for score in (-0.2, 0.1, 0.25, 0.0, 0.2)]
-    assert scores(similar_enough(found)) == [0.25, 0.2, 0.1]
-    assert scores(similar_enough(found[:1])) == [-0.2]
+def test_a_ranking_that_holds_nothing_takes_nothing_from_the_scores():
+    assert fuse([["a", "b"], []])[0] == ("a", pytest.approx(1))
+    assert fuse([[], []]) == []
+
+
+def test_a_ranking_counts_by_its_weight():
+    assert fuse([["a", "b"], ["b", "a"]], [1, 0.5])[0][0] == "a"
+    assert fuse([["a", "b"], ["b", "a"]], [0.5, 1])[0][0] == "b"
+
+
+def test_passages_that_neither_mean_nor_say_the_same_are_dropped():
+    found = [
+        passage(0.9, similarity=0.1, lexical=8.0),
+        passage(0.8, similarity=0.3),
+        passage(0.7, similarity=0.29, lexical=3.9),
+        passage(0.6, lexical=4.0),
+        passage(0.5, similarity=0.1),
+    ]
+    assert scores(similar_enough(found)) == [0.9, 0.8, 0.6]
+
+
+def test_the_first_few_are_kept_where_none_is_similar():
+    found = [passage(score, similarity=0.1) for score in (0.5, 0.4, 0.3, 0.2)]
+    assert scores(similar_enough(found)) == [0.5, 0.4, 0.3]
+    assert scores(similar_enough(found[:1])) == [0.5]
     assert similar_enough([]) == []
 
 
+def test_the_first_passages_come_from_different_pages():
+    pages = [4, 4, 4, 2, 4, 7, 2]
+    found = [passage(1 - n / 10, index=n, page=page) for n, page in enumerate(pages)]
+    assert [each.chunk.index for each in spread(found)] == [0, 3, 5, 1, 2, 4, 6]
+
+
+def test_no_more_than_five_passages_are_put_first():
+    found = [passage(1, index=n, page=page) for n, page in enumerate([1, 1, 2, 3, 4, 5, 6])]
+    assert [each.chunk.index for each in spread(found)] == [0, 2, 3, 4, 5, 1, 6]
+
+
+def test_documents_without_pages_keep_their_order():
+    found = [passage(1, document=name, index=n) for n, name in enumerate("aabbab")]
+    assert spread(found) == found
+
+
+def test_near_duplicates_are_left_out_and_the_first_is_kept():
+    one = "this page is left blank on purpose by the printer of the annual report number"
+    found = [
+        passage(0.9, f"{one} 1"),
+        passage(0.8, "what differs in all of its words is no duplicate at all of the first"),
+        passage(0.7, f"{one} 2"),
+        passage(0.6, one[:40]),
+    ]
+    assert scores(without_near_duplicates(found)) == [0.9, 0.8]
+
+
+def test_passages_that_overlap_by_half_are_no_duplicates():
+    words_of = [f"w{n}" for n in range(60)]
+    found = [passage(0.9, " ".join(words_of[:40])), passage(0.8, " ".join(words_of[20:]))]
+    assert without_near_duplicates(found) == found
+
+
+def test_a_passage_that_cuts_sentences_takes_along_the_rest_of_them():
+    document = make_document("One is here. Two is cut here. Three is", "cut too. Four is not.")
+    text = document.text
+    start, end = text.index("cut here"), text.index("is\n\ncut")
+    (whole,) = whole_sentences([piece(document, start, end)], {"d": document})
+    assert whole.chunk.text == "Two is cut here. Three is"
+    (whole,) = whole_sentences([piece(document, text.index("cut too"), len(text))], {"d": document})
+    assert (whole.chunk.text, whole.chunk.first_page) == ("cut too. Four is not.", 2)
+
+
+def test_a_passage_of_whole_sentences_stays_as_it_is():
+    document = make_document("One is here. Two is here. Three is here.")
+    found = [piece(document, 13, 26)]
+    assert found[0].chunk.text == "Two is here. "
+    assert whole_sentences(found, {"d": document}) == found
+
+
+def test_a_table_without_sentences_stays_cut():
+    document = make_document("12 " * 400)
+    found = [piece(document, 300, 600)]
+    assert whole_sentences(found, {"d": document}) == found
+
+
+def test_passages_that_touch_or_overlap_are_one_in_document_order():
+    document = make_document("abcdefghij", "klmnopqrst")
+    found = [
+        piece(document, 14, 18, index=3, score=0.9),
+        piece(document, 0, 4, index=0, score=0.5),
+        piece(document, 2, 6, index=1, score=0.7),
+        piece(document, 6, 8, index=2, score=0.6),
+    ]
+    one, two = joined(found, ["d"])
+    assert (one.chunk.text, one.score) == ("abcdefgh", 0.7)
+    assert one.chunk.text == document.text[one.chunk.start : one.chunk.end]
+    assert two == found[0]
+
+
+def test_passages_of_different_documents_are_never_joined():
+    found = [passage(0.9, document="a"), passage(0.8, document="b")]
+    assert joined(found, ["b", "a"]) == found[::-1]
+
+
 def test_the_best_passages_that_come_nearest_to_the_budget_are_chosen():
-    found = [passage(0.4, "a b c"), passage(0.9, "a b"), passage(0.6, "a b c d")]
+    found = [passage(0.9, "a b"), passage(0.6, "a b c d"), passage(0.4, "a b c")]
     assert scores(about_budget(found, 9, words)) == [0.9, 0.6, 0.4]
     assert scores(about_budget(found, 8, words)) == [0.9, 0.6, 0.4]
     assert scores(about_budget(found, 7, words)) == [0.9, 0.6]
@@ -75,7 +192,7 @@ def test_the_best_passages_that_come_nearest_to_the_budget_are_chosen():
 
 
 def test_the_best_passage_is_chosen_however_long_it_is():
-    found = [passage(0.4, "a"), passage(0.9, "a b c d e f")]
+    found = [passage(0.9, "a b c d e f"), passage(0.4, "a")]
     assert scores(about_budget(found, 3, words)) == [0.9]
     assert about_budget([], 3, words) == []
 
@@ -91,7 +208,7 @@ def test_the_budget_is_missed_by_no_more_than_half_a_passage():
         found = [passage(rng.random(), "w " * rng.randint(1, 9)) for _ in range(12)]
         budget = rng.randint(1, 60)
         chosen = about_budget(found, budget, words)
-        assert scores(chosen) == sorted(scores(found), reverse=True)[: len(chosen)]
+        assert scores(chosen) == scores(found)[: len(chosen)]
         lengths = [words(passage.chunk.text) for passage in chosen]
         assert sum(lengths) <= budget + lengths[-1] / 2 or len(chosen) == 1
 

@@ -113,10 +113,10 @@ def share(passages):
 
 def scored(**scores):
     """Return passages of BOOK: `c3=0.5` is chunk 3 with score 0.5."""
-    return [Passage(CHUNKS[int(name[1:])], score) for name, score in scores.items()]
+    return [Passage(CHUNKS[int(name[1:])], score, score) for name, score in scores.items()]
 
 
-EVERYTHING = [Passage(chunk, 0.9 - chunk.index / 100) for chunk in CHUNKS]
+EVERYTHING = [Passage(chunk, 0.9 - chunk.index / 100, 0.9 - chunk.index / 100) for chunk in CHUNKS]
 
 
 def test_a_whole_text_is_read_as_it_is():

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from rapid_cli.answers import Answer, Options, Pair, Seconds
+from rapid_cli.citations import Citation
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.models import PromptTokens
 from rapid_cli.reading import Reading
-from rapid_cli.report import answer_json, coverage_note, passage_json, passages_json, place, summary
+from rapid_cli.report import (
+    address,
+    answer_json,
+    conversation_markdown,
+    coverage_note,
+    passage_json,
+    passages_json,
+    place,
+    summary,
+)
 from rapid_cli.strategies import strategy_named
 
 PAGES = tuple(
@@ -21,7 +32,13 @@ PAGES = tuple(
 )
 BOOK = Document("b", "book.pdf", "/home/me/book.pdf", PAGES, paged=True)
 NOTES = Document("n", "notes.txt", "/notes.txt", (Page(1, None, "x" * 200),), paged=False)
-DOCUMENTS = {"b": BOOK, "n": NOTES}
+CHAPTERS = (Page(1, None, "A preface."), Page(2, "Chapter 3 › Installing", "Turn the key."))
+NOVEL = Document("e", "novel.epub", "/novel.epub", CHAPTERS, paged=False)
+PIPED = Document("s", "stdin", "stdin:0123456789ab", (Page(1, None, "Piped."),), paged=False)
+HOSTILE = Document(
+    "h", "a\x1b[2J\nb.txt", "/odd/a\x1b[2J\nb #1.txt", (Page(1, "Cha\x07pter", "x"),), paged=False
+)
+DOCUMENTS = {one.id: one for one in (BOOK, NOTES, NOVEL, PIPED, HOSTILE)}
 
 
 class NamedModel:
@@ -76,10 +93,12 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
                 "page": 3,
                 "last_page": 4,
                 "page_label": None,
+                "section": None,
                 "score": 0.6124,
                 "text": "what it says",
             }
         ],
+        "citations": [],
     }
     assert context == {
         "document_tokens": 900,
@@ -155,6 +174,38 @@ def test_what_was_not_read_is_told_in_json():
     assert (context["coverage"], context["truncated"]) == (0.4124, True)
 
 
+def test_sentences_are_told_in_json_with_their_spans_and_sources():
+    cited = make_answer(
+        text="Ann. Not Bob.",
+        citations=[Citation(0, 4, (2, 1), 0.98765, ("a", "b")), Citation(5, 13)],
+    )
+    assert answer_json(cited, DOCUMENTS)["citations"] == [
+        {"start": 0, "end": 4, "sources": [2, 1], "support": 0.9877},
+        {"start": 5, "end": 13, "sources": [], "support": 0.0},
+    ]
+
+
+def test_an_answer_cites_its_passages_and_needs_no_embedder_without_any():
+    said = Passage(Chunk("b", 0, "The keeper was called Ann.", 0, 26, 1, 1), 0.5)
+    asked = make_answer(sources=[passage(), said], text="Yes. Ann was the keeper.")
+    asked.cite(lambda texts: np.ones((len(texts), 1), np.float32))
+    (only,) = asked.citations
+    assert (only.start, only.end, only.sources) == (5, 24, (2,))
+    assert only.quotes == ("The keeper was called Ann.",)
+    for nothing in (None, []):
+        silent = make_answer(sources=nothing)
+        silent.cite(lambda texts: pytest.fail("there is nothing to embed"))
+        assert silent.citations == ()
+
+
+def test_a_passage_of_a_text_without_pages_has_a_section_if_any():
+    told = passage_json(passage(NOVEL, first=2, last=2), DOCUMENTS)
+    assert told["section"] == "Chapter 3 › Installing"
+    assert (told["page"], told["last_page"], told["page_label"]) == (None, None, None)
+    assert passage_json(passage(NOVEL), DOCUMENTS)["section"] is None
+    assert passage_json(passage(first=4, last=4), DOCUMENTS)["section"] is None
+
+
 def test_a_passage_of_a_text_without_pages_has_no_page():
     told = passage_json(passage(NOTES, start=50), DOCUMENTS)
     assert (told["page"], told["last_page"], told["page_label"]) == (None, None, None)
@@ -175,10 +226,34 @@ def test_a_printed_page_label_is_told_beside_the_number():
         (passage(first=1, last=3), "book.pdf, pages 1-3 (printed i)"),
         (passage(NOTES, start=0), "notes.txt, 0% into the text"),
         (passage(NOTES, start=50), "notes.txt, 25% into the text"),
+        (passage(NOVEL, first=2, last=2, start=12), "novel.epub, “Chapter 3 › Installing”"),
+        (passage(NOVEL, start=5), "novel.epub, 20% into the text"),
+        (passage(HOSTILE), "a␛[2J␊b.txt, “Cha␇pter”"),
     ],
 )
 def test_a_place_is_cited_as_people_find_it(found, where):
     assert place(found, DOCUMENTS) == where
+
+
+@pytest.mark.parametrize(
+    ("found", "opened"),
+    [
+        (passage(first=4, last=4), "file:///home/me/book.pdf#page=4"),
+        (passage(NOVEL, first=2, last=2), "file:///novel.epub"),
+        (passage(HOSTILE), "file:///odd/a%1B%5B2J%0Ab%20%231.txt"),
+        (passage(PIPED), None),
+    ],
+)
+def test_the_address_of_a_source_opens_its_file_at_its_page(found, opened):
+    assert address(found, DOCUMENTS) == opened
+
+
+def test_a_saved_conversation_holds_no_terminal_commands():
+    odd = make_answer(text="Red:\x1b[31m\nyes", sources=[passage(HOSTILE), passage()])
+    saved = conversation_markdown([odd], DOCUMENTS)
+    assert "\x1b" not in saved
+    assert "Red:␛[31m\nyes" in saved
+    assert "- a␛[2J␊b.txt, “Cha␇pter”\n- book.pdf, page 1 (printed i)\n" in saved
 
 
 def test_the_passages_of_a_search_keep_their_order():

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from rapid_cli.catalog import Catalog
 from rapid_cli.cli.options import sources_and_question
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.library import Embedded, FileDone, FileSkipped, FileStarted, Library
+from rapid_cli.extraction import Extractor
+from rapid_cli.library import Library
+from rapid_cli.progress import Embedded, FileDone, FileSkipped, FileStarted
 from rapid_cli.sources import STANDARD_INPUT, Gathered, forget_passing, gather
 from rapid_cli.store import Store
 
@@ -51,8 +53,8 @@ def embedder() -> WordEmbedder:
 @pytest.fixture
 def library(tmp_path: Path, embedder: WordEmbedder) -> Iterator[Library]:
     home = tmp_path / "home"
-    with Catalog(home) as catalog, Store(home) as store:
-        yield Library(catalog, store, embedder)
+    with Catalog(home) as catalog, Store(home) as store, Extractor() as extractor:
+        yield Library(catalog, store, embedder, extractor)
 
 
 @pytest.fixture

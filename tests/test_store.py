@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
+import chroma_servers
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -43,8 +46,39 @@ def places(store: Store, document_ids: list[str], limit: int = 100) -> set[str]:
     return {passage.chunk.document_id for passage in found}
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chroma_servers.running(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a library lies: in a folder, or in a collection of its own on a server."""
+
+    folder: Path
+    server: str | None
+    collection: str
+
+    def open(self) -> Store:
+        return Store(self.folder, self.server, self.collection)
+
+
+@pytest.fixture(params=["folder", "server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    url = request.getfixturevalue("server") if request.param == "server" else None
+    return Place(tmp_path / "library", url, uuid4().hex)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(place: Place) -> Iterator[Store]:
+    with place.open() as opened:
+        opened.use("minilm", DIMENSION, 100)
+        yield opened
+
+
+@pytest.fixture
+def folder_store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as opened:
         opened.use("minilm", DIMENSION, 100)
         yield opened
@@ -134,12 +168,12 @@ def test_a_removed_document_leaves_the_others(store: Store) -> None:
     assert places(store, ["old", "kept"]) == {"kept"}
 
 
-def test_what_was_added_is_there_when_the_library_is_opened_again(tmp_path: Path) -> None:
+def test_what_was_added_is_there_when_the_library_is_opened_again(place: Place) -> None:
     for seed in range(3):
-        with Store(tmp_path) as store:
+        with place.open() as store:
             store.use("minilm", DIMENSION, 100)
             fill(store, f"book {seed}", 700, seed)
-    with Store(tmp_path) as store:
+    with place.open() as store:
         assert [store.count(f"book {seed}") for seed in range(3)] == [700] * 3
         assert len(store.search(make_vectors(1)[0], ["book 0", "book 2"], 2000)) == 1400
 
@@ -153,14 +187,22 @@ def test_reset_forgets_chunks_and_embedder(store: Store) -> None:
     assert len(store.search(np.ones(2, dtype=np.float32), ["book"], 9)) == 2
 
 
-def test_a_store_that_was_never_used_is_empty(tmp_path: Path) -> None:
-    with Store(tmp_path / "new") as store:
+def test_a_store_that_was_never_used_is_empty(place: Place) -> None:
+    with place.open() as store:
         store.check("anything")
         store.remove("book")
         assert store.search(make_vectors(1)[0], ["book"], 3) == []
         assert store.chunks("book") == []
+
+
+def test_a_folder_is_made_at_the_first_use_and_for_a_server_never(
+    tmp_path: Path, server: str
+) -> None:
     with Store(tmp_path / "unused"):
         pass
+    with Store(tmp_path / "unused", server, "elsewhere") as store:
+        store.use("minilm", DIMENSION, 100)
+        fill(store, "book", 5)
     assert not (tmp_path / "unused").exists()
 
 
@@ -173,11 +215,11 @@ def test_a_store_that_was_never_used_is_empty(tmp_path: Path) -> None:
     ],
 )
 def test_another_embedder_is_named_with_the_way_out(
-    store: Store, tmp_path: Path, identity: str, dimension: int, chunk_tokens: int, named: str
+    store: Store, place: Place, identity: str, dimension: int, chunk_tokens: int, named: str
 ) -> None:
     store.use("minilm", DIMENSION, 100)
     store.close()
-    with Store(tmp_path) as again, pytest.raises(StoreError, match=named) as caught:
+    with place.open() as again, pytest.raises(StoreError, match=named) as caught:
         again.use(identity, dimension, chunk_tokens)
     assert "rapid index --rebuild" in caught.value.hint
 
@@ -201,14 +243,14 @@ def test_no_write_is_larger_than_chroma_allows(
         upsert(self, ids=ids, **columns)
 
     monkeypatch.setattr(type(collection), "upsert", counted)
-    monkeypatch.setattr(store._database._opened(), "get_max_batch_size", lambda: 4)
+    monkeypatch.setattr(store.database._opened(), "get_max_batch_size", lambda: 4)
     fill(store, "book", 10)
     assert sizes == [4, 4, 2]
     assert store.count("book") == 10
 
 
 def test_more_chunks_than_chroma_takes_at_once_are_stored(store: Store) -> None:
-    count = store._database.largest_batch() + 3
+    count = store.database.largest_batch() + 3
     fill(store, "book", count)
     assert store.count("book") == count
 
@@ -280,7 +322,7 @@ with Store(Path({str(tmp_path)!r})) as store:
     with Store(tmp_path) as store:
         store.use("minilm", DIMENSION, 100)
         fill(store, "book", 5)
-        assert not store._database._turn.is_wanted()
+        assert not store.database._turn.is_wanted()
         other = subprocess.Popen(
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
@@ -289,7 +331,7 @@ with Store(Path({str(tmp_path)!r})) as store:
         )
         assert other.stdout is not None
         assert other.stdout.readline() == "ready\n"
-        while not store._database._turn.is_wanted():
+        while not store.database._turn.is_wanted():
             assert other.poll() is None, "it must not have it open at the same time"
         assert store.count("book") == 5
         assert other.communicate(timeout=60)[0] == "5\n"
@@ -298,19 +340,19 @@ with Store(Path({str(tmp_path)!r})) as store:
 
 
 def test_a_store_that_is_never_handed_on_is_a_store_error(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
     with Store(tmp_path) as second, pytest.raises(StoreError, match="another rapid") as caught:
         second.count("book")
     assert "try again" in caught.value.hint
-    store.close()
+    folder_store.close()
     with Store(tmp_path) as second:
         assert second.count("book") == 0
 
 
-def test_resetting_what_is_not_there_is_harmless(tmp_path: Path) -> None:
-    with Store(tmp_path / "new") as store:
+def test_resetting_what_is_not_there_is_harmless(place: Place) -> None:
+    with place.open() as store:
         store.reset()
         assert store.count("book") == 0
 

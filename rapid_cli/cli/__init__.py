@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
@@ -38,6 +37,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def configure(
+    context: typer.Context,
     *,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show the log of rapid and llama.cpp on stderr.")
@@ -50,9 +50,12 @@ def configure(
     ] = False,
 ) -> None:
     """Answer questions about long documents, with models on this machine."""
-    if verbose:
-        logging.basicConfig(level=logging.WARNING)
-        logging.getLogger("rapid_cli").setLevel(logging.DEBUG)
+    from rapid_cli.config import home  # noqa: PLC0415 - not for --help
+    from rapid_cli.logfile import logged  # noqa: PLC0415
+    from rapid_cli.private import private  # noqa: PLC0415
+
+    context.with_resource(private(home()))
+    context.with_resource(logged(verbose=verbose))
 
 
 def main() -> None:

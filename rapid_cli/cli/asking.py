@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.choosing import Opened, open_desk
+from rapid_cli.cli.opening import finish_index
 from rapid_cli.cli.options import Choices, sources_and_question
 from rapid_cli.cli.showing import Manner, error_json, print_json, show
 from rapid_cli.errors import RapidError
@@ -28,6 +29,7 @@ def run(
         sources, question = sources_and_question(words)
         with open_desk(sources, choices, errors, several=False) as opened:
             show(opened.desk.ask(question, opened.options), opened, errors, manner)
+            finish_index(opened.session.library, opened.gathered, errors)
         failed = False
     else:
         asked = _lines(questions, words)
@@ -52,6 +54,7 @@ def _answer_each(questions: Iterator[str], opened: Opened, errors: Console, mann
             print_error(error)
             if manner.json:
                 print_json(error_json(question, error))
+        finish_index(opened.session.library, opened.gathered, errors)
     return failed
 
 

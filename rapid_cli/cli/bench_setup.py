@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rapid_cli import synthetic
 from rapid_cli.bench import Material
-from rapid_cli.cli.opening import open_sources
+from rapid_cli.cli.opening import finish_index, open_sources
 from rapid_cli.config import ModelPair, ModelSpec, home
 from rapid_cli.errors import ConfigError
 from rapid_cli.loading import LoadedModel
@@ -48,6 +48,7 @@ def text_setup(
     else:
         with open_sources(session.library, [str(source)], errors) as gathered:
             documents = gathered.documents
+            finish_index(session.library, gathered, errors)
             passages = session.library.search(question, list(documents), PASSAGES)
             text = document_text(documents.values())
             material = TextMaterial(text, question, loaded.target, passages)

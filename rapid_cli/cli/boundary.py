@@ -35,9 +35,10 @@ class Boundary(TyperGroup):
 
 def print_error(error: RapidError) -> None:
     """Print what went wrong and what to do about it on stderr."""
-    from rapid_cli.render.console import console  # noqa: PLC0415 - rich is for those who need it
+    from rapid_cli.printable import printable_line  # noqa: PLC0415 - for those who need it
+    from rapid_cli.render.console import console  # noqa: PLC0415
 
     errors = console()
-    errors.print(f"rapid: {error.message}", style="red", soft_wrap=True)
+    errors.print(f"rapid: {printable_line(error.message)}", style="red", soft_wrap=True)
     if error.hint:
-        errors.print(f"  {error.hint}", soft_wrap=True)
+        errors.print(f"  {printable_line(error.hint)}", soft_wrap=True)

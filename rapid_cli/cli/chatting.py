@@ -13,10 +13,12 @@ from rich.console import Console
 from rapid_cli.answers import Answer, Options
 from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.choosing import Opened, open_desk
+from rapid_cli.cli.opening import finish_index
 from rapid_cli.cli.options import Choices
 from rapid_cli.cli.showing import Manner, error_json, print_json, show
 from rapid_cli.config import home
 from rapid_cli.errors import ConfigError, RapidError
+from rapid_cli.private import as_usual
 from rapid_cli.prompts import Turn
 from rapid_cli.render.answers import render_sources, render_statistics
 from rapid_cli.render.console import console
@@ -64,6 +66,15 @@ class Chat:
         turn = Turn(question, tuple(result.tokens))
         self.turns = (*self.turns[result.forgotten_turns :], turn)
         self.answers.append(result)
+        self._finish_index()
+
+    def _finish_index(self) -> None:
+        try:
+            finish_index(self.opened.session.library, self.opened.gathered, self.errors)
+        except KeyboardInterrupt:
+            if not sys.stdin.isatty():
+                raise
+            self.errors.print("The rest is indexed after the next answer.", style="yellow")
 
 
 def run(sources: list[str], choices: Choices, *, json: bool) -> None:
@@ -140,7 +151,8 @@ def _save(chat: Chat, name: str) -> None:
         raise ConfigError(f"{path} exists already", "give another name")
     text = conversation_markdown(chat.answers, chat.opened.gathered.documents)
     try:
-        path.write_text(text, encoding="utf-8")
+        with as_usual():
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}", "give another") from error
     chat.saved.add(path)

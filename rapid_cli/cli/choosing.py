@@ -42,7 +42,7 @@ def open_desk(
     models_file = load_models_file(find_models_file(choices.models))
     spec = models_file.pair(choices.pair)
     options = _options(choices, spec)
-    with Session(models_file) as session:
+    with Session(models_file, collection=choices.collection, ocr=choices.ocr) as session:
         files = session.find_pair(spec, choices.target, choices.drafter)
         started = time.perf_counter()
         with (

@@ -11,15 +11,20 @@ import typer
 from rich.console import Console
 
 from rapid_cli.answering import read_ahead
-from rapid_cli.cli.boundary import SKIPPED
-from rapid_cli.cli.opening import open_sources
+from rapid_cli.cli.boundary import SKIPPED, print_error
+from rapid_cli.cli.opening import finish_index, open_sources
 from rapid_cli.cli.options import sources_and_question
+from rapid_cli.config import collections as collection_names
+from rapid_cli.errors import RapidError
+from rapid_cli.indexing import index as index_paths
 from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.prefill import Contexts
+from rapid_cli.printable import printable_line
 from rapid_cli.render.console import Bars, console
 from rapid_cli.render.documents import (
     indexing_summary,
     print_entries,
+    print_names,
     print_passages,
     print_texts,
     render_indexing,
@@ -27,6 +32,7 @@ from rapid_cli.render.documents import (
 )
 from rapid_cli.report import passages_json
 from rapid_cli.session import Session
+from rapid_cli.watching import changes
 
 
 def index(
@@ -35,30 +41,52 @@ def index(
     rebuild: bool,
     read: bool,
     pair: str | None,
+    watch: bool,
+    ocr: bool,
+    collection: str | None,
     models: Path | None,
     quiet: bool,
 ) -> None:
     """Add documents to the library, or refresh them; what is gone from a folder is removed."""
-    if not paths and not rebuild:
+    if not paths and (watch or not rebuild):
         raise typer.BadParameter("name a file or a folder to index")
     errors = console(quiet=quiet)
     counts: Counter[str] = Counter()
-    with _open_session(models) as session, Bars(errors) as bars:
-        if rebuild:
-            render_indexing(session.library.rebuild(), bars, errors, counts)
-        if paths:
-            render_indexing(session.library.index(paths), bars, errors, counts)
-        if read:
-            _read_ahead(session, pair, paths or [], bars, errors)
-    print(indexing_summary(counts))
+    with _open_session(models, collection, ocr=ocr) as session:
+        with Bars(errors) as bars:
+            if rebuild:
+                render_indexing(session.library.rebuild(), bars, errors, counts)
+            if paths:
+                render_indexing(index_paths(session.library, paths), bars, errors, counts)
+            if read:
+                _read_ahead(session, pair, paths or [], bars, errors)
+        print(indexing_summary(counts), flush=True)
+        if watch and paths:
+            _watch(session, paths, errors)
     if counts["skipped"]:
         raise typer.Exit(SKIPPED)
+
+
+def _watch(session: Session, paths: list[Path], errors: Console) -> None:
+    """Index what changes at the paths until Ctrl-C."""
+    errors.print("Watching for changes; Ctrl-C ends it.", style="dim")
+    for _ in changes(paths):
+        counts: Counter[str] = Counter()
+        try:
+            with Bars(errors) as bars:
+                render_indexing(index_paths(session.library, paths), bars, errors, counts)
+        except RapidError as error:  # what is wrong now may be right after the next change
+            print_error(error)
+        if counts.total() > counts["unchanged"]:
+            print(indexing_summary(counts), flush=True)
 
 
 def search(
     words: list[str],
     *,
     limit: int,
+    ocr: bool,
+    collection: str | None,
     models: Path | None,
     json: bool,
     quiet: bool,
@@ -67,7 +95,7 @@ def search(
     sources, question = sources_and_question(words)
     errors = console(quiet=quiet)
     with (
-        _open_session(models) as session,
+        _open_session(models, collection, ocr=ocr) as session,
         open_sources(session.library, sources, errors) as gathered,
     ):
         documents = gathered.documents
@@ -77,27 +105,34 @@ def search(
             print(jsonlib.dumps(found, ensure_ascii=False))
         else:
             print_passages(passages, documents)
+        finish_index(session.library, gathered, errors)
     if gathered.skipped:
         raise typer.Exit(SKIPPED)
 
 
-def list_documents(*, json: bool) -> None:
-    """List what the library holds."""
-    with _open_session(None) as session:
-        print_entries(session.library.entries(), as_json=json)
+def list_documents(*, collections: bool, collection: str | None, json: bool) -> None:
+    """List what the library holds, or the names of all collections."""
+    with _open_session(None, collection) as session:
+        if collections:
+            names = collection_names(session.models_file.settings.store)
+            print_names(names, as_json=json)
+            return
+        kept = {text.name for text in session.states.entries()}
+        print_entries(session.library.entries(), kept, as_json=json)
 
 
 def remove(
     names: list[str],
     *,
+    collection: str | None,
     quiet: bool,
 ) -> None:
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
-    with _open_session(None) as session:
+    with _open_session(None, collection) as session:
         for name in names:
             for entry in session.library.remove(name):
-                errors.print(f"removed {entry.path}")
+                errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
 
 
 def _read_ahead(
@@ -124,5 +159,8 @@ def clear_texts() -> None:
         print(f"freed {session.states.clear() / 1e6:,.0f} MB")
 
 
-def _open_session(models: Path | None) -> Session:
-    return Session(load_models_file(find_models_file(models)))
+def _open_session(
+    models: Path | None, collection: str | None = None, *, ocr: bool = False
+) -> Session:
+    models_file = load_models_file(find_models_file(models))
+    return Session(models_file, collection=collection, ocr=ocr)

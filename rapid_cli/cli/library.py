@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import Json, Models, Quiet, Words
+from rapid_cli.cli.options import Collection, Json, Models, Ocr, Quiet, Words
 
 
 def index(
@@ -23,6 +23,11 @@ def index(
         bool, typer.Option("--read", help="Let the target read them too, for quick answers.")
     ] = False,
     pair: Annotated[str | None, typer.Option(help="The pair whose target reads.")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and index what changes, until Ctrl-C.")
+    ] = False,
+    ocr: Ocr = False,
+    collection: Collection = None,
     models: Models = None,
     quiet: Quiet = False,
 ) -> None:
@@ -37,6 +42,8 @@ def search(
     words: Words,
     *,
     limit: Annotated[int, typer.Option(min=1, help="How many passages.")] = 5,
+    ocr: Ocr = False,
+    collection: Collection = None,
     models: Models = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -48,7 +55,14 @@ def search(
     keeping.search(**arguments)
 
 
-def list_documents(*, json: Json = False) -> None:
+def list_documents(
+    *,
+    collections: Annotated[
+        bool, typer.Option("--collections", help="The names of the collections instead.")
+    ] = False,
+    collection: Collection = None,
+    json: Json = False,
+) -> None:
     """List what the library holds."""
     arguments = locals()
     from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
@@ -61,6 +75,7 @@ def remove(
         list[str], typer.Argument(metavar="NAME...", help="Paths, file names or ids, as listed.")
     ],
     *,
+    collection: Collection = None,
     quiet: Quiet = False,
 ) -> None:
     """Remove documents from the library; the files themselves stay."""

@@ -26,3 +26,9 @@ def open_sources(library: Library, sources: Sequence[str], errors: Console) -> I
         yield gathered
     finally:
         forget_passing(gathered, library)
+
+
+def finish_index(library: Library, gathered: Gathered, errors: Console) -> None:
+    """Embed what was put off until the first answer."""
+    with Bars(errors) as bars:
+        render_indexing(library.complete(gathered.documents), bars, errors, Counter())

@@ -24,7 +24,13 @@ Models = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the result and errors.")]
-
+Collection = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A library of its own, by this name."),
+]
+Ocr = Annotated[
+    bool, typer.Option("--ocr", help="Read scanned pages, which takes ocrmypdf, and time.")
+]
 
 StrategyName = Annotated[
     str, typer.Option(help="rapid, long-context, rag, speculative, prompt-lookup or auto.")
@@ -63,6 +69,8 @@ class Choices:
     strategy: str
     pair: str | None
     models: Path | None
+    collection: str | None
+    ocr: bool
     target: Path | None
     drafter: Path | None
     max_tokens: int

@@ -9,15 +9,18 @@ from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.style import Style
 from rich.text import Text
 
 from rapid_cli.answers import Answer, Decoded, Event, Finished, Note, Piece, Prefilled, Retrieved
-from rapid_cli.documents import Document
+from rapid_cli.documents import Document, Passage
 from rapid_cli.measuring import Clock
+from rapid_cli.printable import printable, printable_line
 from rapid_cli.render.console import Bars
-from rapid_cli.report import coverage_note, place, summary
+from rapid_cli.report import address, coverage_note, place_parts, summary
 
-SOURCES_SHOWN = 5
+SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
+UNSUPPORTED = "no passage supports this"
 REFRESH_SECONDS = 0.04
 ORIGIN_STYLES = {"drafter": "green", "target": ""}
 """Words the drafter wrote first and the target accepted are green."""
@@ -51,10 +54,10 @@ class PlainAnswer:
         """Write the piece, or hold it back."""
         self._begun = True
         if self._stream:
-            sys.stdout.write(piece.text)
+            sys.stdout.write(printable(piece.text))
             sys.stdout.flush()
         else:
-            self._held.append(piece.text)
+            self._held.append(printable(piece.text))
 
     def status(self, line: str) -> None:
         """Show nothing: there is no screen to show it on."""
@@ -98,7 +101,7 @@ class LiveAnswer:
 
     def show(self, piece: Piece) -> None:
         """Add the piece; print the paragraphs it completes."""
-        first, *rest = piece.text.split("\n")
+        first, *rest = printable(piece.text).split("\n")
         style = ORIGIN_STYLES[piece.origin]
         self._paragraph.append(first, style)
         for line in rest:
@@ -107,7 +110,7 @@ class LiveAnswer:
 
     def status(self, line: str) -> None:
         """Show the paragraph with `line` under it, not more often than eyes can follow."""
-        self._status = Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+        self._status = Text(printable_line(line), style="dim", no_wrap=True, overflow="ellipsis")
         if self._clock() - self._refreshed >= REFRESH_SECONDS:
             self._refresh()
             self._refreshed = self._clock()
@@ -161,7 +164,7 @@ def render_answer(
                 if note := coverage_note(coverage, truncated=truncated):
                     errors.print(note, style="yellow", soft_wrap=True)
             case Note(text=text):
-                errors.print(text, style="yellow", soft_wrap=True)
+                errors.print(printable(text), style="yellow", soft_wrap=True)
             case Prefilled(role=role, done=done, total=total):
                 what = "reading the text" if role == "target" else "reading the passages"
                 bars.update(what, done, total, "tokens")
@@ -182,17 +185,56 @@ def render_answer(
 def render_sources(
     answer: Answer, documents: Mapping[str, Document], errors: Console, *, texts: bool
 ) -> None:
-    """Print where the answer's passages stand, best first; with `texts`, all of them in full."""
+    """Print an answer's passages, cited ones first, and what they support; `texts`: in full."""
     if not answer.sources:
         return
     errors.print("\nSources", style="bold")
-    shown = answer.sources if texts else answer.sources[:SOURCES_SHOWN]
-    for number, passage in enumerate(shown, start=1):
-        errors.print(f"  {number}. {place(passage, documents)}  ({passage.score:.2f})")
+    quotes = _quotes(answer)
+    numbers = sorted(range(1, len(answer.sources) + 1), key=lambda number: number not in quotes)
+    shown = numbers if texts else numbers[: max(SOURCES_SHOWN, len(quotes))]
+    for number in shown:
+        passage = answer.sources[number - 1]
+        line = _source_line(passage, documents, quotes.get(number))
+        errors.print(f"  [{number}] ", line, sep="", soft_wrap=not errors.is_terminal)
         if texts:
-            errors.print(passage.chunk.text.strip() + "\n", style="dim")
-    if len(shown) < len(answer.sources):
-        errors.print(f"  and {len(answer.sources) - len(shown)} more (--show-context)")
+            errors.print(printable(passage.chunk.text.strip()) + "\n", style="dim")
+    if len(shown) < len(numbers):
+        errors.print(f"  and {len(numbers) - len(shown)} more (--show-context)")
+    _render_support(answer, errors)
+
+
+def _quotes(answer: Answer) -> dict[int, str]:
+    """Return a quote of each passage that is cited: of the sentence that it supports best."""
+    quotes: dict[int, str] = {}
+    for citation in sorted(answer.citations, key=lambda citation: -citation.support):
+        for number, words in zip(citation.sources, citation.quotes, strict=True):
+            quotes.setdefault(number, words)
+    return quotes
+
+
+def _source_line(passage: Passage, documents: Mapping[str, Document], quote: str | None) -> Text:
+    """Return the line of a source, whose name opens its file where a terminal can do that."""
+    name, within = place_parts(passage, documents)
+    line = Text().append(name, Style(link=address(passage, documents)))
+    line.append(f", {within}")
+    if quote is not None:
+        line.append(f"  “{printable_line(quote)}”", "dim")
+    return line
+
+
+def _render_support(answer: Answer, errors: Console) -> None:
+    """Print the sentences with their sources; of a single one, only that it has none."""
+    if len(answer.citations) > 1:
+        errors.print("\nSupport", style="bold")
+        for citation in answer.citations:
+            words = " ".join(answer.text[citation.start : citation.end].split())
+            line = Text(f"  {printable_line(words)}")
+            line.truncate(SENTENCE_WIDTH, overflow="ellipsis")
+            marks = "".join(f"[{number}]" for number in citation.sources)
+            line.append(f"  {marks or UNSUPPORTED}", "" if marks else "yellow")
+            errors.print(line, soft_wrap=True)
+    elif answer.citations and not answer.citations[0].sources:
+        errors.print(f"  {UNSUPPORTED} answer", style="yellow")
 
 
 def render_statistics(answer: Answer, errors: Console) -> None:

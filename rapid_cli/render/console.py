@@ -4,13 +4,45 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.style import Style
+from rich.text import Text
+
+from rapid_cli.printable import printable, printable_line
+
+
+class PlainConsole(Console):
+    """A console that obeys none of the text it prints; rich itself lets escapes through."""
+
+    def render_str(
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,
+        markup: bool | None = None,
+        highlight: bool | None = None,
+        highlighter: HighlighterType | None = None,
+    ) -> Text:
+        """Return what is printed for a text."""
+        return super().render_str(
+            printable(text),
+            style=style,
+            justify=justify,
+            overflow=overflow,
+            emoji=emoji,
+            markup=markup,
+            highlight=highlight,
+            highlighter=highlighter,
+        )
 
 
 def console(*, quiet: bool = False) -> Console:
     """Return the console for everything but the answer; rich honours NO_COLOR."""
-    return Console(stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False)
+    return PlainConsole(stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False)
 
 
 class Bars:
@@ -18,9 +50,10 @@ class Bars:
 
     def __init__(self, errors: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            # File names may look like markup.
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+            TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=True),
             console=errors,
@@ -29,15 +62,22 @@ class Bars:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def update(self, what: str, done: int, total: int, unit: str) -> None:
-        """Show that `done` of `total` units of `what` are done."""
+    def update(self, what: str, done: int, total: int | None, unit: str) -> None:
+        """Show that `done` of `total` units of `what` are done; None is a total nobody knows."""
+        task = self._task(what)
+        progress = self._progress.tasks[self._progress.task_ids.index(task)]
+        if done < progress.completed:  # another one of the same name begins
+            self._progress.reset(task)
+        rate = f"{speed:,.0f} {unit}/s" if (speed := _speed(progress)) else ""
+        count = f"{done:,} {unit}" if total is None else f"{done:,}/{total:,} {unit}"
+        self._progress.update(task, completed=done, total=total, count=count, rate=rate)
+
+    def _task(self, what: str) -> TaskID:
         if what not in self._tasks:
             self._progress.start()
-            self._tasks[what] = self._progress.add_task(what, total=total, unit=unit, rate="")
-        task = self._tasks[what]
-        speed = self._progress.tasks[self._progress.task_ids.index(task)].speed
-        rate = f"{speed:.0f} {unit}/s" if speed else ""
-        self._progress.update(task, completed=done, total=total, rate=rate)
+            name = printable_line(what)
+            self._tasks[what] = self._progress.add_task(name, total=None, count="", rate="")
+        return self._tasks[what]
 
     def close(self) -> None:
         """Erase the bars."""
@@ -58,3 +98,9 @@ class Bars:
     ) -> None:
         """Erase the bars."""
         self.close()
+
+
+def _speed(task: Task) -> float | None:
+    """Return how much is done a second: of late, or all in all where the total keeps changing."""
+    elapsed = task.elapsed or 0.0
+    return task.speed or (task.completed / elapsed if elapsed > 1 else None)

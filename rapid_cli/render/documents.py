@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,70 +16,142 @@ from rapid_cli.answers import Note, Prefilled
 from rapid_cli.catalog import Entry
 from rapid_cli.documents import Document, Passage
 from rapid_cli.kvstore import KeptText
-from rapid_cli.library import Embedded, Event, FileDone, FileRemoved, FileSkipped, FileStarted
+from rapid_cli.printable import printable, printable_line
+from rapid_cli.progress import (
+    Embedded,
+    Event,
+    FileDone,
+    FileRemoved,
+    FileSkipped,
+    FileStarted,
+    PagesRead,
+    PassedOver,
+    Pending,
+)
 from rapid_cli.render.console import Bars
 from rapid_cli.report import place
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")
+KINDS_SHOWN = 6
 
 
 def render_indexing(
     events: Iterable[Event], bars: Bars, errors: Console, counts: Counter[str]
 ) -> None:
     """Show documents being read and embedded, and add up `counts`."""
-    name = ""
+    embedded = 0  # chunks of the documents before
     for event in events:
         match event:
-            case FileStarted(path=path, number=number, total=total):
-                name = Path(path).name
+            case FileStarted(number=number, total=total):
                 bars.update("documents", number, total, "documents")
+            case PagesRead(pages=pages):
+                bars.update("pages read", pages, None, "pages")
             case Embedded(done=done, total=total):
-                bars.update(f"indexing {name}", done, total, "chunks")
-            case FileDone():
-                counts[event.state] += 1
-                _tell_done(event, bars, errors)
-            case FileSkipped(path=path, error=error):
+                bars.update("embedding", embedded + done, embedded + total, "chunks")
+                embedded += total if done == total else 0
+            case FileDone(state=state):
+                counts[state] += 1
+                _tell_done(event, errors)
+            case FileSkipped():
                 counts["skipped"] += 1
-                bars.close()
-                errors.print(f"skipped {error.message} ({error.hint})", style="yellow")
+                _tell(errors, _skipped(event), "yellow")
             case FileRemoved(path=path):
                 counts["removed"] += 1
-                errors.print(f"removed {path}: the file is gone")
-
-
-def _tell_done(event: FileDone, bars: Bars, errors: Console) -> None:
+                _tell(errors, f"removed {path}: the file is gone")
+            case PassedOver(counts=kinds):
+                _tell(errors, _passed_over(kinds), "dim")
+            case Pending():
+                _tell(errors, _pending(event), "yellow")
     bars.close()
-    if event.state != "unchanged":
-        errors.print(f"indexed {event.path} ({event.state})", style="dim")
-        for warning in event.warnings:
-            errors.print(f"  {warning}", style="yellow")
+
+
+def _tell(errors: Console, text: str, style: str = "") -> None:
+    """Print one line, however long and whatever the names in it hold."""
+    errors.print(printable_line(text), style=style, soft_wrap=True)
+
+
+def _tell_done(event: FileDone, errors: Console) -> None:
+    if event.state == "unchanged":
+        return
+    moved = event.state == "moved"
+    done = f"moved {event.path}" if moved else f"indexed {event.path} ({event.state})"
+    _tell(errors, done, "dim")
+    for warning in event.warnings:
+        _tell(errors, f"  {warning}", "yellow")
+
+
+def _skipped(event: FileSkipped) -> str:
+    """Return which file was skipped, with its folder, and why; messages begin with its name."""
+    name, message = f"{printable_line(Path(event.path).name)} ", printable_line(event.error.message)
+    reason = f"it {message.removeprefix(name)}" if message.startswith(name) else message
+    hint = f" ({event.error.hint})" if event.error.hint else ""
+    return f"skipped {event.path}: {reason}{hint}"
+
+
+def _passed_over(kinds: Mapping[str, int]) -> str:
+    """Return how many files are no documents, and of which kinds, the most frequent first."""
+    most = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    shown = [f"{count} {suffix or 'without suffix'}" for suffix, count in most[:KINDS_SHOWN]]
+    more = sum(count for _, count in most[KINDS_SHOWN:])
+    total = sum(kinds.values())
+    files = "1 file that is no document" if total == 1 else f"{total} files that are no documents"
+    rest = f" and {more} more" if more else ""
+    return f"passed over {files}: {', '.join(shown)}{rest}"
+
+
+def _pending(event: Pending) -> str:
+    documents = "1 document is" if event.documents == 1 else f"{event.documents} documents are"
+    return (
+        f"{documents} not embedded to the end yet, {event.chunks:,} chunks to go: "
+        "those are found by their words alone"
+    )
 
 
 def indexing_summary(counts: Counter[str]) -> str:
     """Return the summary line of `rapid index`."""
-    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
+    outcomes = (*OUTCOMES, "moved") if counts["moved"] else OUTCOMES
+    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in outcomes)
 
 
 def print_passages(passages: Iterable[Passage], documents: Mapping[str, Document]) -> None:
-    """Print passages, best first, each under its place."""
+    """Print passages, best first, each under its place and its scores."""
     for number, passage in enumerate(passages, start=1):
-        print(f"{number}. {place(passage, documents)}  ({passage.score:.2f})")
-        print(passage.chunk.text.strip() + "\n")
+        print(f"{number}. {printable_line(place(passage, documents))}  ({_scores(passage)})")
+        print(printable(passage.chunk.text).strip() + "\n")
 
 
-def print_entries(entries: Sequence[Entry], *, as_json: bool) -> None:
-    """Print what the library holds: aligned on a terminal, tab-separated in a pipe."""
+def _scores(passage: Passage) -> str:
+    """Return what ranks a passage, and what it is made of."""
+    parts = []
+    if passage.similarity is not None:
+        parts.append(f"meaning {passage.similarity:.2f}")
+    if passage.lexical is not None:
+        parts.append(f"words {passage.lexical:.1f}")
+    return f"{passage.score:.2f}" + (f": {', '.join(parts)}" if parts else "")
+
+
+def print_entries(entries: Sequence[Entry], kept: Container[str], *, as_json: bool) -> None:
+    """Print what the library holds, and whether what a model read of it is kept, by its name."""
     if as_json:
-        fields = Entry.__dataclass_fields__
-        print(json.dumps([{name: getattr(entry, name) for name in fields} for entry in entries]))
+        print(json.dumps([asdict(entry) | {"kept": entry.name in kept} for entry in entries]))
         return
-    _print_table(
-        [("NAME", "PAGES", "CHUNKS", "INDEXED", "PATH")]
-        + [
-            (entry.name, str(entry.pages), str(entry.chunks), entry.indexed_at[:16], entry.path)
-            for entry in entries
-        ]
-    )
+    rows = [
+        (
+            *(entry.name, str(entry.pages), str(entry.chunks), _yes(entry.embedded)),
+            *(entry.indexed_at[:16], _yes(entry.name in kept), entry.path),
+        )
+        for entry in entries
+    ]
+    _print_table([("NAME", "PAGES", "CHUNKS", "EMBEDDED", "INDEXED", "KEPT", "PATH"), *rows])
+
+
+def print_names(names: Sequence[str], *, as_json: bool) -> None:
+    """Print names, a line each."""
+    if as_json:
+        print(json.dumps(names))
+        return
+    for name in names:
+        print(printable_line(name))
 
 
 def print_texts(texts: Sequence[KeptText], *, as_json: bool) -> None:
@@ -103,7 +176,7 @@ def render_reading(
             case Prefilled(done=done, total=total):
                 bars.update(f"reading {name}", done, total, "tokens")
             case Note(text=text):
-                errors.print(text, style="yellow", soft_wrap=True)
+                _tell(errors, text, "yellow")
     bars.close()
 
 
@@ -116,12 +189,17 @@ def _text_json(text: KeptText) -> dict[str, object]:
     }
 
 
+def _yes(so: bool) -> str:
+    return "yes" if so else "no"
+
+
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).isoformat(" ", timespec="minutes")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: aligned on a terminal, tab-separated in a pipe."""
+    """Print rows, a line each: aligned on a terminal, tab-separated in a pipe."""
+    rows = [[printable_line(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         print("\n".join("\t".join(row) for row in rows))
         return

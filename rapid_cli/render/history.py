@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rapid_cli.history import Remembered, document_names
+from rapid_cli.printable import printable, printable_line
 
 LINES_SHOWN = 3
 INDENT = "  "
@@ -26,7 +27,7 @@ def print_history(found: Iterable[Remembered], *, full: bool) -> None:
     for one in found:
         print((INDENT if terminal else "\t").join(_heading(one)))
         print(_line(one.record["question"]))
-        answer = str(one.record["answer"]).strip()
+        answer = printable(str(one.record["answer"])).strip()
         lines = _first_lines(answer) if terminal and not full else answer.splitlines()
         print("".join(f"{INDENT}{line}".rstrip() + "\n" for line in lines))
     sys.stdout.flush()  # a pipe that is closed by now is noticed here, and not at exit
@@ -43,11 +44,11 @@ def _heading(one: Remembered) -> tuple[str, str, str]:
     """Return the local time, the strategy and the documents."""
     asked_at = datetime.fromisoformat(one.asked_at).astimezone()
     documents = ", ".join(map(_line, document_names(one.record)))
-    return f"{asked_at:%Y-%m-%d %H:%M}", str(one.record["strategy"]), documents
+    return f"{asked_at:%Y-%m-%d %H:%M}", _line(one.record["strategy"]), documents
 
 
 def _line(text: object) -> str:
-    return " ".join(str(text).split())
+    return printable_line(" ".join(str(text).split()))
 
 
 def _first_lines(answer: str) -> list[str]:

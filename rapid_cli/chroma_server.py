@@ -1,0 +1,157 @@
+"""Chroma's database on a server, which several machines share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rapid_cli.chroma import Database, quietly
+from rapid_cli.errors import StoreError
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.models.Collection import Collection
+
+OWN = "rapid"
+TOKEN = "RAPID_STORE_TOKEN"
+VERSION_PATH = "/api/v2/version"
+MAJOR = "1"  # servers and clients of one major version understand each other
+GREETING_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+# A server takes 40 MB at once: this many vectors of 4,096 numbers, and their texts.
+LARGEST_BATCH = 1000
+
+
+class ServerDatabase(Database):
+    """The database of the Chroma server at `url`; the token for it is in the environment.
+
+    Any number of processes may have it open, and nothing is written on this machine.
+    """
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        super().__init__(f"at {self._url}")
+
+    def collection(self, name: str) -> Collection | None:
+        """Return a collection, good until the next call of this; or None if there is none."""
+        with self.errors():
+            client = self._opened()
+            from chromadb.errors import NotFoundError  # noqa: PLC0415 - slow to import
+
+            try:
+                # Anew each time: another machine may have deleted it and made it again.
+                return client.get_collection(name, embedding_function=None)
+            except NotFoundError:
+                return None
+
+    def create(self, name: str, metadata: Mapping[str, str | int]) -> Collection:
+        """Make a collection, or return the one that another machine has just made."""
+        try:
+            return super().create(name, metadata)
+        except StoreError:
+            made = self.collection(name)
+            if made is None:
+                raise
+            return made
+
+    def delete(self, name: str) -> None:
+        """Delete a collection, if there is one."""
+        if self.collection(name) is not None:
+            with self.errors():
+                self._opened().delete_collection(name)
+
+    def largest_batch(self) -> int:
+        """Return how many rows the server takes at once."""
+        return min(super().largest_batch(), LARGEST_BATCH)
+
+    def _hint(self, error: BaseException) -> str:
+        import httpx  # noqa: PLC0415
+
+        if isinstance(error, httpx.TransportError):
+            return self._is_it_running()
+        return "look at the log of the server, and see that its disk has room"
+
+    def _connect(self) -> Client:
+        with self.errors(), quietly(), _direct(self._url):
+            import chromadb  # noqa: PLC0415 - takes a second
+            from chromadb.api.client import Client  # noqa: PLC0415
+            from chromadb.api.fastapi import FastAPI  # noqa: PLC0415
+            from chromadb.config import Settings  # noqa: PLC0415
+
+            # Chroma itself would wait without end for a server that does not answer.
+            self._greet(chromadb.__version__)
+            settings = Settings(anonymized_telemetry=False, chroma_server_host=self._url)
+            settings.chroma_server_http_port = None  # the URL says it
+            client = chromadb.HttpClient(self._url, headers=_headers(), settings=settings)
+            assert isinstance(client, Client), "only this kind can be closed"
+            server = client._server
+            assert isinstance(server, FastAPI), "made for a URL"
+            # There is no setting for it.
+            server._session.timeout = ANSWER_SECONDS
+            return client
+
+    def _greet(self, own: str) -> None:
+        """Raise StoreError unless a Chroma server answers soon, with a version that fits."""
+        import httpx  # noqa: PLC0415
+
+        answer = httpx.get(self._url + VERSION_PATH, headers=_headers(), timeout=GREETING_SECONDS)
+        if answer.status_code in (401, 403):
+            message = f"the server at {self._url} wants a token that fits"
+            raise StoreError(message, f"put it into the environment variable {TOKEN}")
+        version = answer.text.strip().strip('"')
+        if not answer.is_success or not version[:1].isdigit():
+            message = f"what answers at {self._url} is no Chroma server of version {MAJOR}"
+            raise StoreError(message, self._is_it_running())
+        if version.split(".")[0] != MAJOR:
+            message = (
+                f"the Chroma server at {self._url} has version {version}, and here it is {own}"
+            )
+            raise StoreError(message, f"install the same on both: `pip install chromadb=={own}`")
+
+    def _is_it_running(self) -> str:
+        parts = urlsplit(self._url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        start = f"`chroma run --host {parts.hostname} --port {port}`"
+        return f"is the server running? On its machine: {start}"
+
+
+def name_for(collection: str | None, content: str) -> str:
+    """Return what Chroma calls our collection of some content; others may use the server, too."""
+    return f"{OWN}-{collection}-{content}" if collection else f"{OWN}-{content}"
+
+
+def _headers() -> dict[str, str]:
+    token = os.environ.get(TOKEN, "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise StoreError(
+            f"{TOKEN} holds more than a token", "copy it again, it is one line of ASCII"
+        )
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+@contextmanager
+def _direct(url: str) -> Iterator[None]:
+    """Pass by the proxies that the environment names, if `url` is on this very machine."""
+    before = os.environ.get("no_proxy")
+    if _is_local(urlsplit(url).hostname or ""):
+        os.environ["no_proxy"] = "*"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("no_proxy", None)
+        else:
+            os.environ["no_proxy"] = before
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,111 @@
+"""The chunks of the library's documents in SQLite: their places, their words, their vectors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rapid_cli.documents import Chunk
+from rapid_cli.sqlite import Connection, DatabaseFile
+from rapid_cli.words import indexed
+
+# The vectors are a copy, since the store takes a second to open: few documents are compared here.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS chunks (
+    id INTEGER PRIMARY KEY,
+    document_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    first_page INTEGER NOT NULL,
+    last_page INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    UNIQUE (document_id, number)
+);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+    text, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TABLE IF NOT EXISTS vectors (document_id TEXT PRIMARY KEY, floats BLOB NOT NULL);
+"""
+FIELDS = "document_id, number, text, start, end, first_page, last_page"
+AMONG = "document_id IN (SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A chunk that has words of a question; the greater its BM25, the better."""
+
+    document_id: str
+    number: int
+    bm25: float
+
+
+class Chunks:
+    """The tables beside those of the catalog; what is written takes part in its transactions."""
+
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
+
+    def put(self, connection: Connection, chunks: Iterable[Chunk]) -> None:
+        """Add the chunks of a document that has none."""
+        for chunk in chunks:
+            place = (chunk.start, chunk.end, chunk.first_page, chunk.last_page)
+            cursor = connection.execute(
+                "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+                (chunk.document_id, chunk.index, *place, chunk.text),
+            )
+            connection.execute(
+                "INSERT INTO words (rowid, text) VALUES (?, ?)",
+                (cursor.lastrowid, indexed(chunk.text)),
+            )
+
+    def keep_vectors(self, connection: Connection, document_id: str, floats: bytes) -> None:
+        """Keep the vectors of all chunks of a document, as float32 in their order."""
+        row = (document_id, floats)
+        connection.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?)", row)
+
+    def forget(self, connection: Connection, document_id: str) -> None:
+        """Drop the chunks of a document, and all that goes with them."""
+        ids = "SELECT id FROM chunks WHERE document_id = ?"
+        connection.execute(f"DELETE FROM words WHERE rowid IN ({ids})", (document_id,))
+        connection.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+        connection.execute("DELETE FROM vectors WHERE document_id = ?", (document_id,))
+
+    def forget_all(self, connection: Connection) -> None:
+        """Drop all chunks."""
+        for table in ("words", "chunks", "vectors"):
+            connection.execute(f"DELETE FROM {table}")
+
+    def of(self, document_id: str) -> list[Chunk]:
+        """Return the chunks of a document in their order."""
+        query = f"SELECT {FIELDS} FROM chunks WHERE document_id = ? ORDER BY number"
+        return [Chunk(*row) for row in self._file.rows(query, document_id)]
+
+    def named(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Chunk]:
+        """Return the chunks of these documents with these numbers; what is gone is left out."""
+        query = (
+            f"SELECT {FIELDS} FROM json_each(?) AS key JOIN chunks"
+            " ON document_id = key.value ->> 0 AND number = key.value ->> 1"
+        )
+        found = (Chunk(*row) for row in self._file.rows(query, json.dumps(keys)))
+        return {(chunk.document_id, chunk.index): chunk for chunk in found}
+
+    def matching(self, expression: str, document_ids: Sequence[str], limit: int) -> list[Match]:
+        """Return the chunks of these documents that match an FTS5 expression, best first."""
+        query = (
+            "SELECT document_id, number, -bm25(words) AS bm25 FROM words"
+            " JOIN chunks ON chunks.id = words.rowid"
+            f" WHERE words MATCH ? AND {AMONG} ORDER BY bm25 DESC, chunks.id LIMIT {int(limit)}"
+        )
+        rows = self._file.rows(query, expression, json.dumps(list(document_ids)))
+        return [Match(*row) for row in rows]
+
+    def vectors(self, document_ids: Sequence[str], cut: str) -> dict[str, bytes]:
+        """Return the float32 vectors of those documents that have them here, and were cut so."""
+        query = (
+            "SELECT document_id, floats FROM vectors JOIN documents ON documents.id = document_id"
+            f" WHERE {AMONG} AND cut = ?"
+        )
+        rows = self._file.rows(query, json.dumps(list(document_ids)), cut)
+        return {row["document_id"]: row["floats"] for row in rows}

@@ -1,0 +1,257 @@
+"""Files read in other processes, ahead of their use, within limits of time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock, Timer
+from typing import Self
+
+from rapid_cli.documents import Document
+from rapid_cli.errors import DocumentError
+from rapid_cli.extraction_worker import STARTED, Request, result
+
+TIMEOUT_SECONDS = 30.0
+OCR_SECONDS = 600.0
+MEMORY_BYTES = 768 << 20
+"""Address space of one worker: three times what a PDF of 2,400 pages needs."""
+OCR_MEMORY_BYTES = 4 << 30
+"""The same for each program that takes part in OCR."""
+START_SECONDS = 60.0
+"""A worker that is not ready by then does not run here at all."""
+
+Result = Document | DocumentError
+
+
+class Extractor:
+    """Reads files in worker processes; what hangs or crashes there costs only its own file.
+
+    Workers start with the first file and are used again until `close`. One iterator of
+    `read_ahead` is meant to be open at a time: abandoning it ends all workers.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+        ocr: bool = False,
+    ) -> None:
+        """Allow each file `timeout_seconds`, and OCR_SECONDS more with `ocr`."""
+        self._seconds = timeout_seconds + (OCR_SECONDS if ocr else 0)
+        self._memory_bytes = max(memory_bytes, OCR_MEMORY_BYTES) if ocr else memory_bytes
+        self.ocr = ocr
+        self._worker_count = workers
+        self._threads = ThreadPoolExecutor(workers, "extraction")
+        self._lock = Lock()
+        self._living: set[_Worker] = set()
+        self._idle: list[_Worker] = []
+        self._stopping = Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers at once, whatever they do; nothing can be read any more."""
+        self._kill()
+        self._threads.shutdown(cancel_futures=True)
+        self._forget()
+
+    def read(self, path: Path) -> Document:
+        """Read one file; whatever is wrong with it is a DocumentError."""
+        with closing(self.read_ahead([path])) as results:
+            found = next(results)
+        if isinstance(found, DocumentError):
+            raise found
+        return found
+
+    def read_ahead(self, paths: Iterable[Path]) -> Generator[Result, None, None]:
+        """Yield what `read` returns or raises for each path, in their order.
+
+        At most `workers` + 2 paths are taken ahead of the one whose result was yielded.
+        """
+        pending: deque[Future[Result]] = deque()
+        try:
+            for path in paths:
+                pending.append(self._threads.submit(self._read, path, _folder(), self._stopping))
+                if len(pending) > self._worker_count + 2:
+                    yield _next(pending)
+            while pending:
+                yield _next(pending)
+        finally:
+            if pending:
+                self._abandon(pending)
+
+    def _abandon(self, pending: Iterable[Future[Result]]) -> None:
+        begun = [future for future in pending if not future.cancel()]
+        self._kill()
+        wait(begun)
+        self._forget()
+        self._stopping = Event()
+
+    def _kill(self) -> None:
+        self._stopping.set()
+        with self._lock:
+            for worker in self._living:
+                worker.kill()
+
+    def _forget(self) -> None:
+        with self._lock:
+            for worker in self._living:
+                worker.end()
+            self._living.clear()
+            self._idle.clear()
+
+    def _read(self, path: Path, folder: str, stopping: Event) -> Result:
+        """Have a file read, in a thread of its own; a relative path begins at `folder`."""
+        request: Request = {
+            "path": str(path),
+            "folder": folder,
+            "ocr": self.ocr,
+            "seconds": self._seconds,
+        }
+        # What is not UTF-8 in a path is lone surrogates here, and an escape sequence in ASCII.
+        line = json.dumps(request).encode("ascii") + b"\n"
+        name = os.fsencode(path.name).decode("utf-8", "replace")
+        try:
+            return result(self._ask(line, stopping), name)
+        except TimeoutError:
+            message = f"{name} takes longer than {self._seconds:g} s to read"
+            hint = "it was skipped: save it again with another program, or split it"
+        except EOFError:
+            message = f"{name} makes its reader crash"
+            hint = "it was skipped: save it again with another program"
+        except OSError as error:
+            message = f"{name} cannot be read: no process can be started for it"
+            hint = f"the system says: {error.strerror}"
+        return DocumentError(message, hint)
+
+    def _ask(self, request: bytes, stopping: Event) -> bytes:
+        """Return a worker's answer; TimeoutError, EOFError if it died, OSError without one."""
+        worker = self._ready_worker(request, stopping)
+        try:
+            line = worker.finish(self._seconds)
+        except BaseException:
+            self._drop(worker)
+            raise
+        with self._lock:
+            self._idle.append(worker)
+        return line
+
+    def _ready_worker(self, request: bytes, stopping: Event) -> _Worker:
+        """Return a worker that has begun with the file."""
+        for _ in range(self._worker_count + 1):  # each may have died while it had nothing to do
+            worker = self._take_worker(stopping)
+            if worker.begin(request):
+                return worker
+            self._drop(worker)
+        raise ChildProcessError(0, "readers end as soon as they start")
+
+    def _take_worker(self, stopping: Event) -> _Worker:
+        with self._lock:  # so that none starts unseen by whoever ends them
+            if stopping.is_set():
+                raise ChildProcessError(0, "reading was given up")
+            if self._idle:
+                return self._idle.pop()
+            worker = _Worker(self._memory_bytes)
+            self._living.add(worker)
+            return worker
+
+    def _drop(self, worker: _Worker) -> None:
+        with self._lock:
+            self._living.discard(worker)
+        worker.end()
+
+
+class _Worker:
+    """A process that reads files one after the other, until it is killed or fails."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        module = "rapid_cli.extraction_worker"
+        # -P: nothing in the folder where the user happens to be is imported.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(memory_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=1 << 16,
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
+        )
+
+    def begin(self, request: bytes) -> bool:
+        """Tell whether the worker lives and has begun to read the file."""
+        assert self._process.stdin is not None
+        with self._killed_after(START_SECONDS):
+            with suppress(BrokenPipeError):
+                os.write(self._process.stdin.fileno(), request)  # leaves nothing in a buffer
+            return self._line() == STARTED
+
+    def finish(self, seconds: float) -> bytes:
+        """Return the line that answers; TimeoutError, or EOFError if the worker died."""
+        with self._killed_after(seconds) as late:
+            line = self._line()
+        if line.endswith(b"\n"):
+            return line
+        raise TimeoutError if late.is_set() else EOFError
+
+    def kill(self) -> None:
+        """Kill the worker and its children; a thread that waits for it sees that at once."""
+        if sys.platform == "win32":
+            self._process.kill()
+        elif self._process.returncode is None:  # until then its number is nobody else's
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill the worker and free what belongs to it."""
+        self.kill()
+        with self._process:  # closes its pipes and waits for it
+            pass
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[Event]:
+        """Kill the worker if this takes longer; the event tells whether it did."""
+        late = Event()
+
+        def kill() -> None:
+            late.set()
+            self.kill()
+
+        timer = Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield late
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _folder() -> str:
+    """Return the current folder, or nothing if it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - as the system names it
+    except OSError:
+        return ""
+
+
+def _next(pending: deque[Future[Result]]) -> Result:
+    found = pending[0].result()  # stays among the pending ones while it is waited for
+    pending.popleft()
+    return found

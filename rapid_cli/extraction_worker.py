@@ -1,0 +1,198 @@
+"""Reads files in a process that can be stopped, run by `rapid_cli.extraction` as `python -m`.
+
+A line of JSON asks for a file; STARTED says that it is being read, and a line of JSON answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import BinaryIO, TypedDict
+
+from rapid_cli.documents import Document, Page
+from rapid_cli.errors import DocumentError
+
+STARTED = b"started\n"
+GRACE_SECONDS = 5.0
+"""A worker whose parent should have stopped it by now ends so much later by itself."""
+ANSWER_SHARE = 8
+"""An answer takes at most this part of the memory limit: its reader needs a multiple of it."""
+
+
+class Request(TypedDict):
+    """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most."""
+
+    path: str
+    folder: str
+    ocr: bool
+    seconds: float
+
+
+class PageFields(TypedDict):
+    """The fields of a Page."""
+
+    number: int
+    label: str | None
+    text: str
+
+
+class DocumentFields(TypedDict):
+    """The fields of a Document."""
+
+    id: str
+    name: str
+    path: str
+    pages: list[PageFields]
+    paged: bool
+    warnings: list[str]
+
+
+class Answer(TypedDict, total=False):
+    """A document; or the message and hint of an error; or the end of a message, and a hint."""
+
+    document: DocumentFields
+    message: str
+    failure: str
+    hint: str
+
+
+def result(line: bytes, name: str) -> Document | DocumentError:
+    """Return what a worker says of the file called `name`."""
+    answer: Answer = json.loads(line)
+    if "failure" in answer:
+        return DocumentError(f"{name} {answer['failure']}", answer["hint"])
+    if "message" in answer:
+        return DocumentError(answer["message"], answer["hint"])
+    fields = answer["document"]
+    pages = tuple(Page(**page) for page in fields["pages"])
+    warnings = tuple(fields["warnings"])
+    return Document(fields["id"], fields["name"], fields["path"], pages, fields["paged"], warnings)
+
+
+def main(memory_bytes: int) -> None:
+    """Answer requests until there can be no more, or memory has run out once."""
+    requests, answers = _private_pipes()
+    _limit(memory_bytes)
+    lines: SimpleQueue[bytes] = SimpleQueue()
+    Thread(target=_listen, args=(requests, lines), daemon=True).start()
+    first = lines.get()
+    # What is imported for the first file costs that file none of its time.
+    from rapid_cli import reader  # noqa: F401, PLC0415
+    from rapid_cli.logfile import logged  # noqa: PLC0415
+
+    with logged():
+        _serve(chain([first], iter(lines.get, b"")), answers, memory_bytes // ANSWER_SHARE)
+    _end()
+
+
+def _serve(lines: Iterable[bytes], answers: BinaryIO, largest: int) -> None:
+    too_large = _line(_too_large())
+    for line in lines:
+        request: Request = json.loads(line)
+        _send(answers, STARTED)
+        _set_alarm(request["seconds"] + GRACE_SECONDS)
+        answer = _answer(request, largest)
+        _send(answers, answer)
+        _set_alarm(0)
+        if answer == too_large:
+            return  # libraries that were refused memory cannot be relied on
+
+
+def _answer(request: Request, largest: int) -> bytes:
+    from rapid_cli import reader  # noqa: PLC0415
+    from rapid_cli.reader.cleaning import reason  # noqa: PLC0415
+
+    try:
+        with suppress(OSError):
+            os.chdir(request["folder"])
+        document = reader.read(Path(request["path"]), ocr=request["ocr"])
+        line = _line({"document": _fields(document)})
+        return line if len(line) <= largest else _line(_too_large())
+    except Exception as error:
+        if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+            return _line(_too_large())
+        if isinstance(error, DocumentError):
+            return _line({"message": error.message, "hint": error.hint})
+        hint = "it was skipped: save it again with another program"
+        return _line({"failure": f"cannot be read: {reason(error)}", "hint": hint})
+
+
+def _fields(document: Document) -> DocumentFields:
+    return {
+        "id": document.id,
+        "name": document.name,
+        "path": document.path,
+        "pages": [
+            {"number": page.number, "label": page.label, "text": page.text}
+            for page in document.pages
+        ],
+        "paged": document.paged,
+        "warnings": list(document.warnings),
+    }
+
+
+def _too_large() -> Answer:
+    hint = "it was skipped: split it into smaller files"
+    return {"failure": "needs too much memory to read", "hint": hint}
+
+
+def _line(answer: Answer) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _send(answers: BinaryIO, line: bytes) -> None:
+    answers.write(line)
+    answers.flush()
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return stdin and stdout, and leave nothing in their places for libraries and children."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    return requests, answers
+
+
+def _limit(memory_bytes: int) -> None:
+    """Refuse this process and its children more address space, where the system can do that."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not everywhere
+
+    limits = ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0))
+    for kind, limit in limits:
+        with suppress(OSError, ValueError):  # there may be a lower one already
+            resource.setrlimit(kind, (limit, limit))
+
+
+def _listen(requests: BinaryIO, lines: SimpleQueue[bytes]) -> None:
+    """Pass on what is asked; once nobody can ask, end at once, whatever is being read."""
+    for line in requests:
+        lines.put(line)
+    _end()
+
+
+def _set_alarm(seconds: float) -> None:
+    """End in so many seconds, even in native code that lets no other thread run; 0: do not."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _end() -> None:
+    if sys.platform != "win32":
+        with suppress(OSError):  # whoever runs this by hand has no group of processes for it
+            os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

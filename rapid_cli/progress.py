@@ -1,0 +1,79 @@
+"""What indexing tells as it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rapid_cli.errors import DocumentError
+
+State = Literal["new", "updated", "unchanged", "moved"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted:
+    """File `number` of `total` is about to be read."""
+
+    path: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """`done` of `total` chunks of a document have their vectors."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """A file is in the library; `warnings` are what its reader had to say."""
+
+    path: str
+    state: State
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSkipped:
+    """A file or folder could not be read; what the library has of it stays."""
+
+    path: str
+    error: DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class FileRemoved:
+    """A file is gone from its folder, and now from the library."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Files in a folder that are no documents, counted by suffix."""
+
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRead:
+    """So many pages were read so far."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Documents that can be asked about, but whose chunks have no vectors yet."""
+
+    documents: int
+    chunks: int
+
+
+Event = (
+    FileStarted | Embedded | FileDone | FileSkipped | FileRemoved | PassedOver | PagesRead | Pending
+)

@@ -1,0 +1,112 @@
+"""Files in, documents out: PDF, EPUB, DOCX, HTML, Markdown and text, judged by content."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+
+from rapid_cli.documents import Document, Page
+from rapid_cli.errors import DocumentError
+from rapid_cli.reader import kinds
+from rapid_cli.reader.archive import MEGABYTE
+from rapid_cli.reader.cleaning import clean, reason
+from rapid_cli.reader.finding import Found, find, load
+from rapid_cli.reader.pdf import NEEDS_OCR, Textless, pdf_pages
+from rapid_cli.reader.plain import decode_text, markdown_lines
+from rapid_cli.reader.sections import Line, section_pages
+
+__all__ = ["VERSION", "Found", "find", "needs_ocr", "read", "read_bytes", "read_scanned"]
+
+VERSION = 2
+"""Raised whenever files may read otherwise than before: the library then reads them again."""
+MAX_TEXT = 200 * MEGABYTE
+
+_Read = tuple[tuple[Page, ...], tuple[str, ...]]
+
+
+def read(path: Path, *, ocr: bool = False) -> Document:
+    """Read one file; whatever is wrong with it is a DocumentError.
+
+    With `ocr`, a PDF that has pages without text is read through ocrmypdf, which takes its time.
+    """
+    raw = load(path)
+    try:
+        document = read_bytes(raw, name=path.name, path=str(path.absolute()))
+    except Textless:
+        if not ocr:
+            raise
+    else:
+        if not (ocr and needs_ocr(document)):
+            return document
+    return read_scanned(path)
+
+
+def read_scanned(path: Path) -> Document:
+    """Read a PDF after ocrmypdf has added text to the pages without it, or DocumentError."""
+    from rapid_cli.reader import ocr  # noqa: PLC0415 - rarely needed
+
+    return ocr.read_scanned(path)
+
+
+def needs_ocr(document: Document) -> bool:
+    """Tell whether pages of a document show something, but have no text."""
+    return document.paged and any(NEEDS_OCR in warning for warning in document.warnings)
+
+
+def read_bytes(raw: bytes, *, name: str, path: str) -> Document:
+    """Read the bytes of a file called `name`, judging its kind by content.
+
+    The name only decides where the bytes allow two kinds, as for Markdown and text.
+    """
+    # A name that is not UTF-8 arrives with lone surrogates, which nothing downstream can store.
+    name, path = clean(name), clean(path)
+    kind = kinds.kind_of(BytesIO(raw), name)
+    try:
+        pages, notes = _pages(kind, raw, name)
+    except DocumentError:
+        raise
+    except Exception as error:  # damage surfaces as whatever a library trips over
+        message = f"{name} is not a readable {kind} file: {reason(error)}"
+        raise DocumentError(message, "open it in its own program and save it again") from error
+    if not any(page.text.strip() for page in pages):
+        raise DocumentError(f"{name} has no text", "check that this is the right file")
+    identity = hashlib.sha256(raw).hexdigest()
+    return Document(identity, name, path, pages, kind == kinds.PDF, notes)
+
+
+def _pages(kind: str, raw: bytes, name: str) -> _Read:
+    match kind:
+        case kinds.PDF:
+            return pdf_pages(raw, name)
+        case kinds.TEXT:
+            return _text_pages(raw, name)
+        case kinds.EPUB | kinds.DOCX | kinds.HTML:
+            lines, notes = _lines(kind, raw, name)
+            return section_pages(lines), notes
+    raise kinds.refusal(kind, name)
+
+
+def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
+    # Imported here as they bring lxml, which `rapid --help` need not wait for.
+    if kind == kinds.EPUB:
+        from rapid_cli.reader.epub import epub_lines  # noqa: PLC0415
+
+        return epub_lines(raw, name)
+    if kind == kinds.DOCX:
+        from rapid_cli.reader.docx import docx_lines  # noqa: PLC0415
+
+        return docx_lines(raw, name)
+    from rapid_cli.reader.html import html_lines  # noqa: PLC0415
+
+    return html_lines(raw, name)
+
+
+def _text_pages(raw: bytes, name: str) -> _Read:
+    if len(raw) > MAX_TEXT:
+        message = f"{name} is a text of more than {MAX_TEXT // MEGABYTE} MB"
+        raise DocumentError(message, "split it into parts")
+    text, notes = decode_text(raw)
+    if kinds.is_markdown(name):
+        return section_pages(markdown_lines(text)), notes
+    return (Page(1, None, text),), notes

@@ -1,0 +1,139 @@
+"""EPUB: the chapters of a book in reading order."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from io import BytesIO
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from rapid_cli.errors import DocumentError
+from rapid_cli.reader.archive import Archive
+from rapid_cli.reader.html import html_lines
+from rapid_cli.reader.sections import Line
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_PAGE_TYPES = ("application/xhtml+xml", "text/html")
+_PAGE_SUFFIXES = (".xhtml", ".html", ".htm")
+_REPACK = "open it in an e-book reader such as calibre, and convert it to EPUB again"
+
+
+class _Entry(NamedTuple):
+    """What the table of contents calls a file, and whether it means all of it or a place in it."""
+
+    title: str
+    is_whole: bool
+
+
+_UNNAMED = _Entry("", is_whole=True)
+
+
+def epub_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
+    """Return the lines of a book, each file of it a section at least, and warnings."""
+    archive = Archive(BytesIO(raw), name)
+    archive.check()
+    base = _package(archive, name)
+    package = _parse(archive.read(base))
+    chapters = list(dict.fromkeys(_chapters(package, base)))
+    _check_rights(archive, chapters, name)
+    found = [chapter for chapter in chapters if chapter in archive]
+    entries = _contents(archive, package, base)
+    lines: list[Line] = []
+    for chapter in found:
+        entry = entries.get(chapter) if entries else _UNNAMED
+        lines += _chapter_lines(archive.read(chapter), name, entry)
+    missing = len(chapters) - len(found)
+    return lines, (f"{missing} of its {len(chapters)} chapters are missing",) if missing else ()
+
+
+def _package(archive: Archive, name: str) -> str:
+    """Return the member that lists the others."""
+    if _CONTAINER not in archive:
+        raise DocumentError(f"{name} is an EPUB without {_CONTAINER}", _REPACK)
+    packages = _elements(_parse(archive.read(_CONTAINER)), "rootfile")
+    found = next((path for each in packages if (path := each.get("full-path")) in archive), None)
+    if found is None:
+        raise DocumentError(f"{name} is an EPUB without a list of its chapters", _REPACK)
+    return str(found)
+
+
+def _chapters(package: etree._Element, base: str) -> Iterator[str]:
+    items = {item.get("id"): item for item in _elements(package, "item")}
+    for reference in _elements(package, "itemref"):
+        item = items.get(reference.get("idref"))
+        if item is None:
+            continue
+        path = _path(base, item.get("href") or "")
+        is_page = item.get("media-type") in _PAGE_TYPES
+        if is_page or path.lower().endswith(_PAGE_SUFFIXES):
+            yield path
+
+
+def _check_rights(archive: Archive, chapters: list[str], name: str) -> None:
+    """Raise DocumentError if chapters are encrypted; fonts often are, and are not needed."""
+    if _ENCRYPTION not in archive:
+        return
+    references = _elements(_parse(archive.read(_ENCRYPTION)), "CipherReference")
+    if {_path("", each.get("URI") or "") for each in references} & set(chapters):
+        raise DocumentError(f"{name} is locked by copy protection", "get a copy without it")
+
+
+def _contents(archive: Archive, package: etree._Element, base: str) -> dict[str, _Entry]:
+    """Return the first entry of the table of contents for each file that it names."""
+    items = filter(_is_contents, _elements(package, "item"))
+    found = [path for item in items if (path := _path(base, item.get("href") or "")) in archive]
+    entries: dict[str, _Entry] = {}
+    for contents in found:
+        for href, title in _links(_parse(archive.read(contents))):
+            entries.setdefault(_path(contents, href), _Entry(title, "#" not in href))
+    return entries
+
+
+def _links(contents: etree._Element) -> Iterator[tuple[str, str]]:
+    """Yield the link and the title of each entry, of the older kind of contents and the newer."""
+    for point in _elements(contents, "navPoint"):
+        text, content = (
+            next(_elements(point, "text"), None),
+            next(_elements(point, "content"), None),
+        )
+        if text is not None and content is not None:
+            yield content.get("src") or "", text.text or ""
+    for link in _elements(contents, "a"):
+        yield link.get("href") or "", "".join(link.itertext())
+
+
+def _is_contents(item: etree._Element) -> bool:
+    newer = "nav" in (item.get("properties") or "").split()
+    return newer or item.get("media-type") == "application/x-dtbncx+xml"
+
+
+def _chapter_lines(raw: bytes, name: str, entry: _Entry | None) -> Iterator[Line]:
+    """Yield the lines of a file; without an `entry` it goes on with what came before it."""
+    lines, _ = html_lines(raw, name)
+    headed = any(line.level for line in lines)
+    yield Line("")
+    if entry and (entry.is_whole or not headed):
+        yield Line("", 1, "" if headed else entry.title)  # its own headings say it better
+    yield from lines
+
+
+def _parse(raw: bytes) -> etree._Element:
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
+    root = etree.fromstring(raw, parser)
+    if root is None:
+        raise ValueError("a part of it is no XML")
+    return root
+
+
+def _elements(root: etree._Element, name: str) -> Iterator[etree._Element]:
+    found: Iterator[etree._Element] = root.iter(f"{{*}}{name}")
+    return found
+
+
+def _path(base: str, href: str) -> str:
+    path = unquote(urlsplit(href).path)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(base), path)).lstrip("/")

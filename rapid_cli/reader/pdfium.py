@@ -1,0 +1,90 @@
+"""PDFs through pypdfium2, which is quick and opens what pypdf cannot."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+
+from rapid_cli.reader.cleaning import clean
+from rapid_cli.reader.page_texts import PageTexts
+
+# PDFium's mark for a hyphen at the end of a line, which it joins to the next.
+_HYPHEN = re.compile("\x02(?:\r?\n)?")
+_SPLIT_WORD = re.compile("(?<=[a-zß-öø-ÿ])\x02(?:\r?\n)?(?=[a-zß-öø-ÿ])")
+
+
+def is_locked(error: Exception) -> bool:
+    """Tell whether opening a PDF failed for want of a password."""
+    from pypdfium2.raw import FPDF_ERR_PASSWORD  # noqa: PLC0415 - keeps `rapid --help` fast
+
+    return bool(getattr(error, "err_code", None) == FPDF_ERR_PASSWORD)
+
+
+class PdfiumFile:
+    """An open PDF; opening it raises what pypdfium2 raises."""
+
+    def __init__(self, raw: bytes) -> None:
+        import pypdfium2  # noqa: PLC0415 - as above
+
+        self._pdf = pypdfium2.PdfDocument(raw)
+
+    def __enter__(self) -> PdfiumFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pdf.close()
+
+    def __len__(self) -> int:
+        return len(self._pdf)
+
+    def text(self, index: int) -> str | None:
+        """Return the text of a page, "" if it has none, or None if the page is damaged."""
+        try:
+            page = self._pdf[index]
+            try:
+                text = page.get_textpage().get_text_bounded()
+            finally:
+                page.close()
+        except Exception:  # PdfiumError, and what ctypes makes of damage
+            return None
+        text = clean(_HYPHEN.sub("-", _SPLIT_WORD.sub("", text)))
+        return text if text.strip() else ""
+
+    def read(self) -> PageTexts:
+        """Return the texts and labels of all pages."""
+        pages = range(len(self))
+        return PageTexts([self.text(at) for at in pages], [self._label(at) for at in pages])
+
+    def images(self) -> int:
+        """Return how many pages show an image."""
+        from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE  # noqa: PLC0415 - as above
+
+        return sum(
+            self._shows(index, [FPDF_PAGEOBJ_IMAGE], default=False) for index in range(len(self))
+        )
+
+    def is_blank(self, index: int) -> bool:
+        """Tell whether nothing at all is drawn on a page."""
+        return not self._shows(index, None, default=True)
+
+    def _shows(self, index: int, kinds: list[int] | None, *, default: bool) -> bool:
+        """Tell whether there is an object of these kinds on a page, `default` if it is damaged."""
+        try:
+            page = self._pdf[index]
+            try:
+                return next(page.get_objects(kinds), None) is not None
+            finally:
+                page.close()
+        except Exception:  # as in `text`
+            return default
+
+    def _label(self, index: int) -> str | None:
+        try:
+            return clean(self._pdf.get_page_label(index)).strip() or None
+        except Exception:  # as in `text`; labels are a convenience
+            return None

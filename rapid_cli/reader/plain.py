@@ -1,0 +1,119 @@
+"""Plain text in the encodings people have, and the headings of Markdown."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from rapid_cli.reader.cleaning import clean
+from rapid_cli.reader.sections import Line
+
+HEAD = 65536  # bytes that decide what kind of file this is
+
+_REPLACEMENT = "\ufffd"
+# Control characters that no text has a use for; bell, backspace and escape occur in terminal logs.
+_ODD = re.compile(r"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_ATX = re.compile(r" {0,3}(#{1,6})([ \t]|$)")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_NO_PARAGRAPH = re.compile(r"[-*+>|#]|\d+[.)]|    |\t")  # lists, quotes, tables, code
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
+_ANCHOR = re.compile(r"\{#[^{}]*\}$")
+
+
+def decode_text(raw: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the text, and a warning if the encoding had to be guessed or did not fit."""
+    text, notes = _decode(raw)
+    return clean(text), notes
+
+
+def is_binary(raw: bytes) -> bool:
+    """Tell whether the head of a file is full of characters that occur in no text."""
+    text, notes = _decode(raw[:HEAD])
+    zeros, odd = text.count("\0"), len(_ODD.findall(text))
+    # Stray NULs occur in real text files, but hardly together with an encoding that does not fit.
+    zeros_allowed = 0.01 if notes else 0.3
+    # Compressed data is 10 % odd characters and more; a short text may well hold one.
+    return zeros > zeros_allowed * len(text) or odd > max(1, 0.05 * len(text))
+
+
+def wide_encoding(raw: bytes) -> str | None:
+    """Return the encoding that a byte order mark, or the zero bytes of UTF-16, give away."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if raw.startswith(mark):
+            return encoding
+    head = raw[:HEAD]
+    high_first, low_first = head[0::2].count(0), head[1::2].count(0)
+    # Spaces and Latin letters have a zero half; zeros that mean something else are in both halves.
+    fewer, more = sorted((high_first, low_first))
+    if more <= max(2, len(head) // 20) or fewer * 10 > more:
+        return None
+    return "utf-16-be" if high_first > low_first else "utf-16-le"
+
+
+def _decode(raw: bytes) -> tuple[str, tuple[str, ...]]:
+    encoding = wide_encoding(raw) or "utf-8"
+    try:
+        return raw.decode(encoding), ()
+    except UnicodeDecodeError:
+        text = raw.decode(encoding, "replace")
+    misfits = text.count(_REPLACEMENT)
+    # One bad byte in a UTF-8 file must not turn all its other letters into pairs of wrong ones.
+    letters = len(text) - len(text.encode("ascii", "ignore"))
+    if encoding != "utf-8" or misfits * 10 < letters:
+        return text, (f"{misfits} unreadable characters were replaced by {_REPLACEMENT}",)
+    return raw.decode("cp1252", "replace"), ("the text is not UTF-8; it was read as Windows-1252",)
+
+
+def markdown_lines(text: str) -> Iterator[Line]:
+    """Yield the lines of a Markdown text, its headings marked as such."""
+    lines = text.split("\n")
+    fence = ""
+    start = _front_matter(lines)
+    yield from map(Line, lines[:start])
+    for index in range(start, len(lines)):
+        fence, inside = _fence_after(fence, lines[index])
+        before = lines[index - 1] if index > start else ""
+        after = lines[index + 1] if index + 1 < len(lines) else ""
+        yield Line(lines[index]) if inside else _markdown_line(before, lines[index], after)
+
+
+def _front_matter(lines: list[str]) -> int:
+    """Return how many lines the settings at the top take, whose last line looks like a heading."""
+    if lines[0].rstrip() != "---":
+        return 0
+    ends = (index for index, line in enumerate(lines[1:200], 2) if line.rstrip() in {"---", "..."})
+    return next(ends, 0)
+
+
+def _fence_after(fence: str, line: str) -> tuple[str, bool]:
+    """Return the fence of the code that goes on after `line`, and whether the line is code."""
+    match = _FENCE.match(line)
+    if not fence:
+        opens = match is not None and not (match[1][0] == "`" and "`" in match[2])
+        return (match[1] if match and opens else ""), opens
+    closes = match is not None and match[1].startswith(fence) and not match[2].strip()
+    return ("" if closes else fence), True
+
+
+def _markdown_line(before: str, line: str, after: str) -> Line:
+    if match := _ATX.match(line):
+        return Line(line, len(match[1]), _title(line[match.end() :].strip().rstrip("#")))
+    underline = _UNDERLINE.match(after)
+    alone = line.strip() and (not before.strip() or _ATX.match(before))
+    if underline and alone and not _NO_PARAGRAPH.match(line):
+        return Line(line, 1 if underline[1][0] == "=" else 2, _title(line))
+    return Line(line)
+
+
+def _title(marked: str) -> str:
+    plain = _ANCHOR.sub("", _LINK.sub(r"\1", marked).strip())
+    return re.sub(r"[`*]|(?<!\w)_+|_+(?!\w)", "", plain).strip()

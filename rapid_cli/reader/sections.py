@@ -1,0 +1,80 @@
+"""From lines, some of them headings, to the sections that stand for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rapid_cli.documents import Page
+from rapid_cli.reader.cleaning import LABEL_LENGTH, one_line
+
+JOINT = " › "
+_TINY = 200  # characters
+
+
+class Line(NamedTuple):
+    """A line of a document; a `level` of 1 to 6 makes it a heading, called `title`."""
+
+    text: str
+    level: int = 0
+    title: str = ""
+
+
+@dataclass(slots=True)
+class _Section:
+    headings: tuple[str, ...]  # its own is the last, those above it come before
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines).strip("\n")
+
+
+def section_pages(lines: Iterable[Line]) -> tuple[Page, ...]:
+    """Return a page for each section that has text; its label names the last two headings."""
+    sections = _merged([section for section in _split(lines) if section.text.strip()])
+    return tuple(
+        Page(number, _label(section.headings), section.text)
+        for number, section in enumerate(sections, start=1)
+    )
+
+
+def _split(lines: Iterable[Line]) -> Iterator[_Section]:
+    section = _Section(())
+    above: dict[int, str] = {}
+    for line in lines:
+        if line.level:
+            yield section
+            above = {level: title for level, title in above.items() if level < line.level}
+            above[line.level] = line.title
+            section = _Section(tuple(title for title in above.values() if title))
+        section.lines.append(line.text)
+    yield section
+
+
+def _merged(sections: Sequence[_Section]) -> list[_Section]:
+    """Join a tiny section to the one after it where that lies within it."""
+    merged: list[_Section] = []
+    for section in sections:
+        last = merged[-1] if merged else None
+        if last and _lies_within(section, last) and len(last.text) < _TINY:
+            section.lines = [*last.lines, *section.lines]
+            merged[-1] = section
+        else:
+            merged.append(section)
+    return merged
+
+
+def _lies_within(section: _Section, other: _Section) -> bool:
+    depth = len(other.headings)
+    return 0 < depth < len(section.headings) and section.headings[:depth] == other.headings
+
+
+def _label(headings: Sequence[str]) -> str | None:
+    shown = [title for title in map(one_line, headings[-2:]) if title]
+    label = JOINT.join(shown)
+    if len(label) > LABEL_LENGTH:
+        length = (LABEL_LENGTH - len(JOINT)) // 2
+        label = JOINT.join(one_line(title, length) for title in shown)
+    return label or None

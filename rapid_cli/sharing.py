@@ -1,0 +1,116 @@
+"""A library on a server: its documents are shelved for others, and theirs are found here."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rapid_cli import reader
+from rapid_cli.catalog import Catalog
+from rapid_cli.documents import SHARED, Chunk, Document, is_file
+from rapid_cli.errors import StoreError
+from rapid_cli.shelf import Shelf, Shelved
+
+ORIGIN_FILE = "origin"
+
+
+class Sharing:
+    """Keeps a catalog and the shelf of a server in step.
+
+    What other libraries have shelved stands in the catalog under paths that begin with SHARED;
+    the vectors of it stay on the server.
+    """
+
+    def __init__(self, catalog: Catalog, shelf: Shelf, origin: str) -> None:
+        self._catalog = catalog
+        self._shelf = shelf
+        self._origin = origin
+
+    def adopt(self, cut: str) -> None:
+        """Take over what others have shelved since, and forget what they hold no longer."""
+        theirs = {_path(entry): entry for entry in self._shelf.entries() if self._is_other(entry)}
+        entries = (entry for entry in self._catalog.entries() if entry.path.startswith(SHARED))
+        ours = {entry.path: entry.document_id for entry in entries}
+        for path in ours.keys() - theirs.keys():
+            self._catalog.remove(path)
+        for path, entry in theirs.items():
+            if ours.get(path) != entry.document_id:
+                self._adopt(path, entry, cut)
+
+    def disown(self) -> None:
+        """Forget what was taken over, until the next `adopt`."""
+        for entry in self._catalog.entries():
+            if entry.path.startswith(SHARED):
+                self._catalog.remove(entry.path)
+
+    def embedded(self, document: Document, paths: Sequence[str]) -> None:
+        """Shelve a document whose chunks are in the store, under its paths on this machine.
+
+        Of one that only others hold, the places of its chunks may be new.
+        """
+        own = [
+            replace(document, path=path, name=Path(path).name) for path in paths if is_file(path)
+        ]
+        chunks = self._catalog.chunks.of(document.id)
+        places = [(each.start, each.end, each.first_page, each.last_page) for each in chunks]
+        if own:
+            self._shelf.put(own[0], places)
+        elif any(path.startswith(SHARED) for path in paths):
+            self._shelf.put_text(document, places)
+        for each in own[1:]:
+            self._shelf.point(each)
+
+    def dropped(self, path: str) -> None:
+        """Take a path of this machine off the shelf."""
+        if is_file(path):
+            self._shelf.drop(path)
+
+    def is_wanted(self, document_id: str) -> bool:
+        """Tell whether any library still holds a document."""
+        return self._shelf.is_wanted(document_id)
+
+    def removed(self, document_id: str) -> None:
+        """Take the text of a document off the shelf that no library holds any more."""
+        self._shelf.sweep(document_id)
+
+    def _is_other(self, entry: Shelved) -> bool:
+        return entry.origin != self._origin
+
+    def _adopt(self, path: str, entry: Shelved, cut: str) -> None:
+        if self._catalog.is_embedded(entry.document_id):
+            known = self._catalog.document(entry.document_id)
+            if known is not None:
+                self._catalog.point(replace(known, path=path, name=entry.name))
+                return
+        if (fetched := self._shelf.fetch(entry.document_id)) is None:
+            return  # it is being written, or was just removed
+        document, places = fetched
+        document = replace(document, path=path, name=entry.name)
+        chunks = [
+            Chunk(document.id, number, document.text[start:end], start, end, first, last)
+            for number, (start, end, first, last) in enumerate(places)
+        ]
+        self._catalog.put(document, chunks, cut=cut, reader=reader.VERSION)
+        self._catalog.embedded(document.id, None)
+
+
+def origin_in(folder: Path) -> str:
+    """Return the name of this library on a server, made at its first use; or StoreError."""
+    path = folder / ORIGIN_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(f"{socket.gethostname()}-{secrets.token_hex(4)}")
+    except FileExistsError:
+        pass
+    except OSError as error:
+        message = f"the library folder {folder} cannot be written: {error.strerror}"
+        raise StoreError(message, "set RAPID_HOME to a folder that you may write to") from error
+    return path.read_text(encoding="utf-8")
+
+
+def _path(entry: Shelved) -> str:
+    return f"{SHARED}{entry.origin}:{entry.path}"

@@ -1,0 +1,71 @@
+"""Words as the lexical index sees them, in texts and in questions."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from unicodedata import normalize
+
+# Thai to Lao, Myanmar, Khmer, CJK and kana, Hangul: no blanks between words, or words of which
+# only parts are looked for. Each letter is a token, and what it carries goes with it.
+_LETTER = (
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3100-\u312f"
+    "\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+_MARKS = "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u3099\u309a]"
+_UNSPACED = re.compile(f"(?!{_MARKS}){_LETTER}{_MARKS}*")
+_RUN = re.compile(f"(?:{_LETTER}|{_MARKS})+|(?:(?!{_LETTER})\\w)+")
+_HYPHENATED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n\s*(?=[^\W\d_A-Z])")
+_SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
+_MOST_TERMS = 64
+"""A question is searched for no more different words than these, so that it stays quick."""
+
+# Words that a question is made of, and that say nothing about what it is after.
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a about according after all also am an and any are as at be because been before being "
+        "between but by can could did do does doing during each for from give given had has have "
+        "having he her here his how i if in into is it its just list many me more most much my "
+        "name no not of off on one only or other our out over please s she should so some such t "
+        "tell than that the their them then there these they this those through to under until "
+        "up us was we were what when where which while who whom whose why will with would you "
+        "your",
+    )
+)
+
+
+def indexed(text: str) -> str:
+    """Return a text as the index should see it: letters of unspaced scripts are words of their own.
+
+    Words hyphenated at the end of a line are whole again, ligatures and wide forms are plain.
+    """
+    plain = normalize("NFKC", _SOFT_HYPHEN.sub("", text))
+    return _UNSPACED.sub(r" \g<0> ", _HYPHENATED.sub("", plain))
+
+
+def match(question: str) -> str | None:
+    """Return an FTS5 expression for texts with any word of the question, None if it has none.
+
+    It holds nothing but quoted words, so that no operator in a question is one. A run of an
+    unspaced script is looked for as its pairs of neighbouring letters.
+    """
+    words = list(dict.fromkeys(_words(question)))
+    telling = [word for word in words if word not in _STOP_WORDS]
+    chosen = (telling or words)[:_MOST_TERMS]
+    return " OR ".join(f'"{word}"' for word in chosen) or None
+
+
+def _words(question: str) -> list[str]:
+    plain = normalize("NFKC", _SOFT_HYPHEN.sub("", question)).lower()
+    return [word for run in _RUN.findall(plain) for word in _pairs(run)]
+
+
+def _pairs(run: str) -> list[str]:
+    letters = _UNSPACED.findall(run)
+    if not letters:
+        return [run]
+    if len(letters) == 1:
+        return letters
+    return [f"{a} {b}" for a, b in pairwise(letters)]

@@ -1,0 +1,108 @@
+"""Libraries that tests can look into, with an embedder that needs no model."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rapid_cli import indexing
+from rapid_cli.catalog import Catalog
+from rapid_cli.extraction import Extractor
+from rapid_cli.library import Library
+from rapid_cli.progress import FileDone, FileRemoved, FileSkipped
+from rapid_cli.sharing import Sharing, origin_in
+from rapid_cli.shelf import Shelf
+from rapid_cli.store import Store
+
+
+class WordEmbedder:
+    """Words are tokens, and a text is the bag of its words; it counts what it embeds."""
+
+    def __init__(self, identity: str = "words", dimension: int = 64) -> None:
+        self.identity = identity
+        self.dimension = dimension
+        self.chunk_tokens = 8
+        self.embedded = 0
+
+    def token_starts(self, text: str) -> list[int]:
+        return [match.start() for match in re.finditer(r"\S+", text)]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        assert 0 < len(texts) <= 64, "batches are small"
+        self.embedded += len(texts)
+        vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            words = re.findall(r"\w+", text.lower())
+            assert len(words) <= self.chunk_tokens, "the rest would be cut in silence"
+            for word in words:
+                row[zlib.crc32(word.encode()) % self.dimension] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class OpenLibrary(Library):
+    """A library whose parts the tests can look into."""
+
+    def __init__(self, home: Path, embedder: WordEmbedder, server: str | None = None) -> None:
+        self.catalog, self.store, self.embedder = Catalog(home), Store(home, server), embedder
+        sharing = None
+        if server:
+            shelf = Shelf(self.store.database, None, origin_in(home))
+            sharing = Sharing(self.catalog, shelf, origin_in(home))
+        super().__init__(self.catalog, self.store, embedder, Extractor(), sharing)
+
+    def close(self) -> None:
+        self.extractor.close()
+        self.store.close()
+        self.catalog.close()
+
+    def stored(self) -> dict[str, int]:
+        """Return the number of chunks of each document, whoever remembers them."""
+        collection = self.store._collection()
+        rows = collection.get(include=["metadatas"])["metadatas"] if collection else []
+        ids = [row["document_id"] for row in rows]
+        return {document_id: ids.count(document_id) for document_id in set(ids)}
+
+    def texts(self) -> set[str]:
+        return {self.get(entry.document_id).text for entry in self.entries()}
+
+
+@contextmanager
+def opened(
+    home: Path, embedder: WordEmbedder | None = None, server: str | None = None
+) -> Iterator[OpenLibrary]:
+    with closing(OpenLibrary(home, embedder or WordEmbedder(), server)) as library:
+        yield library
+
+
+def write(path: Path, word: str, sentences: int = 5) -> None:
+    lines = [f"The {word} has fact number {number}." for number in range(sentences)]
+    path.write_text("\n".join(lines))
+
+
+def index(library: Library, *paths: Path) -> dict[str, list[str]]:
+    """Index and return the names of the files by what became of them."""
+    outcome: dict[str, list[str]] = {}
+    for event in indexing.index(library, paths):
+        match event:
+            case FileDone(path, state, _):
+                outcome.setdefault(state, []).append(Path(path).name)
+            case FileSkipped(path, _):
+                outcome.setdefault("skipped", []).append(Path(path).name)
+            case FileRemoved(path):
+                outcome.setdefault("removed", []).append(Path(path).name)
+    return outcome
+
+
+def assert_sound(library: OpenLibrary) -> None:
+    """The store holds the chunks of the documents in the catalog, each once, and no others."""
+    for entry in library.entries():
+        chunks = library.store.chunks(entry.document_id)
+        assert "".join(chunk.text for chunk in chunks) == library.get(entry.document_id).text
+        assert entry.chunks == len(chunks)
+    assert set(library.stored()) == {entry.document_id for entry in library.entries()}

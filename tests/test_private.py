@@ -1,0 +1,178 @@
+"""Whose files are whose, seen from outside: what rapid keeps, and what the user names."""
+
+from __future__ import annotations
+
+import ast
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rapid_cli.private import as_usual, narrow, private
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="rights are POSIX's")
+
+PACKAGE = Path(__file__).parents[1] / "rapid_cli"
+EXECUTING = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+"""Libraries that run what the file they read says."""
+TRUSTING = {"trust_remote_code", "allow_pickle"}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def rights(folder: Path) -> dict[str, int]:
+    """Return the rights of a folder and of all that is in it."""
+    return {str(path): mode(path) for path in (folder, *folder.rglob("*"))}
+
+
+def assert_private(folder: Path) -> None:
+    wrong = {path: oct(rights) for path, rights in rights(folder).items() if rights & 0o077}
+    assert wrong == {}
+    assert all(path.is_dir() or mode(path) == 0o600 for path in folder.rglob("*"))
+
+
+def rapid(*words: str | Path, home: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, which has the umask that tests have."""
+    return subprocess.run(
+        [sys.executable, "-m", "rapid_cli", *map(str, words)],
+        capture_output=True,
+        timeout=300,
+        env=os.environ | {"RAPID_HOME": str(home), "HF_HUB_OFFLINE": "1"},
+        check=False,
+        text=True,
+        input=stdin,
+    )
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Let the tests run as most users do, and leave no trace."""
+    before = os.umask(0o022)
+    yield
+    assert os.umask(before) == 0o022
+
+
+@pytest.mark.models
+def test_what_rapid_and_its_libraries_write_is_the_users_alone_but_not_what_they_save(
+    tmp_path: Path,
+) -> None:
+    home, text, saved = tmp_path / "home", tmp_path / "keeper.txt", tmp_path / "talk.md"
+    text.write_text("Edith Marlow kept the light on Gannet Rock. " * 20)
+    words = ["chat", text, "--max-tokens", "4", "--strategy", "long-context"]
+    done = rapid(*words, home=home, stdin=f"Who kept the light?\n/save {saved}\n")
+    assert done.returncode == 0, done.stderr
+    kinds = {path.suffix for path in home.rglob("*")}
+    assert {".sqlite3", ".bin", ".lock", ".onnx", ".kv"} <= kinds
+    assert_private(home)
+    assert mode(text) == mode(saved) == 0o644
+
+
+def test_a_home_that_others_could_read_is_closed_with_all_in_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "old").mkdir(parents=True)
+    (home / "old" / "costs.json").write_text("{}")
+    (home / "run.sh").write_text("")
+    (home / "run.sh").chmod(0o755)
+    outside = tmp_path / "outside"
+    outside.write_text("")
+    (home / "link").symlink_to(outside)
+    assert rapid("history", home=home).returncode == 0
+    assert mode(home) == mode(home / "old") == mode(home / "run.sh") == 0o700
+    assert mode(home / "old" / "costs.json") == 0o600
+    assert mode(outside) == 0o644
+
+
+def test_only_a_command_touches_the_home(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for words in (["--help"], ["--version"], ["index", "--help"], ["index"]):
+        rapid(*words, home=home)
+    assert not home.exists()
+
+
+def test_what_the_user_names_has_the_rights_they_are_used_to(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from rapid_cli.private import as_usual, private\n"
+        "folder = Path(sys.argv[1])\n"
+        "with private(folder):\n"
+        "    (folder / 'kept').touch()\n"
+        "    with as_usual():\n"
+        "        (folder / 'named').touch()\n"
+        "    (folder / 'kept later').touch()\n"
+        "(folder / 'after').touch()\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, umask=0o027)
+    modes = {path.name: mode(path) for path in tmp_path.iterdir()}
+    assert modes == {"kept": 0o600, "kept later": 0o600, "named": 0o640, "after": 0o640}
+
+
+def test_an_error_on_the_way_brings_the_usual_rights_back(tmp_path: Path) -> None:
+    for rights in (private(tmp_path), as_usual()):
+        with pytest.raises(KeyboardInterrupt), rights:
+            raise KeyboardInterrupt
+        (tmp_path / "file").touch()
+        assert mode(tmp_path / "file") == 0o644
+        (tmp_path / "file").unlink()
+
+
+def test_a_folder_that_is_not_there_or_not_a_folder_is_no_trouble(tmp_path: Path) -> None:
+    narrow(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+    (tmp_path / "file").touch()
+    narrow(tmp_path / "file" / "below")
+
+
+def test_folders_that_are_not_for_one_program_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users, everybody = tmp_path / "home" / "me", tmp_path / "tmp"
+    users.mkdir(parents=True)
+    everybody.mkdir()
+    everybody.chmod(0o1777)
+    monkeypatch.setenv("HOME", str(users))
+    for folder in (users, users.parent, everybody):
+        before = mode(folder)
+        narrow(folder)
+        assert mode(folder) == before
+    (users / "rapid").mkdir()
+    narrow(users / "rapid")
+    assert mode(users / "rapid") == 0o700
+
+
+def modules_and_keywords(path: Path) -> set[str]:
+    """Return what a file imports, and the names that are given to its calls by keyword."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.keyword) and node.arg:
+            found.add(node.arg)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)  # such as the keys of what is passed as **options
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "torch.load":
+            found.add("torch.load")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
+def test_nothing_that_is_read_can_run(path: Path) -> None:
+    assert modules_and_keywords(path) & (EXECUTING | TRUSTING | {"torch.load"}) == set()
+
+
+def test_the_search_for_what_can_run_finds_it(tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text(
+        "import pickle.x\nfrom shelve import open\nload(trust_remote_code=True)\n"
+        "options = {'allow_pickle': True}\ntorch.load(path)\n"
+    )
+    wanted = {"pickle", "shelve", "trust_remote_code", "allow_pickle", "torch.load"}
+    assert wanted <= modules_and_keywords(source)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO
+
+from books import labels, make_epub, make_zip, read, refusal
+
+LONG = "<p>" + "word " * 100 + "</p>"
+
+
+def test_chapters_come_in_the_order_of_reading_with_their_headings() -> None:
+    chapters = {
+        "b.xhtml": f"<h1>Second</h1>{LONG}<h2>Part</h2>{LONG}",
+        "a.xhtml": f"<h1>First</h1>{LONG}",
+    }
+    document = read(make_epub(chapters, order=["a.xhtml", "b.xhtml"]), "book.epub")
+    assert labels(document) == ["First", "Second", "Second › Part"]
+    assert [page.number for page in document.pages] == [1, 2, 3]
+    assert document.pages[0].text.startswith("First\n\nword word")
+    assert not document.paged
+    assert document.warnings == ()
+
+
+def test_a_book_is_recognised_whatever_it_is_called() -> None:
+    raw = make_epub({"a.xhtml": "<h1>First</h1><p>text</p>"})
+    assert labels(read(raw, "book.pdf")) == ["First"]
+
+
+def test_a_file_without_headings_is_called_what_the_contents_call_it() -> None:
+    chapters = {"a.xhtml": LONG, "b.xhtml": LONG}
+    raw = make_epub(chapters, contents={"a.xhtml": "Loomings", "b.xhtml": "The Bag"})
+    assert labels(read(raw, "book.epub")) == ["Loomings", "The Bag"]
+
+
+def test_a_file_that_the_contents_do_not_name_goes_on_with_the_chapter_before_it() -> None:
+    chapters = {"a.xhtml": f"<h1>One</h1>{LONG}", "b.xhtml": "<p>the rest</p>"}
+    document = read(make_epub(chapters, contents={"a.xhtml": "One"}), "book.epub")
+    assert labels(document) == ["One"]
+    assert document.text.endswith("the rest")
+
+
+def test_a_file_cut_off_within_a_chapter_begins_with_the_rest_of_it() -> None:
+    chapters = {"a.xhtml": f"<h1>One</h1>{LONG}", "b.xhtml": f"<p>rest</p><h1>Two</h1>{LONG}"}
+    contents = {"a.xhtml#one": "One", "b.xhtml#two": "Two"}
+    document = read(make_epub(chapters, contents=contents), "book.epub")
+    assert labels(document) == ["One", "Two"]
+    assert document.pages[0].text.endswith("rest")
+
+
+def test_the_contents_of_newer_books_are_known_too() -> None:
+    link = "<nav><ol><li><a href='a.xhtml#top'>A <i>name</i></a></li></ol></nav>"
+    raw = make_epub({"a.xhtml": LONG, "nav.xhtml": link}, order=["a.xhtml"])
+    nav = b'<item properties="nav" href="nav.xhtml" '
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        package = archive.read("OPS/book.opf").replace(b'<item id="ncx" href="toc.ncx" ', nav)
+        members = {name: archive.read(name) for name in archive.namelist()}
+    raw = make_zip(members | {"OPS/book.opf": package})
+    assert labels(read(raw, "book.epub")) == ["A name"]
+
+
+def test_without_contents_no_file_gets_the_name_of_another() -> None:
+    document = read(make_epub({"a.xhtml": f"<h1>One</h1>{LONG}", "b.xhtml": LONG}), "book.epub")
+    assert labels(document) == ["One", None]
+
+
+def test_files_with_spaces_in_their_names_are_found() -> None:
+    assert "text" in read(make_epub({"my chapter.xhtml": "<p>text</p>"}), "book.epub").text
+
+
+def test_missing_chapters_are_counted() -> None:
+    raw = make_epub({"a.xhtml": LONG, "b.xhtml": LONG})
+    assert b"OPS/b.xhtml" in raw
+    document = read(raw.replace(b"OPS/b.xhtml", b"OPS/c.xhtml"), "book.epub")
+    assert document.warnings == ("1 of its 2 chapters are missing",)
+
+
+def test_a_chapter_listed_a_thousand_times_is_read_once() -> None:
+    raw = make_epub({"a.xhtml": "<p>text</p>"}, order=["a.xhtml"] * 1000)
+    assert read(raw, "book.epub").text == "text"
+
+
+def test_entities_of_a_book_are_not_expanded() -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>'
+    body = '<!ENTITY secret SYSTEM "file:///etc/passwd">'
+    chapter = f"{bomb}<html><body><p>seen {body} &b;&secret;</p></body></html>"
+    raw = make_epub({"a.xhtml": "x"}, more={"OPS/a.xhtml": chapter})
+    text = read(raw, "book.epub").text
+    assert "aaaaaaaaaa" not in text
+    assert "root:" not in text
+
+
+def test_a_book_under_copy_protection_is_refused_but_one_with_hidden_fonts_is_read() -> None:
+    def encrypted(member: str) -> bytes:
+        listed = f'<encryption><CipherReference URI="{member}"/></encryption>'
+        return make_epub({"a.xhtml": LONG}, more={"META-INF/encryption.xml": listed})
+
+    assert "copy protection" in refusal(encrypted("OPS/a.xhtml"), "book.epub").message
+    assert "word" in read(encrypted("OPS/font.otf"), "book.epub").text
+
+
+def test_a_book_without_a_list_of_its_files_is_refused() -> None:
+    empty = make_zip({"mimetype": "application/epub+zip"})
+    assert "without META-INF/container.xml" in refusal(empty, "book.epub").message
+    astray = make_epub({"a.xhtml": LONG}).replace(b"OPS/book.opf", b"OPS/look.opf")
+    assert "EPUB" in refusal(astray, "book.epub").message
+
+
+def test_a_book_without_text_is_refused() -> None:
+    assert "has no text" in refusal(make_epub({"a.xhtml": "<img/>"}), "book.epub").message

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from books import make_docx, make_epub, make_zip
+from pdfs import make_pdf
+
+from rapid_cli import reader
+from rapid_cli.errors import DocumentError
+from rapid_cli.reader import Found, finding
+
+
+def find_names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in reader.find(folder).files]
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    for name, raw in files.items():
+        (folder / name).write_bytes(raw)
+
+
+def test_a_file_is_found_whatever_its_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "notes.log"
+    path.write_text("text")
+    assert reader.find(path) == Found([path], {})
+
+
+def test_a_folder_gives_its_documents_sorted_and_from_all_levels(tmp_path: Path) -> None:
+    for name in ("b.PDF", "a.txt", "deep/er/c.md", "d.rst", "e.markdown", "f.text", "g.docx"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("text")
+    found = find_names(tmp_path)
+    assert found == ["a.txt", "b.PDF", "d.rst", "deep/er/c.md", "e.markdown", "f.text", "g.docx"]
+
+
+def test_hidden_files_and_folders_are_skipped_but_a_hidden_folder_can_be_given(
+    tmp_path: Path,
+) -> None:
+    for name in (".hidden.txt", ".git/readme.md", "seen.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("text")
+    assert find_names(tmp_path) == ["seen.txt"]
+    assert find_names(tmp_path / ".git") == ["readme.md"]
+
+
+def test_a_folder_named_like_a_document_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "book.pdf").mkdir()
+    (tmp_path / "book.pdf" / "one.txt").write_text("text")
+    assert find_names(tmp_path) == ["book.pdf/one.txt"]
+
+
+def test_a_link_that_leads_back_up_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("text")
+    (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert find_names(tmp_path) == ["one.txt"]
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pdf"
+    for attempt in (reader.find, reader.read):
+        with pytest.raises(DocumentError, match="does not exist") as caught:
+            attempt(missing)
+        assert caught.value.message.startswith(str(missing))
+
+
+def test_a_path_that_the_system_refuses_is_a_document_error(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="cannot be read: file name too long"):
+        reader.find(tmp_path / ("x" * 5000))
+
+
+def test_a_folder_without_documents_says_which_kinds_are_searched_for(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("text")
+    with pytest.raises(DocumentError, match="has no documents") as caught:
+        reader.find(tmp_path)
+    assert ".pdf" in caught.value.hint
+    assert ".md" in caught.value.hint
+
+
+def test_a_closed_folder_does_not_hide_the_documents_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "open.txt").write_text("text")
+    list_folder = Path.iterdir
+
+    def refuse_closed(folder: Path) -> object:
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return list_folder(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse_closed)
+    assert find_names(tmp_path) == ["closed", "open.txt"]
+    with pytest.raises(DocumentError, match="closed cannot be read"):
+        reader.read(tmp_path / "closed")
+
+
+def test_documents_are_known_by_content_where_their_suffix_tells_nothing(tmp_path: Path) -> None:
+    files = {
+        "one": make_pdf(["text"]),
+        "two.bak": make_epub({"a.xhtml": "text"}),
+        "three.v2": make_docx(""),
+        "four.page": b"<!doctype html><p>text",
+        "readme": b"plain text",
+        "five.x": b"{\\rtf1 text}",
+    }
+    fill(tmp_path, files)
+    found = reader.find(tmp_path)
+    assert sorted(path.name for path in found.files) == sorted(files)
+    assert found.passed_over == {}
+
+
+def test_what_is_no_document_is_counted_by_suffix(tmp_path: Path) -> None:
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0" + bytes(range(256))
+    files = {
+        "a.png": png,
+        "b.PNG": png,
+        "c.py": b"print()",
+        "d.vue": b"<template><p>text</p></template>",
+        "e": png,
+        "f.zip": make_zip({"a.txt": "text"}),
+        "notes.txt": b"text",
+    }
+    fill(tmp_path, files)
+    found = reader.find(tmp_path)
+    assert [path.name for path in found.files] == ["notes.txt"]
+    assert found.passed_over == {"": 1, ".png": 2, ".py": 1, ".vue": 1, ".zip": 1}
+
+
+def test_documents_of_kinds_that_nothing_reads_are_found_to_be_named(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.odt": b"x", "b.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "c.xls": b"x"})
+    assert find_names(tmp_path) == ["a.odt", "b.doc", "c.xls"]
+    with pytest.raises(DocumentError, match="which rapid does not read"):
+        reader.read(tmp_path / "b.doc")
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "big.txt"
+    with path.open("wb") as file:
+        file.write(b"text " * 20_000)
+        file.truncate(1 << 40)
+    with pytest.raises(DocumentError, match=r"big.txt is larger than 1,024 MB"):
+        reader.read(path)
+    monkeypatch.setattr(finding, "MAX_FILE", 10)
+    (tmp_path / "small.txt").write_bytes(b"text " * 3)
+    with pytest.raises(DocumentError, match=r"small.txt is larger"):
+        reader.read(tmp_path / "small.txt")

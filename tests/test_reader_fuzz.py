@@ -1,0 +1,141 @@
+"""Damage of every kind: reading ends in a document or in a DocumentError, never otherwise.
+
+The bytes of a valid file of each kind are flipped, cut, repeated and inserted, the same way in
+every run. All of it takes about 15 seconds, and 30 where other work shares the cores.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from books import labels, make_docx, make_epub, make_zip, paragraph
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pdfs import make_partly_scanned_pdf, make_pdf
+
+from rapid_cli import reader
+from rapid_cli.documents import Document
+from rapid_cli.errors import DocumentError
+
+LONG = "word " * 50
+CHAPTER = f"<h1>One</h1><p>{LONG}</p><table><tr><td>a<td>b</table><pre>x\n y</pre>"
+PAGE = (
+    f"<!doctype html><head><meta charset=utf-8></head>{CHAPTER}<h2>Two</h2><ul><li>é</ul>".encode()
+)
+MARKDOWN = f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\n".encode()
+BODY = (
+    paragraph("One", "H1")
+    + paragraph(LONG)
+    + f"<w:tbl><w:tr><w:tc>{paragraph('a')}</w:tc></w:tr></w:tbl>"
+)
+EPUB = {"a.xhtml": CHAPTER, "b c.xhtml": f"<p>{LONG}</p>"}
+CONTENTS = {"a.xhtml": "One", "b c.xhtml": "Two"}
+
+VALID = {
+    "file.pdf": make_pdf(["some text", "", "more"], labels={0: ("/r", "")}),
+    "scan.pdf": make_partly_scanned_pdf(["some text", None]),
+    "locked.pdf": make_pdf(["secret"], user_password=""),
+    "page.html": PAGE,
+    "notes.md": MARKDOWN,
+    "notes.txt": "Grüße, naïve text\r\nand more.".encode("utf-16"),
+    "book.epub": make_epub(EPUB, contents=CONTENTS),
+    "letter.docx": make_docx(BODY),
+}
+
+
+@st.composite
+def damages(draw: st.DrawFn) -> Callable[[bytes], bytes]:
+    """Return a function that damages bytes in up to six places, given as fractions of the whole."""
+    steps = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["flip", "cut", "repeat", "insert", "end"]),
+                st.floats(0, 1),
+                st.integers(1, 200),
+                st.binary(min_size=1, max_size=20),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+
+    def damage(raw: bytes) -> bytes:
+        for how, place, length, new in steps:
+            start = int(place * len(raw))
+            end = min(len(raw), start + length)
+            middle = {
+                "flip": new[: end - start],
+                "cut": b"",
+                "repeat": raw[start:end] * 3,
+                "insert": new + raw[start:end],
+                "end": b"",
+            }[how]
+            after = start + len(middle) if how == "flip" else end
+            raw = raw[:start] + middle + (b"" if how == "end" else raw[after:])
+        return raw
+
+    return damage
+
+
+def read_or_refuse(raw: bytes, name: str) -> Document | None:
+    try:
+        document = reader.read_bytes(raw, name=name, path=f"/folder/{name}")
+    except DocumentError as error:
+        assert error.message.startswith(name)
+        assert "\n" not in error.message
+        assert error.hint
+        return None
+    assert document.text.strip()
+    document.text.encode()
+    assert [page.number for page in document.pages] == list(range(1, len(document.pages) + 1))
+    assert all(label is None or label.strip() for label in labels(document))
+    return document
+
+
+def fuzzed(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_the_files_that_are_damaged_are_sound(name: str) -> None:
+    assert read_or_refuse(VALID[name], name) is not None
+
+
+@pytest.mark.parametrize("name", VALID)
+@fuzzed(450)
+@given(damage=damages())
+def test_damaged_bytes_end_in_a_document_or_a_reason(
+    name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    read_or_refuse(damage(VALID[name]), name)
+
+
+@pytest.mark.parametrize("name", ["book.epub", "letter.docx"])
+@fuzzed(450)
+@given(damage=damages(), which=st.integers(0, 99))
+def test_damaged_members_of_a_sound_archive_end_in_a_document_or_a_reason(
+    name: str, damage: Callable[[bytes], bytes], which: int
+) -> None:
+    with zipfile.ZipFile(BytesIO(VALID[name])) as archive:
+        members: dict[str, str | bytes] = {each: archive.read(each) for each in archive.namelist()}
+    chosen = list(members)[which % len(members)]
+    content = members[chosen]
+    assert isinstance(content, bytes)
+    read_or_refuse(make_zip(members | {chosen: damage(content)}), name)
+
+
+@pytest.mark.parametrize("name", ["file.pdf", "page.html", "book.epub", "notes.txt", "file"])
+@fuzzed(200)
+@given(raw=st.binary(max_size=400))
+def test_bytes_of_no_kind_end_in_a_document_or_a_reason(name: str, raw: bytes) -> None:
+    for start in (b"", b"%PDF-1.7\n", b"PK\x03\x04", b"<html>", b"\xff\xfe"):
+        read_or_refuse(start + raw, name)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from pdfs import make_partly_scanned_pdf, make_pdf, make_scanned_pdf
+
+from rapid_cli import reader
+from rapid_cli.errors import DocumentError
+from rapid_cli.reader import ocr
+
+FAKES = {
+    "adds text": 'cp "$FOUND" "$6"',
+    "fails": 'echo "first line" >&2; echo "InputFileError: it is broken." >&2; exit 2',
+    "writes nothing": "exit 0",
+    "finds nothing": 'cp "$5" "$6"',
+    "hangs": "sleep 60 & echo $! >$CHILD; sleep 60",
+}
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(make_scanned_pdf(2))
+    return path
+
+
+def install(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """Put a program called ocrmypdf before all others."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "ocrmypdf"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+
+
+def test_without_the_program_the_error_says_how_to_get_it(
+    scan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DocumentError, match=r"scan.pdf needs OCR, and ocrmypdf is not") as caught:
+        reader.read(scan, ocr=True)
+    assert "apt install ocrmypdf" in caught.value.hint
+
+
+def test_what_needs_no_ocr_is_read_without_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    path = tmp_path / "file.pdf"
+    path.write_bytes(make_pdf(["text", ""]))
+    assert reader.read(path, ocr=True) == reader.read(path)
+    path.write_bytes(b"plain text")
+    assert reader.read(path, ocr=True).text == "plain text"
+
+
+def test_a_scan_is_not_read_through_the_program_unless_asked_to(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path, f"touch {tmp_path}/called")
+    with pytest.raises(DocumentError, match="has no text"):
+        reader.read(scan)
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize("texts", [[None, None], ["one", None]])
+def test_the_document_is_the_original_in_all_but_its_text(
+    texts: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(make_partly_scanned_pdf(texts))
+    (tmp_path / "found.pdf").write_bytes(make_pdf(["one", "found"]))
+    monkeypatch.setenv("FOUND", str(tmp_path / "found.pdf"))
+    install(monkeypatch, tmp_path, FAKES["adds text"])
+    document = reader.read(path, ocr=True)
+    assert [page.text.strip() for page in document.pages] == ["one", "found"]
+    assert document.id == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (document.name, document.path) == ("scan.pdf", str(path))
+    assert document.warnings == ()
+
+
+def test_the_last_line_of_a_failure_is_the_reason(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path, FAKES["fails"])
+    expected = r"scan.pdf cannot be read by ocrmypdf: InputFileError: it is broken$"
+    with pytest.raises(DocumentError, match=expected):
+        reader.read(scan, ocr=True)
+
+
+def test_a_program_that_writes_nothing_is_a_failure(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path, FAKES["writes nothing"])
+    with pytest.raises(DocumentError, match="it ended with code 0"):
+        reader.read(scan, ocr=True)
+
+
+def test_pages_on_which_ocr_finds_nothing_are_not_said_to_need_it(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path, FAKES["finds nothing"])
+    with pytest.raises(DocumentError, match=r"scan.pdf has no text, and OCR finds none"):
+        reader.read(scan, ocr=True)
+    scan.write_bytes(make_partly_scanned_pdf(["one", None]))
+    document = reader.read(scan, ocr=True)
+    assert document.warnings == ("page 2 has no text: OCR finds none",)
+    assert not reader.needs_ocr(document)
+
+
+def test_a_program_that_hangs_is_stopped_with_its_children(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ocr, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setenv("CHILD", str(tmp_path / "child"))
+    install(monkeypatch, tmp_path, FAKES["hangs"])
+    with pytest.raises(DocumentError, match="it took longer than"):
+        reader.read(scan, ocr=True)
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "cmdline")
+    ends = time.monotonic() + 5
+    while child.exists() and child.read_bytes() and time.monotonic() < ends:
+        time.sleep(0.05)  # until the system has taken it away
+    assert not (child.exists() and child.read_bytes())
+
+
+@pytest.mark.skipif(shutil.which("ocrmypdf") is None, reason="ocrmypdf is not installed")
+def test_the_real_program_reads_what_is_only_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(make_pdf(["typed"]))
+    read = ocr.read_scanned(path)
+    assert read.pages[0].text.strip() == "typed"
+    assert read.id == hashlib.sha256(path.read_bytes()).hexdigest()

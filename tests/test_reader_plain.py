@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from books import labels, read, refusal
+
+LONG = "word " * 60
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"],
+)
+def test_unicode_text_is_read_in_every_common_encoding(encoding: str) -> None:
+    text = "Grüße, the code is 7431.\nΚαλημέρα 😀 and some more plain words to look at.\n"
+    document = read(text.encode(encoding), "notes.txt")
+    assert document.text == text
+    assert document.warnings == ()
+
+
+def test_a_big_endian_mark_is_honoured() -> None:
+    assert read(b"\xfe\xff" + "日本語".encode("utf-16-be"), "notes.txt").text == "日本語"
+
+
+def test_russian_in_utf16_without_a_mark_is_recognised() -> None:
+    text = "Это обычный русский текст, в котором есть пробелы.\n" * 3
+    assert read(text.encode("utf-16-le"), "notes.txt").text == text
+
+
+def test_windows_text_is_read_with_a_warning() -> None:
+    document = read("naïve “café” – déjà vu".encode("cp1252"), "notes.txt")
+    assert document.text == "naïve “café” – déjà vu"
+    assert "Windows-1252" in document.warnings[0]
+
+
+def test_windows_text_with_a_pair_of_bytes_that_could_be_utf8_is_still_windows_text() -> None:
+    text = "Déjà vu: the café wrote “Ã©” where it meant “é”"
+    assert read(text.encode("cp1252"), "notes.txt").text == text
+
+
+def test_one_bad_byte_does_not_garble_the_other_letters() -> None:
+    document = read("Ελληνικά ".encode() * 20 + b"\xff end", "notes.txt")
+    assert document.text == "Ελληνικά " * 20 + "\ufffd end"
+    assert document.warnings[0].startswith("1 unreadable")
+
+
+def test_a_utf16_file_that_breaks_off_inside_a_character_is_read() -> None:
+    document = read("some plain text".encode("utf-16")[:-1], "notes.txt")
+    assert document.text == "some plain tex\ufffd"
+
+
+def test_line_ends_become_newlines_and_nul_bytes_vanish() -> None:
+    assert read(b"one\r\ntwo\rthree\0\0\0 four", "notes.txt").text == "one\ntwo\nthree four"
+
+
+def test_a_stray_nul_in_a_short_text_is_not_taken_for_utf16() -> None:
+    assert read(b"ab\0c", "notes.txt").text == "abc"
+
+
+def test_a_text_has_one_page_and_no_page_numbers() -> None:
+    document = read(b"text\n\n\ntext", "notes.txt")
+    assert [(page.number, page.label) for page in document.pages] == [(1, None)]
+    assert not document.paged
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n\t\r\n ", b"\0", b"\xef\xbb\xbf\n"])
+def test_a_file_without_text_is_refused(raw: bytes) -> None:
+    refusal(raw, "notes.txt")
+
+
+def test_letters_that_fit_no_encoding_take_no_memory_each() -> None:
+    raw = b"\xff" * 2_000_000
+    tracemalloc.start()
+    try:
+        read(raw, "notes.txt")
+        assert tracemalloc.get_traced_memory()[1] < 15 * len(raw)
+    finally:
+        tracemalloc.stop()
+
+
+def sections(text: str) -> list[str | None]:
+    return labels(read(text.encode(), "notes.md"))
+
+
+def test_headings_of_markdown_make_sections() -> None:
+    text = f"{LONG}\n# One\n{LONG}\n## *Part* `a` of [it](http://x) ##\n{LONG}\n"
+    document = read(text.encode(), "notes.md")
+    assert labels(document) == [None, "One", "One › Part a of it"]
+    assert document.pages[2].text == f"## *Part* `a` of [it](http://x) ##\n{LONG}"
+    assert not document.paged
+
+
+def test_underlined_headings_make_sections() -> None:
+    assert sections(f"One\n===\n{LONG}\n\nPart\n---\n{LONG}") == ["One", "One › Part"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```\n# code\n```\n{LONG}",
+        f"~~~~ python\n~~~\n# code\n~~~~\n{LONG}",
+        f"```\n# never closed\n{LONG}",
+        f"#hash {LONG}",
+        f"####### seven\n{LONG}",
+        f"    # indented\n{LONG}",
+        f"---\ntitle: settings\n---\n{LONG}",
+        f"- item\n---\n{LONG}",
+        f"{LONG}\nsecond line\n---\n{LONG}",
+        f"\n---\n{LONG}",
+    ],
+)
+def test_what_only_looks_like_a_heading_makes_no_section(text: str) -> None:
+    assert sections(text) == [None]
+
+
+def test_a_heading_after_code_is_one() -> None:
+    assert sections(f"```\n# code\n```\n# One\n{LONG}") == [None, "One"]
+
+
+def test_headings_in_plain_text_make_no_sections() -> None:
+    assert labels(read(f"# One\n{LONG}\n# Two\n".encode(), "notes.txt")) == [None]
+
+
+def test_a_long_line_of_blanks_or_signs_takes_no_time() -> None:
+    for sign in (" ", "#", "`", "[", "*", "-", "![]("):
+        sections("# " + sign * 200_000 + "x\n" + sign * 200_000 + "\n===\n")

@@ -1,0 +1,173 @@
+"""An answer on the terminal: its pieces, and what it rests on."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from rapid_cli.answers import Answer, Finished, Note, Options, Pair, Piece, Retrieved, Seconds
+from rapid_cli.citations import Citation
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.render.answers import LiveAnswer, PlainAnswer, render_answer, render_sources
+from rapid_cli.render.console import Bars
+from rapid_cli.strategies import strategy_named
+
+TEXT = "The keeper was Ann. She kept a silver whistle. Yes. It was blue, as all in the town knew."
+PAGES = tuple(Page(number, label, "text") for number, label in ((1, None), (2, "ii"), (3, "1")))
+BOOK = Document("b", "a book.pdf", "/my books/a book.pdf", PAGES, paged=True)
+PIPED = Document("s", "stdin", "stdin:0123", (Page(1, None, "text"),), paged=False)
+DOCUMENTS = {"b": BOOK, "s": PIPED}
+
+
+def passage(page=1, document=BOOK, text="What the passage says."):
+    return Passage(Chunk(document.id, 0, text, 0, len(text), page, page), 0.5)
+
+
+def made(text=TEXT, **known):
+    options = Options(strategy_named("rag"), SamplingParams(), eta=0.0)
+    return Answer("Who?", options, Pair("mine", None, None), Seconds(), text, **known)
+
+
+def cited(*marks, text=TEXT):
+    """Return citations of sentences: what each says, its sources, its support and its quotes."""
+    return [
+        Citation(text.index(said), text.index(said) + len(said), tuple(sources), support, quotes)
+        for said, sources, support, quotes in marks
+    ]
+
+
+def rendered(answer, *, terminal=False, texts=False, width=200):
+    written = io.StringIO()
+    options = {"highlight": False, "markup": False, "emoji": False, "color_system": "standard"}
+    if not terminal:
+        del options["color_system"]
+    errors = Console(file=written, force_terminal=terminal, width=width, **options)
+    render_sources(answer, DOCUMENTS, errors, texts=texts)
+    return written.getvalue()
+
+
+THREE = made(
+    sources=[passage(1), passage(3), passage(document=PIPED)],
+    citations=cited(
+        ("The keeper was Ann.", [3], 0.7, ("Ann kept the light.",)),
+        ("She kept a silver whistle.", [3, 2], 0.9, ("Her silver whistle.", "A whistle.")),
+        ("It was blue, as all in the town knew.", [], 0.0, ()),
+    ),
+)
+
+
+def test_cited_passages_come_first_with_a_quote_of_the_sentence_they_support_best():
+    assert rendered(THREE).splitlines() == [
+        "",
+        "Sources",
+        "  [2] a book.pdf, page 3 (printed 1)  “A whistle.”",
+        "  [3] stdin, 0% into the text  “Her silver whistle.”",
+        "  [1] a book.pdf, page 1",
+        "",
+        "Support",
+        "  The keeper was Ann.  [3]",
+        "  She kept a silver whistle.  [3][2]",
+        "  It was blue, as all in the town knew.  no passage supports this",
+    ]
+
+
+def test_an_answer_of_one_sentence_is_not_repeated():
+    supported = made("Ann.", sources=[passage()], citations=[Citation(0, 4, (1,), 0.8, ("Ann.",))])
+    assert rendered(supported).splitlines()[2:] == ["  [1] a book.pdf, page 1  “Ann.”"]
+    invented = made("Bob.", sources=[passage()], citations=[Citation(0, 4)])
+    assert rendered(invented).splitlines()[3:] == ["  no passage supports this answer"]
+
+
+def test_an_answer_without_passages_has_no_sources():
+    assert rendered(made()) == rendered(made(sources=[])) == ""
+
+
+def test_all_cited_passages_are_listed_and_few_others():
+    many = [passage() for _ in range(9)]
+    assert "and 4 more" in rendered(made(sources=many))
+    marks = [Citation(0, 4, (n, n + 1), 0.8, ("q", "r")) for n in (1, 3, 5)]
+    listed = rendered(made(sources=many, citations=marks))
+    assert re.findall(r"^  \[(\d)\]", listed, re.MULTILINE) == list("123456")
+    assert "and 3 more" in listed
+
+
+def test_passages_are_printed_in_full_when_asked_for():
+    many = [passage(text=f"Passage {n}, all of it.") for n in range(9)]
+    listed = rendered(made(sources=many), texts=True)
+    assert listed.count("all of it.") == 9
+    assert "more" not in listed
+
+
+def test_a_long_sentence_is_shortened_to_a_line():
+    long = "word " * 40 + "end."
+    marks = [Citation(0, len(long), (1,), 0.8, ("q",))] * 2
+    *_, line = rendered(made(long, sources=[passage()], citations=marks)).splitlines()
+    assert line.endswith("…  [1]")
+    assert len(line) < 80
+
+
+def test_on_a_terminal_names_open_their_files_and_what_is_unsupported_is_yellow():
+    shown = rendered(THREE, terminal=True)
+    links = re.findall(r"\x1b\]8;[^;]*;([^\x1b]+)\x1b\\([^\x1b]*)", shown)
+    assert links == [
+        ("file:///my%20books/a%20book.pdf#page=3", "a book.pdf"),
+        ("file:///my%20books/a%20book.pdf#page=1", "a book.pdf"),
+    ]
+    assert "\x1b[33m  no passage supports this" in shown
+
+
+def test_in_a_pipe_there_are_no_links_and_no_colours():
+    assert "\x1b" not in rendered(THREE)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_documents_and_models_write_commands_no_terminal(terminal, monkeypatch):
+    evil = "x\x1b]0;owned\x07\x1b[2Jy"
+    document = Document("b", f"{evil}.pdf", "/x.pdf", (Page(1, evil, evil),), paged=True)
+    monkeypatch.setitem(DOCUMENTS, "evil", document)
+    found = Passage(Chunk("evil", 0, evil, 0, 1, 1, 1), 0.5)
+    marks = [Citation(0, len(evil), (1,), 0.9, (evil,)), Citation(0, len(evil))]
+    shown = rendered(
+        made(evil, sources=[found], citations=marks), terminal=terminal, texts=True, width=60
+    )
+    assert "]0;owned" in shown
+    assert "\x1b]0" not in shown
+    assert "\x1b[2J" not in shown
+    assert "\x07" not in shown
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_pieces_reach_stdout_harmless(stream, capsys):
+    view = PlainAnswer(stream=stream)
+    for text in ("a\tb\n", "\x1b[31mred", "\u202e"):
+        view.show(Piece(text, "target"))
+    view.close()
+    assert capsys.readouterr().out == "a\tb\n␛[31mred<U+202E>\n"
+
+
+def test_a_live_answer_is_harmless_too(capsys):
+    errors = Console(file=io.StringIO(), force_terminal=True, width=60)
+    view = LiveAnswer(errors, statistics=True, clock=lambda: 1.0)
+    view.show(Piece("first\x1b[2J\nsec", "drafter"))
+    view.status("12 \x1b[2Jtok/s")
+    view.show(Piece("ond\x07", "target"))
+    view.close()
+    assert "\x1b[2J" not in errors.file.getvalue()
+    assert "tok/s" in errors.file.getvalue()
+    out = capsys.readouterr().out
+    assert "first␛[2J\n" in out
+    assert "second␇" in out
+
+
+def test_notes_are_harmless_and_the_answer_is_returned():
+    written = io.StringIO()
+    errors = Console(file=written, width=80)
+    answer = made()
+    events = [Retrieved([], 0.4, truncated=False), Note("odd\x1b[2J name"), Finished(answer)]
+    assert render_answer(events, PlainAnswer(stream=True), Bars(errors), errors) is answer
+    assert "40%" in written.getvalue()
+    assert "odd␛[2J name" in written.getvalue()
