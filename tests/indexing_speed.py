@@ -18,7 +18,7 @@ import psutil
 
 SAMPLE_SECONDS = 0.1
 DOCUMENTS = 1_000
-WORDS = "the whale ship sea captain harpoon oil storm island voyage crew deck mast sail".split()
+WORDS = ("whale", "ship", "sea", "captain", "harpoon", "oil", "storm", "island", "crew", "mast")
 
 EMBEDDING = """
 import sys, time

@@ -1,9 +1,9 @@
-"""What the retrieval finds, measured: `python tests/retrieval.py PACK.jsonl... [--size 128]`.
+"""What the retrieval finds, measured: `python tests/retrieval.py PACK.jsonl... [--size 254]`.
 
 Not a test. A line of a pack is a question with `doc` (a path from the folder above the pack's),
-`answers` and `pages_1based`. Each row of the table is one way to rank the passages of a question's document:
-how often those of 512, 1,024 and 2,048 tokens hold an answer, and how often one of the first five
-touches a page that is named as evidence.
+`answers` and `pages_1based`. Each row of the table is one way to rank the passages of a
+question's document: how often those of 512, 1,024 and 2,048 tokens hold an answer, and how often
+one of the first five touches a page that is named as evidence.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from rapid_cli import reader
 from rapid_cli.chunking import split
 from rapid_cli.documents import Passage
 from rapid_cli.embedder import Embedder
+from rapid_cli.library import EMBED_CHUNKS
+from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.ranking import about_budget, fuse, spread, without_near_duplicates
 from rapid_cli.session import Session
 from rapid_cli.words import indexed, match
@@ -43,7 +45,11 @@ class Searched:
         self.embedder = embedder
         self.starts = embedder.token_starts(document.text)
         self.chunks = split(document, self.starts, size=size)
-        self.vectors = embedder.embed([chunk.text for chunk in self.chunks])
+        texts = [chunk.text for chunk in self.chunks]
+        batches = range(0, len(texts), EMBED_CHUNKS)
+        self.vectors = np.concatenate(
+            [embedder.embed(texts[b : b + EMBED_CHUNKS]) for b in batches]
+        )
         self.database = sqlite3.connect(":memory:")
         self.database.execute(
             f"CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = '{TOKENIZER}')"
@@ -82,7 +88,8 @@ class Searched:
 
 def plain(text: str) -> str:
     """Return the words of a text alone, between blanks."""
-    return f" {' '.join(re.findall(r'[^\W_]+', normalize('NFKC', text).lower()))} "
+    words = re.findall(r"[^\W_]+", normalize("NFKC", text).lower())
+    return f" {' '.join(words)} "
 
 
 def measure(pack: Path, searched, *, words: int, limit: int | None) -> None:
@@ -110,11 +117,11 @@ def main() -> None:
     """Measure packs, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packs", nargs="+", type=Path)
-    parser.add_argument("--size", type=int, default=128, help="tokens in a chunk")
+    parser.add_argument("--size", type=int, default=254, help="tokens in a chunk")
     parser.add_argument("--words", type=int, default=50_000, help="leave out longer documents")
     parser.add_argument("--limit", type=int, help="ask only so many questions of each pack")
     options = parser.parse_args()
-    with Session() as session:
+    with Session(load_models_file(find_models_file(None))) as session:
         embedder = session.embedder
         searched = cache(lambda path: Searched(path, embedder, options.size))
         print("| pack (questions) | ranking | 512 | 1,024 | 2,048 | page among the first 5 |")

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from pdfs import make_pdf
 from libraries import OpenLibrary, assert_sound, index, opened, write
+from pdfs import make_pdf
 
 from rapid_cli import indexing
 from rapid_cli.indexing import index as events_of

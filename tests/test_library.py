@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from pdfs import make_pdf
 from libraries import OpenLibrary, WordEmbedder, assert_sound, index, opened, write
+from pdfs import make_pdf
 
 from rapid_cli import indexing, reader, retrieval
 from rapid_cli import library as library_module
