@@ -168,7 +168,9 @@ def make_document(words=1_600, chunk_words=64):
     document = Document("b", "b.txt", "/b.txt", (Page(1, None, "".join(texts)),), paged=False)
     starts = [sum(map(len, texts[:index])) for index in range(len(texts))]
     return document, [
-        Passage(Chunk("b", i, text, start, start + len(text), 1, 1), 0.9 - i / 1_000)
+        Passage(
+            Chunk("b", i, text, start, start + len(text), 1, 1), 0.9 - i / 1_000, 0.9 - i / 1_000
+        )
         for i, (text, start) in enumerate(zip(texts, starts, strict=True))
     ]
 
