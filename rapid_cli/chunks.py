@@ -91,6 +91,14 @@ class Chunks:
         found = (Chunk(*row) for row in self._file.rows(query, json.dumps(keys)))
         return {(chunk.document_id, chunk.index): chunk for chunk in found}
 
+    def on_pages(self, document_id: str, pages: Sequence[int]) -> list[int]:
+        """Return the numbers of the chunks of a document that touch one of these pages."""
+        query = (
+            "SELECT DISTINCT number FROM chunks JOIN json_each(?) AS page"
+            " ON page.value BETWEEN first_page AND last_page WHERE document_id = ? ORDER BY number"
+        )
+        return [row[0] for row in self._file.rows(query, json.dumps(list(pages)), document_id)]
+
     def matching(self, expression: str, document_ids: Sequence[str], limit: int) -> list[Match]:
         """Return the chunks of these documents that match an FTS5 expression, best first."""
         query = (

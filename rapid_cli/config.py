@@ -33,8 +33,8 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp."""
+class Located:
+    """A model of any kind that models.toml names, and where it lies."""
 
     name: str
     path: str | None = None
@@ -42,17 +42,23 @@ class ModelSpec:
     repo: str | None = None
     file: str | None = None
     revision: str | None = None
+
+    @property
+    def location(self) -> Location:
+        """Where its file or folder lies."""
+        return Location(self.path, self.package, self.repo, self.file, self.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec(Located):
+    """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp."""
+
     context_length: int | None = None
     gpu_layers: int | None = None
     threads: int | None = None
     flash_attention: bool | None = None
     k_type: str = "f16"
     v_type: str = "f16"
-
-    @property
-    def location(self) -> Location:
-        """Where its GGUF file lies."""
-        return Location(self.path, self.package, self.repo, self.file, self.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +74,17 @@ class ModelPair:
 
 
 @dataclass(frozen=True, slots=True)
-class EmbedderSpec:
-    """A sentence-transformers model; `chunk_tokens` defaults to what it can read, at most 512."""
+class EmbedderSpec(Located):
+    """A sentence-transformers model; `chunk_tokens` defaults to what it can read, at most 128."""
 
-    name: str
-    path: str | None = None
-    package: str | None = None
-    repo: str | None = None
-    file: str | None = None
-    revision: str | None = None
     chunk_tokens: int | None = None
 
-    @property
-    def location(self) -> Location:
-        """Where its folder lies."""
-        return Location(self.path, self.package, self.repo, self.file, self.revision)
+
+@dataclass(frozen=True, slots=True)
+class RerankerSpec(Located):
+    """A cross-encoder of sentence-transformers that reads the best `passages` anew."""
+
+    passages: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,10 @@ class ModelsFile:
     pairs: Mapping[str, ModelPair]
     models: Mapping[str, ModelSpec]
     embedders: Mapping[str, EmbedderSpec]
+    rerankers: Mapping[str, RerankerSpec]
     default_pair: str
     default_embedder: str
+    default_reranker: str | None
 
     def pair(self, name: str | None) -> ModelPair:
         """Return the pair called `name`, or the default one; unknown names are a ConfigError."""
@@ -129,6 +133,11 @@ class ModelsFile:
     def embedder(self) -> EmbedderSpec:
         """The embedder that the library is built with."""
         return self.embedders[self.default_embedder]
+
+    @property
+    def reranker(self) -> RerankerSpec | None:
+        """What puts the passages found in a better order, if anything."""
+        return self.rerankers[self.default_reranker] if self.default_reranker else None
 
 
 def home() -> Path:

@@ -16,7 +16,7 @@ from rapid_cli.prefill import Contexts
 from rapid_cli.prompts import Turn
 from rapid_cli.session import PairFiles, Session
 
-AHEAD = 66
+AHEAD = 130
 """Passages searched for while the models load: as many as most drafters have room for."""
 FURTHER = 3
 """So many passages are searched for a sentence that none of the answer's passages supports."""

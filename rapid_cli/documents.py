@@ -79,10 +79,12 @@ class Passage:
     """A chunk found for a question; `score` is what ranks it, in 0..1.
 
     `similarity` is the cosine of its vector with that of the question, in -1..1, None where it has
-    no vector yet; `lexical` is its BM25, None where it has no word of the question.
+    no vector yet; `lexical` is its BM25, None where it has no word of the question; `named` tells
+    whether the question names its page.
     """
 
     chunk: Chunk
     score: float
     similarity: float | None = None
     lexical: float | None = None
+    named: bool = False

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rapid_cli.exported import Exported
     from rapid_cli.exporting import Loaded
 
-CHUNK_TOKENS = 512
+CHUNK_TOKENS = 128
+"""Longer chunks are found less often: `tests/retrieval.py` measures it."""
 LONGEST_TOKEN = 16
 FORMAT = 1
 """The version of what an export holds: another one makes all of them anew."""
@@ -59,7 +60,7 @@ class Embedder:
 
     @cached_property
     def chunk_tokens(self) -> int:
-        """Tokens in a chunk: the number asked for, or what the model reads, at most 512.
+        """Tokens in a chunk: the number asked for, or what the model reads, at most 128.
 
         More than the model reads is a ConfigError: it would drop the rest of a chunk in silence.
         """

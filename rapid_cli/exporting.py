@@ -30,7 +30,7 @@ class Loaded:
     """A sentence-transformers model in memory; a folder without one raises errors of any kind."""
 
     def __init__(self, folder: Path) -> None:
-        _silence()
+        silence()
         self.model = SentenceTransformer(str(folder))
         self._uncut = uncut(self.model.tokenizer.backend_tokenizer)
         self.description = Description(
@@ -123,7 +123,7 @@ def _export_graph(model: SentenceTransformer, path: Path) -> None:
         )
 
 
-def _silence() -> None:
+def silence() -> None:
     """Keep bars and advice of the libraries off the terminal; it belongs to the answer."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

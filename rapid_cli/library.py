@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from rapid_cli.progress import Embedded, Event, FileDone, FileStarted, Pending, 
 from rapid_cli.retrieval import Retrieval
 from rapid_cli.sharing import Sharing
 from rapid_cli.store import Store
+
+if TYPE_CHECKING:
+    from rapid_cli.reranker import Reranker
 
 REPLACED = "\ufffd"  # the reader's mark in a name that is not Unicode, so never found on disk
 # Small enough to show progress, and for Ctrl-C; writes are larger, as each costs Chroma a sync.
@@ -43,7 +47,9 @@ class Library:
         store: Store,
         embedder: Embedder,
         extractor: Extractor,
+        *,
         sharing: Sharing | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         """Take a `sharing` where the store is on a server."""
         self._catalog = catalog
@@ -51,7 +57,7 @@ class Library:
         self._embedder = embedder
         self.extractor = extractor
         self._sharing = sharing
-        self._retrieval = Retrieval(catalog, store, embedder)
+        self._retrieval = Retrieval(catalog, store, embedder, reranker)
 
     def read(self, path: Path) -> Document:
         """Return the document at `path`, parsed anew only if it has changed; or DocumentError."""
@@ -65,7 +71,8 @@ class Library:
         if held is None:
             return "moved" if self._left(document) else "new"
         same = held == document.id and self._catalog.reader_of(held) == reader.VERSION
-        return "unchanged" if same and self.is_complete(held) else "updated"
+        whole = self.is_complete(held) and not self._lacks_ocr(held)
+        return "unchanged" if same and whole else "updated"
 
     def enter(self, document: Document) -> None:
         """Put a document in the place of what its path held; its words can be searched at once."""
@@ -75,7 +82,8 @@ class Library:
         document = replace(document, path=_key(document.path))
         self.check()
         cut, known = self._catalog.cut_of(document.id), self._catalog.reader_of(document.id)
-        if (cut, known) == (self._retrieval.key, version):
+        same = (cut, known) == (self._retrieval.key, version)
+        if same and not self._lacks_ocr(document.id):
             self._catalog.point(document)
             if self._sharing and self._catalog.is_embedded(document.id):
                 self._sharing.embedded(document, [document.path])
@@ -242,7 +250,9 @@ class Library:
         return None
 
     def _lacks_ocr(self, document_id: str) -> bool:
-        return self.extractor.ocr and reader.needs_ocr(self.get(document_id))
+        """Tell whether a document was read without OCR, and would now be read with it."""
+        held = self._catalog.document(document_id) if self.extractor.ocr else None
+        return held is not None and reader.needs_ocr(held)
 
     def is_complete(self, document_id: str) -> bool:
         """Tell whether a document is cut for the embedder in use, and embedded."""

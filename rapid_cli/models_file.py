@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 from rapid_cli.config import (
     APP,
     EmbedderSpec,
+    Located,
     ModelPair,
     ModelsFile,
     ModelSpec,
+    RerankerSpec,
     Settings,
     named,
     suggestion,
@@ -27,8 +29,9 @@ from rapid_cli.errors import ConfigError
 FILE_NAME = "models.toml"
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 SCHEMES = ("http", "https")
+TABLES = ("default", "settings", "models", "pairs", "embedders", "rerankers")
 
-Spec = TypeVar("Spec", ModelSpec, ModelPair, EmbedderSpec)
+Spec = TypeVar("Spec", ModelSpec, ModelPair, EmbedderSpec, RerankerSpec)
 
 
 def find_models_file(chosen: Path | None) -> Path:
@@ -61,19 +64,19 @@ def load_models_file(path: Path) -> ModelsFile:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "it must be valid TOML") from error
-    _reject_unknown(
-        tables, ("default", "settings", "models", "pairs", "embedders"), path, "top level"
-    )
+    _reject_unknown(tables, TABLES, path, "top level")
     default = _table(tables, "default", path)
-    _reject_unknown(default, ("pair", "embedder"), path, "[default]")
+    _reject_unknown(default, ("pair", "embedder", "reranker"), path, "[default]")
     loaded = ModelsFile(
         source=path,
         settings=_settings(tables, path),
         pairs=_specs(ModelPair, tables, "pairs", path),
         models=_specs(ModelSpec, tables, "models", path),
         embedders=_specs(EmbedderSpec, tables, "embedders", path),
+        rerankers=_specs(RerankerSpec, tables, "rerankers", path),
         default_pair=str(default.get("pair", "")),
         default_embedder=str(default.get("embedder", "")),
+        default_reranker=str(default["reranker"]) if "reranker" in default else None,
     )
     _check_references(loaded)
     return loaded
@@ -118,7 +121,7 @@ def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, p
     if missing:
         raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
     spec = kind(name, **checked)
-    if not isinstance(spec, ModelPair):
+    if isinstance(spec, Located):
         _check_location(spec, path, where)
     if isinstance(spec, ModelSpec):
         _check_cache_types(spec, path, where)
@@ -169,7 +172,7 @@ def _is_server(address: str) -> bool:
     return plain and sound and parts.scheme in SCHEMES and bool(parts.hostname) and port != 0
 
 
-def _check_location(spec: ModelSpec | EmbedderSpec, path: Path, where: str) -> None:
+def _check_location(spec: Located, path: Path, where: str) -> None:
     if sum(value is not None for value in (spec.path, spec.package, spec.repo)) != 1:
         raise ConfigError(
             f"{path}: {where} needs exactly one of 'path', 'package' and 'repo'",
@@ -201,6 +204,8 @@ def _check_references(loaded: ModelsFile) -> None:
             loaded.model(pair.drafter)
     loaded.pair(None)
     named(loaded.embedders, loaded.default_embedder, "embedder", loaded.source)
+    if loaded.default_reranker is not None:
+        named(loaded.rerankers, loaded.default_reranker, "reranker", loaded.source)
 
 
 def _reject_unknown(

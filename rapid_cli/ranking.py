@@ -1,13 +1,11 @@
-"""Choosing which of the passages found are read: which come first, and which fit a budget."""
+"""Which of the chunks found come first, and which of them say anything of their own."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from rapid_cli.documents import Chunk, Document, Passage
+from rapid_cli.documents import Passage
 
 SIMILARITY_THRESHOLD = 0.3
 """Passages less similar to the question than this are dropped (paper, section 3.1)."""
@@ -15,21 +13,51 @@ LEXICAL_SHARE = 0.5
 """But not those with at least this share of the best BM25: they have the question's rare words."""
 KEPT_ANYWAY = 3
 """So many are kept when none is similar enough."""
-RANK_CONSTANT = 10
+RANK_CONSTANT = 5
 """How slowly a rank loses its worth (`k` of reciprocal rank fusion)."""
+MEANING_WEIGHT = 1.5
+"""How much the ranking by meaning counts, where that by words counts 1."""
+NEIGHBOUR_SHARE = 0.1
+"""A chunk is worth so much of the BM25 of the chunks before and after it, too."""
 FIRST = 5
 """So many passages come from different pages, if there are so many pages."""
 SHINGLE = 4
 """Near-duplicates are told by their runs of so many words."""
 SAME_SHARE = 0.7
 """Passages that share more of their runs than this are near-duplicates."""
-REACH = 240
-"""A passage takes along up to so many characters of a sentence that it cuts."""
-
-# A sentence ends here, or a paragraph; the whitespace behind it belongs to the end.
-_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*|\n[^\S\n]*\n\s*")
 
 K = TypeVar("K", bound=Hashable)
+Key = tuple[str, int]
+"""A document's id and the number of one of its chunks."""
+
+
+def rank(
+    similarities: Mapping[Key, float], lexical: Mapping[Key, float], named: Collection[Key]
+) -> list[tuple[Key, float]]:
+    """Rank chunks by meaning, by words, and by whether the question names their page.
+
+    Return their keys with scores in 0..1, best first. A key may be that of a neighbour that is not
+    there.
+    """
+    alike = [_best_first(similarities), _best_first(_with_neighbours(lexical))]
+    weights = [MEANING_WEIGHT, 1.0]
+    if not named:
+        return fuse(alike, weights)
+    ordered = [key for key, _ in fuse([*alike, sorted(named)], [*weights, 0.0]) if key in named]
+    return fuse([*alike, ordered], [*weights, sum(weights)])
+
+
+def _with_neighbours(lexical: Mapping[Key, float]) -> dict[Key, float]:
+    """Let a chunk share in the BM25 of those beside it: what one begins, the next may answer."""
+    scores = dict(lexical)
+    for (document_id, number), bm25 in lexical.items():
+        for beside in ((document_id, number - 1), (document_id, number + 1)):
+            scores[beside] = scores.get(beside, 0.0) + NEIGHBOUR_SHARE * bm25
+    return scores
+
+
+def _best_first(scores: Mapping[Key, float]) -> list[Key]:
+    return sorted(scores, key=lambda key: -scores[key])
 
 
 def fuse(
@@ -51,20 +79,11 @@ def fuse(
     return [(key, score / best) for key, score in ranked]
 
 
-def drafter_budget(document_tokens: int) -> int:
-    """Return how many tokens of passages the drafter reads of a document.
-
-    The paper's 4,096 tokens up to 1/24 of the document; for short documents 1/8 of them, at
-    least 512.
-    """
-    return max(512, min(4096, document_tokens // 8), document_tokens // 24)
-
-
 def similar_enough(passages: Iterable[Passage]) -> list[Passage]:
     """Drop passages that neither mean nor say what the question does, but never the first few.
 
-    The cosine similarity decides where a passage has one, and its BM25 against the best one's; the
-    order stays.
+    Those on a page that the question names stay. The cosine similarity decides where a passage has
+    one, and its BM25 against the best one's; the order stays.
     """
     found = list(passages)
     best = max((passage.lexical or 0.0 for passage in found), default=0.0)
@@ -72,6 +91,8 @@ def similar_enough(passages: Iterable[Passage]) -> list[Passage]:
 
 
 def _is_similar(passage: Passage, best_lexical: float) -> bool:
+    if passage.named:
+        return True
     if passage.similarity is not None and passage.similarity >= SIMILARITY_THRESHOLD:
         return True
     return passage.lexical is not None and passage.lexical >= LEXICAL_SHARE * best_lexical
@@ -123,101 +144,3 @@ def _runs(text: str) -> set[tuple[str, ...]]:
     if len(words) <= SHINGLE:
         return {tuple(words)}
     return {tuple(words[at : at + SHINGLE]) for at in range(len(words) - SHINGLE + 1)}
-
-
-def about_budget(
-    passages: Iterable[Passage], budget: int, count: Callable[[str], int]
-) -> list[Passage]:
-    """Return the first passages whose texts, measured by `count`, come nearest to `budget` tokens.
-
-    The first one is always among them, and the last one may go over by up to half its length:
-    with long passages and a small budget the drafter would know too little otherwise.
-    """
-    chosen: list[Passage] = []
-    for passage in passages:
-        tokens = count(passage.chunk.text)
-        if chosen and tokens > 2 * budget:
-            break
-        chosen.append(passage)
-        budget -= tokens
-    return chosen
-
-
-def whole_sentences(
-    passages: Iterable[Passage], documents: Mapping[str, Document]
-) -> list[Passage]:
-    """Widen passages that begin or end within a sentence to hold all of it; the order stays.
-
-    A sentence that goes on for more than REACH characters, like a table, stays cut.
-    """
-    return [
-        replace(passage, chunk=_widened(passage.chunk, documents[passage.chunk.document_id]))
-        for passage in passages
-    ]
-
-
-def _widened(chunk: Chunk, document: Document) -> Chunk:
-    text = document.text
-    start = _sentence_start(text, chunk.start)
-    end = _sentence_end(text, chunk.end)
-    if (start, end) == (chunk.start, chunk.end):
-        return chunk
-    first_page = chunk.first_page if start == chunk.start else document.page_at(start).number
-    last_page = chunk.last_page
-    if end > chunk.end:
-        last_page = document.page_at(end - 1).number
-    return Chunk(chunk.document_id, chunk.index, text[start:end], start, end, first_page, last_page)
-
-
-def _sentence_start(text: str, start: int) -> int:
-    """Return where the sentence begins that goes on at `start`, or `start`."""
-    low = max(0, start - REACH)
-    ends = [match.end() for match in _END.finditer(text, low, start)]
-    if ends:
-        return ends[-1]
-    return start if low else 0
-
-
-def _sentence_end(text: str, end: int) -> int:
-    """Return where the sentence ends that `end` cuts, or `end`."""
-    last = [match.end() for match in _END.finditer(text, max(0, end - 8), end)]
-    if end == len(text) or (last and last[-1] == end):
-        return end
-    found = _END.search(text, end, end + REACH)
-    if found:
-        return end + len(text[end : found.end()].rstrip())
-    return len(text) if len(text) - end <= REACH else end
-
-
-def joined(passages: Iterable[Passage], document_ids: Iterable[str]) -> list[Passage]:
-    """Return passages in document order, those that touch or overlap as one with the best score."""
-    together: list[Passage] = []
-    for passage in in_document_order(passages, document_ids):
-        if together and _touches(together[-1].chunk, passage.chunk):
-            together[-1] = _join(together[-1], passage)
-        else:
-            together.append(passage)
-    return together
-
-
-def _touches(one: Chunk, other: Chunk) -> bool:
-    return one.document_id == other.document_id and other.start <= one.end
-
-
-def _join(one: Passage, other: Passage) -> Passage:
-    best = max(one, other, key=lambda passage: passage.score)
-    first, second = one.chunk, other.chunk
-    text = first.text + second.text[max(0, first.end - second.start) :]
-    wide = replace(
-        first,
-        text=text,
-        end=max(first.end, second.end),
-        last_page=max(first.last_page, second.last_page),
-    )
-    return replace(best, chunk=wide)
-
-
-def in_document_order(passages: Iterable[Passage], document_ids: Iterable[str]) -> list[Passage]:
-    """Sort passages as a reader meets them: by document, then by place in it."""
-    place = {document_id: index for index, document_id in enumerate(document_ids)}
-    return sorted(passages, key=lambda p: (place[p.chunk.document_id], p.chunk.index))

@@ -8,22 +8,16 @@ from dataclasses import dataclass, replace
 from rapid_cli.documents import STDIN, Document, Passage
 from rapid_cli.errors import ContextFull
 from rapid_cli.models import LanguageModel, PromptTokens, tokenize_prompt
+from rapid_cli.passages import about_budget, drafter_budget, joined, whole_sentences
 from rapid_cli.prompts import Turn, document_text, passages_text
-from rapid_cli.ranking import (
-    about_budget,
-    drafter_budget,
-    joined,
-    similar_enough,
-    whole_sentences,
-    without_near_duplicates,
-)
+from rapid_cli.ranking import similar_enough, without_near_duplicates
 
 Search = Callable[[int], list[Passage]]
 """Returns up to so many passages for the question at hand, best first."""
 
 SMALLEST_TEXT = 32
 """A context with less room than this for the text answers nothing."""
-SHORT_CHUNK = 64
+SHORT_CHUNK = 32
 """Tokens of a short chunk: a budget divided by it is as many passages as can be needed."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +13,36 @@ from rapid_cli.chroma import REBUILD
 from rapid_cli.documents import Passage
 from rapid_cli.embedder import Embedder
 from rapid_cli.errors import StoreError
-from rapid_cli.ranking import fuse, spread
+from rapid_cli.places import named_pages
+from rapid_cli.ranking import Key, rank, spread
 from rapid_cli.store import Store
 from rapid_cli.words import match
+
+if TYPE_CHECKING:
+    from rapid_cli.reranker import Reranker
 
 EXACT_CHUNKS = 20_000
 """Comparing so many vectors takes less time than to open the store."""
 DEPTH = 100
 """Each ranking counts at least so far down."""
-
-Key = tuple[str, int]
-"""A document's id and the number of one of its chunks."""
+FEW_DOCUMENTS = 10
+"""Among more documents a question's "page 3" says nothing, unless it names the document."""
 
 
 class Retrieval:
-    """Searches the chunks of a catalog and a store with an embedder."""
+    """Searches the chunks of a catalog and a store with an embedder, and a reranker if given."""
 
-    def __init__(self, catalog: Catalog, store: Store, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        embedder: Embedder,
+        reranker: Reranker | None = None,
+    ) -> None:
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self._reranker = reranker
 
     @property
     def key(self) -> str:
@@ -56,14 +67,30 @@ class Retrieval:
         depth = max(DEPTH, limit)
         similarities = self._by_meaning(question, wanted, depth)
         lexical = self._by_words(question, wanted, depth)
-        ranked = fuse([_best_first(similarities), _best_first(lexical)])
+        named = self._on_named_pages(question, wanted)
+        ranked = rank(similarities, lexical, named)
         chunks = self._catalog.chunks.named([key for key, _ in ranked])
         found = [
-            Passage(chunks[key], score, similarities.get(key), lexical.get(key))
+            Passage(chunks[key], score, similarities.get(key), lexical.get(key), key in named)
             for key, score in ranked
-            if key in chunks  # else another process has just replaced the document
+            if key in chunks  # no neighbour beyond an end, nor what was replaced just now
         ]
+        if self._reranker:
+            found = self._reranker.best_first(question, found)
         return spread(found)[:limit]
+
+    def _on_named_pages(self, question: str, wanted: Sequence[str]) -> set[Key]:
+        """Return the chunks on pages that the question names."""
+        named = named_pages(question)
+        if not named or len(wanted) > FEW_DOCUMENTS:
+            return set()
+        documents = filter(None, map(self._catalog.document, wanted))
+        return {
+            (document.id, number)
+            for document in documents
+            if document.paged
+            for number in self._catalog.chunks.on_pages(document.id, named.among(document.pages))
+        }
 
     def _by_words(self, question: str, wanted: Sequence[str], depth: int) -> dict[Key, float]:
         expression = match(question)
@@ -108,7 +135,3 @@ class Retrieval:
         if len(found) < depth:
             raise StoreError("some passages are missing from the library", REBUILD)
         return {(each.chunk.document_id, each.chunk.index): each.score for each in found}
-
-
-def _best_first(scores: dict[Key, float]) -> list[Key]:
-    return sorted(scores, key=lambda key: -scores[key])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rapid_cli.kvstore import KVStore
     from rapid_cli.library import Library
     from rapid_cli.loading import LoadedModel, Memory
+    from rapid_cli.reranker import Reranker
     from rapid_cli.sharing import Sharing
     from rapid_cli.store import Store
 
@@ -67,7 +68,9 @@ class Session:
         store = self._open.enter_context(Store(folder, server, self._collection))
         extractor = self._open.enter_context(Extractor(ocr=self._ocr))
         sharing = self._sharing(catalog, store, folder) if server else None
-        library = Library(catalog, store, self.embedder, extractor, sharing)
+        library = Library(
+            catalog, store, self.embedder, extractor, sharing=sharing, reranker=self._reranker()
+        )
         library.adopt()
         return library
 
@@ -77,6 +80,17 @@ class Session:
 
         origin = origin_in(folder)
         return Sharing(catalog, Shelf(store.database, self._collection, origin), origin)
+
+    def _reranker(self) -> Reranker | None:
+        spec = self.models_file.reranker
+        if spec is None:
+            return None
+        from rapid_cli.hub import locate  # noqa: PLC0415
+        from rapid_cli.reranker import Reranker  # noqa: PLC0415 - seconds
+
+        return Reranker(
+            lambda: locate(spec.location), identity=str(spec.location), passages=spec.passages
+        )
 
     @cached_property
     def embedder(self) -> Embedder:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from rapid_cli.progress import FileDone, FileRemoved, FileSkipped
 from rapid_cli.sharing import Sharing, origin_in
 from rapid_cli.shelf import Shelf
 from rapid_cli.store import Store
+
+if TYPE_CHECKING:
+    from rapid_cli.reranker import Reranker
 
 
 class WordEmbedder:
@@ -48,13 +52,21 @@ class WordEmbedder:
 class OpenLibrary(Library):
     """A library whose parts the tests can look into."""
 
-    def __init__(self, home: Path, embedder: WordEmbedder, server: str | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        embedder: WordEmbedder,
+        server: str | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
         self.catalog, self.store, self.embedder = Catalog(home), Store(home, server), embedder
         sharing = None
         if server:
             shelf = Shelf(self.store.database, None, origin_in(home))
             sharing = Sharing(self.catalog, shelf, origin_in(home))
-        super().__init__(self.catalog, self.store, embedder, Extractor(), sharing)
+        super().__init__(
+            self.catalog, self.store, embedder, Extractor(), sharing=sharing, reranker=reranker
+        )
 
     def close(self) -> None:
         self.extractor.close()
@@ -74,9 +86,13 @@ class OpenLibrary(Library):
 
 @contextmanager
 def opened(
-    home: Path, embedder: WordEmbedder | None = None, server: str | None = None
+    home: Path,
+    embedder: WordEmbedder | None = None,
+    server: str | None = None,
+    reranker: Reranker | None = None,
 ) -> Iterator[OpenLibrary]:
-    with closing(OpenLibrary(home, embedder or WordEmbedder(), server)) as library:
+    opening = OpenLibrary(home, embedder or WordEmbedder(), server, reranker)
+    with closing(opening) as library:
         yield library
 
 

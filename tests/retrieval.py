@@ -1,9 +1,10 @@
-"""What the retrieval finds, measured: `python tests/retrieval.py PACK.jsonl... [--size 254]`.
+"""What the retrieval finds, measured: `python tests/retrieval.py PACK.jsonl... [--size 128]`.
 
 Not a test. A line of a pack is a question with `doc` (a path from the folder above the pack's),
 `answers` and `pages_1based`. Each row of the table is one way to rank the passages of a
 question's document: how often those of 512, 1,024 and 2,048 tokens hold an answer, and how often
-one of the first five touches a page that is named as evidence.
+one of the first five touches a page that is named as evidence. In all of them the first five are
+of different pages and near-duplicates are left out, as when a question is asked.
 """
 
 from __future__ import annotations
@@ -23,17 +24,19 @@ import numpy as np
 from rapid_cli import reader
 from rapid_cli.chunking import split
 from rapid_cli.documents import Passage
-from rapid_cli.embedder import Embedder
+from rapid_cli.embedder import CHUNK_TOKENS, Embedder
 from rapid_cli.library import EMBED_CHUNKS
 from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.ranking import about_budget, fuse, spread, without_near_duplicates
+from rapid_cli.passages import about_budget
+from rapid_cli.places import named_pages
+from rapid_cli.ranking import Key, rank, spread, without_near_duplicates
+from rapid_cli.retrieval import DEPTH
 from rapid_cli.session import Session
 from rapid_cli.words import indexed, match
 
 BUDGETS = (512, 1024, 2048)
 FIRST = 5
 WAYS = ("dense", "lexical", "hybrid")
-DEPTH = 100
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 
 
@@ -41,7 +44,7 @@ class Searched:
     """A document that is cut, embedded and indexed."""
 
     def __init__(self, path: Path, embedder: Embedder, size: int) -> None:
-        document = reader.read(path)
+        self.document = document = reader.read(path)
         self.embedder = embedder
         self.starts = embedder.token_starts(document.text)
         self.chunks = split(document, self.starts, size=size)
@@ -59,21 +62,36 @@ class Searched:
             ((chunk.index, indexed(chunk.text)) for chunk in self.chunks),
         )
 
-    def by_meaning(self, question: str) -> list[int]:
+    def by_meaning(self, question: str) -> dict[Key, float]:
         similarities = self.vectors @ self.embedder.embed([question])[0]
-        return [int(index) for index in np.argsort(-similarities, kind="stable")[:DEPTH]]
+        best = np.argsort(-similarities, kind="stable")[:DEPTH].tolist()
+        return {("", index): float(similarities[index]) for index in best}
 
-    def by_words(self, question: str) -> list[int]:
-        query = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?"
+    def by_words(self, question: str) -> dict[Key, float]:
+        query = "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
         expression = match(question)
         rows = self.database.execute(query, (expression, DEPTH)) if expression else ()
-        return [row[0] for row in rows]
+        return {("", number): bm25 for number, bm25 in rows}
+
+    def on_named_pages(self, question: str) -> set[Key]:
+        pages = named_pages(question).among(self.document.pages) if self.document.paged else []
+        return {
+            ("", chunk.index)
+            for chunk in self.chunks
+            for page in pages
+            if chunk.first_page <= page <= chunk.last_page
+        }
 
     def ranked(self, question: str, way: str) -> list[Passage]:
-        dense, lexical = self.by_meaning(question), self.by_words(question)
-        rankings = {"dense": [dense], "lexical": [lexical], "hybrid": [dense, lexical]}[way]
-        found = [Passage(self.chunks[key], score) for key, score in fuse(rankings)]
-        return without_near_duplicates(spread(found)) if way == "hybrid" else found
+        if way == "hybrid":
+            named = self.on_named_pages(question)
+            found = rank(self.by_meaning(question), self.by_words(question), named)
+        else:
+            only = self.by_meaning(question) if way == "dense" else self.by_words(question)
+            found = sorted(only.items(), key=lambda item: -item[1])
+        numbers = [number for (_, number), _ in found if 0 <= number < len(self.chunks)]
+        passages = [Passage(self.chunks[number], 0.0) for number in numbers]
+        return without_near_duplicates(spread(passages))
 
     def within(self, passages: Sequence[Passage], budget: int) -> str:
         counts = {
@@ -92,10 +110,10 @@ def plain(text: str) -> str:
     return f" {' '.join(words)} "
 
 
-def measure(pack: Path, searched, *, words: int, limit: int | None) -> None:
+def measure(pack: Path, searched, *, words: range, limit: int | None) -> None:
     """Print the rows of one pack."""
     lines = map(json.loads, pack.read_text(encoding="utf-8").splitlines())
-    asked = [one for one in lines if one["answerable"] and one["doc_words"] < words][:limit]
+    asked = [one for one in lines if one["answerable"] and one["doc_words"] in words][:limit]
     cited = [one for one in asked if one["pages_1based"]]
     for way in WAYS:
         held, hits = [0] * len(BUDGETS), 0
@@ -108,8 +126,8 @@ def measure(pack: Path, searched, *, words: int, limit: int | None) -> None:
             chunks = [passage.chunk for passage in passages[:FIRST]]
             pages = one["pages_1based"] or ()
             hits += any(c.first_page <= page <= c.last_page for c in chunks for page in pages)
-        shares = [f"{count / len(asked):.2f}" for count in held]
-        shares.append(f"{hits / len(cited):.2f}" if cited else "")
+        shares = [f"{count / len(asked):.3f}" for count in held]
+        shares.append(f"{hits / len(cited):.3f}" if cited else "")
         print(f"| {pack.stem} ({len(asked)}) | {way} | {' | '.join(shares)} |", flush=True)
 
 
@@ -117,8 +135,9 @@ def main() -> None:
     """Measure packs, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packs", nargs="+", type=Path)
-    parser.add_argument("--size", type=int, default=254, help="tokens in a chunk")
-    parser.add_argument("--words", type=int, default=50_000, help="leave out longer documents")
+    parser.add_argument("--size", type=int, default=CHUNK_TOKENS, help="tokens in a chunk")
+    parser.add_argument("--least-words", type=int, default=0, help="leave out shorter documents")
+    parser.add_argument("--words", type=int, default=10**9, help="leave out longer documents")
     parser.add_argument("--limit", type=int, help="ask only so many questions of each pack")
     options = parser.parse_args()
     with Session(load_models_file(find_models_file(None))) as session:
@@ -127,7 +146,8 @@ def main() -> None:
         print("| pack (questions) | ranking | 512 | 1,024 | 2,048 | page among the first 5 |")
         print("|---|---|---|---|---|---|")
         for pack in options.packs:
-            measure(pack, searched, words=options.words, limit=options.limit)
+            words = range(options.least_words, options.words)
+            measure(pack, searched, words=words, limit=options.limit)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,18 @@ def test_chunks_are_found_by_their_numbers(catalog: Catalog) -> None:
     }
 
 
+def test_chunks_are_found_by_the_pages_they_touch(catalog: Catalog) -> None:
+    pages = tuple(Page(number, None, "text") for number in range(1, 6))
+    places = [(1, 1), (2, 3), (3, 3), (5, 5)]
+    chunks = [Chunk("book", n, "text", n, n + 1, *place) for n, place in enumerate(places)]
+    book = Document("book", "book", "/book", pages, True)
+    catalog.put(book, chunks, cut="words 8", reader=1)
+    assert catalog.chunks.on_pages("book", [3]) == [1, 2]
+    assert catalog.chunks.on_pages("book", [5, 2, 3]) == [1, 2, 3]
+    assert catalog.chunks.on_pages("book", [4]) == []
+    assert catalog.chunks.on_pages("book", []) == []
+
+
 def test_words_find_their_other_forms_the_most_telling_chunk_first(catalog: Catalog) -> None:
     assert found(catalog, "Which whale was hunted by a sailor?") == [("whale", 1), ("whale", 2)]
     assert found(catalog, "whale") == [("whale", 2), ("whale", 1)]

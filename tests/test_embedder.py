@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_embedders import MINILM, write_embedder
 
-from rapid_cli.embedder import Embedder, export_name
+from rapid_cli.embedder import CHUNK_TOKENS, Embedder, export_name
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.exported import DESCRIPTION, MODEL, TOKENIZER, Exported
 
@@ -77,20 +77,19 @@ def test_the_vector_of_a_text_does_not_depend_on_its_batch(embedder: Embedder) -
     np.testing.assert_allclose(together[0], embedder.embed(["short"])[0], atol=1e-5)
 
 
-def test_chunks_are_as_long_as_the_model_reads_without_its_special_tokens(
-    embedder: Embedder,
-) -> None:
-    assert embedder.chunk_tokens == 254
+def test_chunks_are_as_long_as_is_found_best(embedder: Embedder) -> None:
+    assert embedder.chunk_tokens == CHUNK_TOKENS
 
 
-def test_a_chunk_of_full_length_is_read_to_its_last_word(embedder: Embedder) -> None:
-    text = "word " * (embedder.chunk_tokens - 1)
-    assert len(embedder.token_starts(text + "end")) == embedder.chunk_tokens
+@pytest.mark.parametrize("tokens", [CHUNK_TOKENS, 254])
+def test_a_chunk_of_full_length_is_read_to_its_last_word(embedder: Embedder, tokens: int) -> None:
+    text = "word " * (tokens - 1)
+    assert len(embedder.token_starts(text + "end")) == tokens
     first, second = embedder.embed([text + "sunshine", text + "poison"])
     assert first @ second < 0.9999
 
 
-def test_a_smaller_chunk_size_is_taken_and_a_larger_one_refused(
+def test_another_chunk_size_is_taken_and_a_larger_one_refused(
     embedder: Embedder, embedder_cache: Path
 ) -> None:
     def chunk_tokens(asked: int) -> int:
@@ -100,6 +99,7 @@ def test_a_smaller_chunk_size_is_taken_and_a_larger_one_refused(
 
     assert embedder.dimension == 384, "it is exported now"
     assert chunk_tokens(100) == 100
+    assert chunk_tokens(254) == 254
     with pytest.raises(ConfigError, match="chunk_tokens = 255") as caught:
         chunk_tokens(255)
     assert "at most 254" in caught.value.hint
@@ -186,7 +186,7 @@ folder, cache = Path({str(MINILM)!r}), Path({str(embedder_cache)!r})
 minilm = Embedder(lambda: folder, identity="minilm", cache=cache)
 np.save("vector.npy", minilm.embed(["What is it about?"]))
 assert len(minilm.token_starts("What is it about?")) == 5
-assert (minilm.dimension, minilm.chunk_tokens) == (384, 254)
+assert (minilm.dimension, minilm.chunk_tokens) == (384, 128)
 assert "onnxruntime" in sys.modules
 assert not {{"torch", "transformers", "sentence_transformers"}} & set(sys.modules)
 """

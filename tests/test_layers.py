@@ -27,12 +27,12 @@ generation retrieval
 prefill
 answers
 reading materials shelf
-llama kvstore store catalog history embedder hub profiles synthetic extraction
+llama kvstore store catalog history embedder reranker hub profiles synthetic extraction
 extraction_worker chunks exporting
 exported reader
 chroma_server models measuring seal sqlite
 chroma citations words
-strategies prompts chunking ranking memory models_file turns logfile progress
+strategies prompts chunking ranking passages places memory models_file turns logfile progress
 documents config printable private sentences
 decoding.loop
 decoding.planning
@@ -61,10 +61,10 @@ OWNERS = {
     "pypdf": "reader",
     "pypdfium2": "reader",
     "rich": "cli render",
-    "sentence_transformers": "exporting",
+    "sentence_transformers": "exporting reranker",
     "sqlite3": "sqlite",
     "tokenizers": "exported",
-    "torch": "exporting",
+    "torch": "exporting reranker",
     "transformers": "exporting",
     "typer": "cli",
     "watchfiles": "watching",

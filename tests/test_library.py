@@ -409,6 +409,20 @@ def test_a_question_finds_its_passage_in_the_documents_asked(
     assert len(found) == library.stored()[ids["apple.txt"]]
 
 
+def test_a_page_that_a_question_names_is_found(library: OpenLibrary, docs: Path) -> None:
+    texts = [f"Entry {number} of the log." for number in range(1, 41)]
+    (docs / "log.pdf").write_bytes(make_pdf([*texts[:16], "Nobody wrote that day.", *texts[16:]]))
+    index(library, docs)
+    ids = {entry.name: entry.document_id for entry in library.entries()}
+    first, *others = library.search("Which entry stands on page 17?", [ids["log.pdf"]], 10)
+    assert (first.chunk.first_page, first.named) == (17, True)
+    assert not any(each.named for each in others)
+    unnamed = library.search("Which entry stands there?", [ids["log.pdf"]], 10)
+    assert 17 not in {each.chunk.first_page for each in unnamed}
+    among_texts = library.search("What is on page 1?", [ids["apple.txt"]], 10)
+    assert not any(each.named for each in among_texts), "a text has no pages"
+
+
 def test_two_processes_may_index_at_once(home: Path, docs: Path) -> None:
     program = """
 import sys

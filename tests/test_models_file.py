@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec
+from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.errors import ConfigError
 from rapid_cli.models_file import CACHE_TYPES, find_models_file, load_models_file
 
@@ -106,6 +106,9 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         [embedders.m3]
         repo = "org/m3"
         chunk_tokens = 512
+        [rerankers.judge]
+        repo = "org/judge"
+        passages = 12
         """,
         encoding="utf-8",
     )
@@ -127,6 +130,15 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
     )
     assert loaded.models["small"] == ModelSpec("small", package="small_model", file="small.gguf")
     assert loaded.embedders["m3"] == EmbedderSpec("m3", repo="org/m3", chunk_tokens=512)
+    assert loaded.rerankers["judge"] == RerankerSpec("judge", repo="org/judge", passages=12)
+    assert loaded.reranker is None, "it is only used if [default] names it"
+
+
+def test_a_default_reranker_is_taken_and_must_exist(write):
+    named = write('embedder = "words"', 'embedder = "words"\nreranker = "judge"')
+    assert "no reranker 'judge'" in refusal(named).message
+    named.write_text(named.read_text() + '[rerankers.judge]\npath = "judge"\n')
+    assert load_models_file(named).reranker == RerankerSpec("judge", path="judge", passages=30)
 
 
 def test_what_is_not_said_has_a_default(write):

@@ -193,7 +193,7 @@ def test_the_drafter_reads_what_its_budget_allows():
     assert len(read_passages(task, model, 8_000).passages) == round(1_000 / CHUNK_WORDS)
     task = make_task(EVERYTHING, retrieve_tokens=200)
     assert indices(read_passages(task, model, 400).passages) == [0, 1, 2]
-    assert task.search.asked == [200 // 64 + 1]
+    assert task.search.asked == [200 // 32 + 1]
 
 
 def test_the_drafters_budget_ends_where_its_context_does():
@@ -206,7 +206,7 @@ def test_a_search_asks_for_enough_passages_to_fill_the_budget():
     model, task = WordModel(1_000), make_task(EVERYTHING)
     read_what_fits(task, model)
     room = 1_000 - ROOM - overhead(model, task)
-    assert task.search.asked == [room // 64 + 1]
+    assert task.search.asked == [room // 32 + 1]
 
 
 def test_when_passages_cover_the_text_only_the_similar_ones_are_drafted_from():
