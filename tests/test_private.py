@@ -176,3 +176,23 @@ def test_the_search_for_what_can_run_finds_it(tmp_path: Path) -> None:
     )
     wanted = {"pickle", "shelve", "trust_remote_code", "allow_pickle", "torch.load"}
     assert wanted <= modules_and_keywords(source)
+
+
+@pytest.mark.models
+def test_nothing_is_written_outside_the_library(tmp_path: Path) -> None:
+    """Libraries would keep caches and statistics in the user's and the system's folders."""
+    folders = {name: tmp_path / name for name in ("home", "temporary", "library")}
+    for folder in folders.values():
+        folder.mkdir()
+    (tmp_path / "notes.txt").write_text("The whale was white.")
+    environment = os.environ | {
+        "HOME": str(folders["home"]),
+        "XDG_CACHE_HOME": str(folders["home"] / "cache"),
+        "TMPDIR": str(folders["temporary"]),
+        "RAPID_HOME": str(folders["library"]),
+    }
+    for command in (["index", "notes.txt"], ["search", "notes.txt", "Which colour?"]):
+        arguments = [sys.executable, "-m", "rapid_cli", *command]
+        subprocess.run(arguments, env=environment, cwd=tmp_path, check=True, timeout=120)
+    left = [path for name in ("home", "temporary") for path in folders[name].rglob("*")]
+    assert [path for path in left if path.is_file()] == []
