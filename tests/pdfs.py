@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 
+import pypdfium2
 from pypdf import PageObject, PdfWriter
 from pypdf.generic import (
     ArrayObject,
@@ -49,9 +50,25 @@ def make_partly_scanned_pdf(texts: Sequence[str | None]) -> bytes:
         if text is not None:
             _write_text(page, text)
             continue
-        images = DictionaryObject({NameObject("/Image"): writer._add_object(_image())})
-        page[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): images})
-        _write_stream(page, b"612 0 0 792 0 0 cm /Image Do")
+        _write_image(page, _image(1, 1, b"\x80"))
+    return _bytes_of(writer)
+
+
+def make_drawn_pdf(texts: Sequence[str], *, typed: Collection[int] = (), dpi: int = 200) -> bytes:
+    """Return a PDF with an image of each text, as scanners make them.
+
+    Only the pages with the indices `typed` have their text as text.
+    """
+    writer = PdfWriter()
+    with pypdfium2.PdfDocument(make_pdf(texts)) as drawn:
+        for index, text in enumerate(texts):
+            page = writer.add_blank_page(width=612, height=792)
+            if index in typed:
+                _write_text(page, text)
+                continue
+            pixels = drawn[index].render(scale=dpi / 72, grayscale=True).to_numpy()
+            height, width = pixels.shape[:2]
+            _write_image(page, _image(width, height, pixels.tobytes()))
     return _bytes_of(writer)
 
 
@@ -111,13 +128,20 @@ def _write_stream(page: PageObject, content: bytes, *, filtered_by: str = "") ->
     page[NameObject("/Contents")] = page.indirect_reference.pdf._add_object(stream)
 
 
-def _image() -> DecodedStreamObject:
+def _write_image(page: PageObject, image: DecodedStreamObject) -> None:
+    reference = page.indirect_reference.pdf._add_object(image)
+    images = DictionaryObject({NameObject("/Image"): reference})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): images})
+    _write_stream(page, b"612 0 0 792 0 0 cm /Image Do")
+
+
+def _image(width: int, height: int, grey: bytes) -> DecodedStreamObject:
     image = DecodedStreamObject()
-    image.set_data(b"\x80")
+    image.set_data(grey)
     image[NameObject("/Type")] = NameObject("/XObject")
     image[NameObject("/Subtype")] = NameObject("/Image")
     image[NameObject("/ColorSpace")] = NameObject("/DeviceGray")
-    for key, value in (("/Width", 1), ("/Height", 1), ("/BitsPerComponent", 8)):
+    for key, value in (("/Width", width), ("/Height", height), ("/BitsPerComponent", 8)):
         image[NameObject(key)] = NumberObject(value)
     return image
 

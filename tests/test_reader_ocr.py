@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from pdfs import make_partly_scanned_pdf, make_pdf, make_scanned_pdf
+from pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
 
 from rapid_cli import reader
 from rapid_cli.errors import DocumentError
@@ -111,10 +112,29 @@ def test_pages_on_which_ocr_finds_nothing_are_not_said_to_need_it(
     assert not reader.needs_ocr(document)
 
 
+def test_it_is_told_before_how_long_many_pages_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path, FAKES["finds nothing"])
+    path = tmp_path / "book.pdf"
+    told: list[float] = []
+    for pages in (1, 200):
+        path.write_bytes(make_partly_scanned_pdf(["typed", *[None] * pages]))
+        reader.read(path, ocr=True, takes=told.append)
+    assert told[0] == ocr.TIMEOUT_SECONDS
+    assert told[1] == 201 * ocr.PAGE_SECONDS
+    path.write_bytes(make_pdf(["typed"]))
+    reader.read(path, ocr=True, takes=told.append)
+    assert len(told) == 2, "nothing takes longer without OCR"
+
+
 def test_a_program_that_hangs_is_stopped_with_its_children(
     scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr(ocr, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(ocr, "PAGE_SECONDS", 0.1)
     monkeypatch.setenv("CHILD", str(tmp_path / "child"))
     install(monkeypatch, tmp_path, FAKES["hangs"])
     with pytest.raises(DocumentError, match="it took longer than"):
@@ -124,12 +144,13 @@ def test_a_program_that_hangs_is_stopped_with_its_children(
     while child.exists() and child.read_bytes() and time.monotonic() < ends:
         time.sleep(0.05)  # until the system has taken it away
     assert not (child.exists() and child.read_bytes())
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.skipif(shutil.which("ocrmypdf") is None, reason="ocrmypdf is not installed")
 def test_the_real_program_reads_what_is_only_drawn(tmp_path: Path) -> None:
     path = tmp_path / "scan.pdf"
-    path.write_bytes(make_pdf(["typed"]))
+    path.write_bytes(make_drawn_pdf(["A lighthouse stands there"]))
     read = ocr.read_scanned(path)
-    assert read.pages[0].text.strip() == "typed"
+    assert read.pages[0].text.strip() == "A lighthouse stands there"
     assert read.id == hashlib.sha256(path.read_bytes()).hexdigest()

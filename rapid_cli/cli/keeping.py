@@ -5,6 +5,8 @@ from __future__ import annotations
 import json as jsonlib
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -15,7 +17,7 @@ from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.opening import finish_index, open_sources
 from rapid_cli.cli.options import sources_and_question
 from rapid_cli.config import collections as collection_names
-from rapid_cli.errors import RapidError
+from rapid_cli.errors import DocumentError, RapidError
 from rapid_cli.indexing import index as index_paths
 from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.prefill import Contexts
@@ -53,24 +55,38 @@ def index(
     errors = console(quiet=quiet)
     counts: Counter[str] = Counter()
     with _open_session(models, collection, ocr=ocr) as session:
+        seen = changes(paths) if watch and paths else iter(())
+        next(seen, None)  # what changes while the first round goes on is not missed
         with Bars(errors) as bars:
             if rebuild:
                 render_indexing(session.library.rebuild(), bars, errors, counts)
             if paths:
-                render_indexing(index_paths(session.library, paths), bars, errors, counts)
+                with _folders_may_be_empty(paths if watch else []):
+                    render_indexing(index_paths(session.library, paths), bars, errors, counts)
             if read:
                 _read_ahead(session, pair, paths or [], bars, errors)
         print(indexing_summary(counts), flush=True)
         if watch and paths:
-            _watch(session, paths, errors)
+            _watch(session, paths, seen, errors)
     if counts["skipped"]:
         raise typer.Exit(SKIPPED)
 
 
-def _watch(session: Session, paths: list[Path], errors: Console) -> None:
+@contextmanager
+def _folders_may_be_empty(paths: Sequence[Path]) -> Iterator[None]:
+    """Let a round that finds no documents pass where there is a folder that may get some."""
+    try:
+        yield
+    except DocumentError as error:
+        if not any(path.is_dir() for path in paths):
+            raise
+        print_error(error)
+
+
+def _watch(session: Session, paths: Sequence[Path], seen: Iterator[None], errors: Console) -> None:
     """Index what changes at the paths until Ctrl-C."""
     errors.print("Watching for changes; Ctrl-C ends it.", style="dim")
-    for _ in changes(paths):
+    for _ in seen:
         counts: Counter[str] = Counter()
         try:
             with Bars(errors) as bars:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +19,13 @@ from rapid_cli.errors import DocumentError
 from rapid_cli.reader.cleaning import clean, one_line
 from rapid_cli.reader.finding import load
 from rapid_cli.reader.pdf import NEEDS_OCR, Textless, pdf_pages
+from rapid_cli.reader.pdfium import PdfiumFile
 
 PROGRAM = "ocrmypdf"
 TIMEOUT_SECONDS = 600.0
+"""What OCR may always take."""
+PAGE_SECONDS = 30.0
+"""What it may take for each page: five times what one of 300 dpi does on a core of its own."""
 
 _INSTALL = (
     "install it: `apt install ocrmypdf`, `brew install ocrmypdf` or see ocrmypdf.readthedocs.io"
@@ -28,20 +33,24 @@ _INSTALL = (
 _STDERR_BYTES = 4096
 
 
-def read_scanned(path: Path) -> Document:
+def read_scanned(path: Path, takes: Callable[[float], None] | None = None) -> Document:
     """Read a PDF after ocrmypdf has added text to the pages without it.
 
-    The document is the one at `path` in all but the text: its id is that of the original bytes.
+    `takes` is told before for how many seconds at most. The document is the one at `path` in all
+    but the text: its id is that of the original bytes.
     """
     program = shutil.which(PROGRAM)
     name = clean(path.name)
     if program is None:
         raise DocumentError(f"{name} needs OCR, and {PROGRAM} is not installed", _INSTALL)
     raw = load(path)
-    with TemporaryDirectory(prefix="rapid-ocr-") as folder:
+    seconds = _limit(raw)
+    if takes:
+        takes(seconds)
+    with TemporaryDirectory(prefix="rapid-ocr-", ignore_cleanup_errors=True) as folder:
         source, target = Path(folder, "in.pdf"), Path(folder, "out.pdf")
         source.write_bytes(raw)
-        _run(program, source, target, name)
+        _run(program, source, target, name, seconds)
         read = target.read_bytes()
     try:
         pages, notes = pdf_pages(read, name)
@@ -53,24 +62,33 @@ def read_scanned(path: Path) -> Document:
     return Document(identity, name, clean(str(path.absolute())), pages, True, notes)
 
 
-def _run(program: str, source: Path, target: Path, name: str) -> None:
+def _limit(raw: bytes) -> float:
+    """Return for how many seconds at most OCR of a PDF may go on."""
+    try:
+        with PdfiumFile(raw) as pdf:
+            return max(TIMEOUT_SECONDS, PAGE_SECONDS * len(pdf))
+    except Exception:  # what it cannot open, others may
+        return TIMEOUT_SECONDS
+
+
+def _run(program: str, source: Path, target: Path, name: str, seconds: float) -> None:
     """Write the PDF `target` from `source`, which has no other format to be made from."""
     command = [program, "--skip-text", "--quiet", "--output-type", "pdf", str(source), str(target)]
     with (source.parent / "stderr").open("w+b") as stderr:
-        code = _wait(command, stderr, source.parent)
+        code = _wait(command, stderr, source.parent, seconds)
         if code == 0 and target.is_file():
             return
         stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _STDERR_BYTES))
         lines = stderr.read().decode("utf-8", "replace").strip().splitlines()
     if code is None:
-        why = f"it took longer than {TIMEOUT_SECONDS / 60:.0f} minutes"
+        why = f"it took longer than {seconds / 60:.0f} minutes"
     else:
         why = one_line(lines[-1]).rstrip(".") if lines else f"it ended with code {code}"
     hint = f"run it by hand to see more: {PROGRAM} --skip-text in.pdf out.pdf"
     raise DocumentError(f"{name} cannot be read by {PROGRAM}: {why}", hint)
 
 
-def _wait(command: list[str], stderr: IO[bytes], folder: Path) -> int | None:
+def _wait(command: list[str], stderr: IO[bytes], folder: Path, seconds: float) -> int | None:
     """Return the exit code of a command, None if it took too long; leave no process behind."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
@@ -81,7 +99,7 @@ def _wait(command: list[str], stderr: IO[bytes], folder: Path) -> int | None:
         env=environment,
     ) as started:
         try:
-            return started.wait(TIMEOUT_SECONDS)
+            return started.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
         finally:
