@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rapid_cli.citations import Citation, Embed, cite
@@ -12,6 +12,7 @@ from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Passage
 from rapid_cli.models import LanguageModel
 from rapid_cli.reading import Reading
+from rapid_cli.sentences import whole
 from rapid_cli.strategies import Strategy
 
 Origin = Literal["target", "drafter"]
@@ -92,9 +93,25 @@ class Answer:
     stats: DecodingStats = field(default_factory=DecodingStats)
 
     def cite(self, embed: Embed) -> None:
-        """Match its sentences to its passages; without passages, do nothing."""
+        """Match its sentences to its passages; without passages, do nothing.
+
+        A sentence that the answer's length cut off says nothing yet.
+        """
         if self.sources:
-            self.citations = cite(self.text, self.sources, embed, question=self.question)
+            text = whole(self.text) if self.finish_reason == "length" else self.text
+            self.citations = cite(text, self.sources, embed, question=self.question)
+
+    def keep_sources(self, numbers: Iterable[int]) -> None:
+        """Drop the sources that nothing cites, but for those of these 1-based numbers."""
+        assert self.sources is not None
+        cited = {number for citation in self.citations for number in citation.sources}
+        kept = sorted(cited.union(numbers))
+        place = {number: new for new, number in enumerate(kept, start=1)}
+        self.sources = [self.sources[number - 1] for number in kept]
+        self.citations = [
+            replace(each, sources=tuple(place[number] for number in each.sources))
+            for each in self.citations
+        ]
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.documents import Passage
-from rapid_cli.sentences import passage_sentences, sentences
+from rapid_cli.sentences import one_line, passage_sentences, sentences
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -39,7 +39,9 @@ _TERM = re.compile(
 _PIECE = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,40}}")
 _SUFFIX = re.compile(r"(?<=...)(?:ies|ing|ed|es|ly|[sey])$")
 _LONGEST_STEM = 7
-_MARKS = re.compile(r"^\W*(?:\d{1,3}|[^\W\d_])[.)]\s+|\[\d{1,3}\]")
+_MARKS = re.compile(r"^\W*(?:\d{1,3}|[^\W\d_])[.)][*_]*\s+|\[\d{1,3}(?:[,;–-]\s?\d{1,3})*\]")
+_BROKEN = re.compile(r"\b([^\W\d_]+)[-\u2010\u00ad]\n\s*([^\W\d_A-Z]+)")
+_SILENT = re.compile(r"^#{1,6}\s|[:：?？؟][*_)\s]*$")
 _words = re.compile(r"\S+").findall
 _OPENING = re.compile(r"\W*([^\W\d_]+)\s+([^\W\d_])")
 _STOP_WORDS = frozenset(
@@ -55,8 +57,16 @@ _STOP_WORDS = frozenset(
         "passage passages text"
     )
 )
-_COUNTED = _words("two three four five six seven eight nine ten eleven twelve")
-_NUMBER_WORDS = {word: str(number) for number, word in enumerate(_COUNTED, start=2)}
+_COUNTED = _words(
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+)
+_TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety hundred")
+_NUMBER_WORDS = (
+    {word: str(number) for number, word in enumerate(_COUNTED, start=2)}
+    | {word: str(10 * number) for number, word in enumerate(_TENS, start=2)}
+    | {"thousand": "1000", "million": "million", "billion": "billion", "trillion": "trillion"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ class _Claim:
             return 0.0
         share = len(self.vital & terms.keys()) / len(self.vital) if self.vital else 1.0
         doubt = 1.0 if self.doubtful <= terms.keys() else DOUBT
-        return doubt * share**2
+        return doubt * share**4
 
     def support(self, terms: Mapping[str, int], similarity: float) -> float:
         """Return how well a place with these terms, of this similarity in -1..1, supports it."""
@@ -124,7 +134,7 @@ def cite(
     """Match the sentences of an answer to the passages that support them, in one call of `embed`.
 
     A sentence that claims nothing has no citation: one without a term, such as "Yes.", a heading,
-    and one that announces what follows by a colon. `embed` returns unit vectors, a row a text.
+    a question, and one that announces what follows by a colon. `embed` returns a unit vector a row.
     """
     windows = [list(_windows(n, passage.chunk.text)) for n, passage in enumerate(passages, 1)]
     ordinary = {term for each in chain(*windows) for term, w in each.terms.items() if w == WORD}
@@ -137,20 +147,22 @@ def cite(
 
 def _claim(text: str, span: tuple[int, int], question: str, ordinary: Set[str]) -> _Claim | None:
     """Return what a sentence claims, or None if that is nothing; no `ordinary` word is a name."""
-    said = _MARKS.sub(" ", text[slice(*span)])
+    if _SILENT.search(text[slice(*span)]):
+        return None
+    said = one_line(_MARKS.sub(" ", text[slice(*span)]))
     doubtful = _first_word(said) - ordinary
     weights = {
         term: WORD if weight == NAME and (term in ordinary or term in doubtful) else weight
         for term, weight in _terms(said).items()
     }
-    if not weights or said.startswith("#") or said.rstrip("*_ ").endswith((":", "：")):
+    if not weights:
         return None
     vital = frozenset(term for term, weight in weights.items() if weight > WORD)
     numbers = frozenset(term for term, weight in weights.items() if weight == NUMBER)
     if question and len(weights) < ENOUGH_TERMS:
         vital, weights = frozenset(weights), _terms(question) | weights
         said = f"{question} {said}"
-    return _Claim(*span, " ".join(said.split()), weights, vital, numbers, doubtful)
+    return _Claim(*span, said, weights, vital, numbers, doubtful)
 
 
 def _first_word(said: str) -> frozenset[str]:
@@ -180,11 +192,16 @@ def _terms(text: str) -> dict[str, int]:
 def _windows(source: int, text: str) -> Iterator[_Window]:
     """Yield the sentences of a passage, none twice, each followed by itself and the next."""
     parts = list(dict.fromkeys(text[start:end] for start, end in passage_sentences(text)))
-    terms = [_terms(part) for part in parts]
+    terms = [_terms(_unbroken(part)) for part in parts]
     for at, part in enumerate(parts):
         yield _Window(source, (part,), terms[at])
         if at + 1 < len(parts):
             yield _Window(source, (part, parts[at + 1]), terms[at] | terms[at + 1])
+
+
+def _unbroken(text: str) -> str:
+    """Return `text` on one line, and after it, whole, the words that ends of lines part in it."""
+    return " ".join([one_line(text), *map("".join, _BROKEN.findall(text))])
 
 
 def _places(claim: _Claim, windows: Iterable[Sequence[_Window]], least: float) -> list[_Window]:
@@ -232,7 +249,7 @@ def quote(sentence: str, text: str) -> str:
 
     It has at most QUOTE_CHARACTERS, whole words, and dots where it is cut.
     """
-    text = " ".join(text.split())
+    text = one_line(text)
     if len(text) <= QUOTE_CHARACTERS:
         return text
     wanted = _terms(sentence)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import cached_property
 from types import TracebackType
 
 from rapid_cli.answering import answer
-from rapid_cli.answers import Answer, Event, Finished, Options, Pair, Seconds
+from rapid_cli.answers import Answer, Event, Finished, Note, Options, Pair, Seconds
 from rapid_cli.documents import Document, Passage
+from rapid_cli.errors import RapidError
+from rapid_cli.matching import match_sentences
 from rapid_cli.prefill import Contexts
 from rapid_cli.prompts import Turn
 from rapid_cli.session import PairFiles, Session
@@ -97,31 +99,23 @@ class Desk:
                 if begun.done():
                     begun.result()  # what is wrong with the library is said as soon as it is known
                 if isinstance(event, Finished):
-                    self._cite(event.answer)
+                    yield from self._cite(event.answer)
                 yield event
 
-    def _cite(self, result: Answer) -> None:
-        """Match the answer's sentences to its passages, or else to others of the documents."""
-        embed, library = self._session.embedder.embed, self._session.library
-        result.cite(embed)
-        told = [(result.text[c.start : c.end], c.sources) for c in result.citations]
-        first = list(result.sources or ())
-        found = [
-            passage
-            for sentence, sources in told
-            if not sources
-            for passage in library.search(sentence, list(self._documents), FURTHER)
-        ]
-        known = {passage.chunk for passage in first}
-        others = list({each.chunk: each for each in found if each.chunk not in known}.values())
-        if not others:
-            return
-        result.sources = [*first, *others]
-        result.cite(embed)
-        cited = {number for citation in result.citations for number in citation.sources}
-        used = [each for number, each in enumerate(others, len(first) + 1) if number in cited]
-        result.sources = [*first, *used]
-        result.cite(embed)
+    def _cite(self, result: Answer) -> Iterator[Note]:
+        """Match the answer's sentences to passages; an answer is not lost because that fails."""
+        before = time.perf_counter()
+        library, ids = self._session.library, list(self._documents)
+
+        def search(sentence: str) -> list[Passage]:
+            return library.search(sentence, ids, FURTHER, reranked=False)
+
+        try:
+            match_sentences(result, self._documents, search, self._session.embedder.embed)
+        except RapidError as error:
+            yield Note(f"Sentences were not matched to passages: {error.message}.")
+        if result.seconds.total is not None:
+            result.seconds.total += time.perf_counter() - before
 
     def __enter__(self) -> Desk:
         return self

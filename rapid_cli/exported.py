@@ -15,7 +15,7 @@ from tokenizers import Encoding, Tokenizer
 
 # The library collects events from its import on, and what people ask about is nobody's business.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"

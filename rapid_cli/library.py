@@ -158,12 +158,15 @@ class Library:
         """Let other processes have the store until it is needed again."""
         self._store.rest()
 
-    def search(self, question: str, document_ids: Sequence[str], limit: int) -> list[Passage]:
+    def search(
+        self, question: str, document_ids: Sequence[str], limit: int, *, reranked: bool = True
+    ) -> list[Passage]:
         """Return up to `limit` passages of these documents for a question, best first.
 
-        StoreError if the library cannot tell, for lack of chunks or another embedder.
+        With `reranked` False a reranker is done without, for speed. StoreError if the library
+        cannot tell, for lack of chunks or another embedder.
         """
-        return self._retrieval.search(question, document_ids, limit)
+        return self._retrieval.search(question, document_ids, limit, reranked=reranked)
 
     def get(self, document_id: str) -> Document:
         """Return a document with its pages."""

@@ -120,9 +120,10 @@ def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Pa
     different = without_near_duplicates(found)
     ranked = about_budget(different, budget, lambda text: len(model.vocabulary.tokenize(text)))
     while True:
-        pieces = joined(whole_sentences(ranked, documents), names)
+        whole = whole_sentences(ranked, documents)
+        pieces = joined(whole, names)
         read = sum(len(piece.chunk.text) for piece in pieces)
-        reading = _reading(passages_text(pieces, names), task, model, tuple(ranked), read)
+        reading = _reading(passages_text(pieces, names), task, model, tuple(whole), read)
         # Headings and gap marks are not in the budget: drop the last few passages for them.
         if len(reading.prompt) <= limit or len(ranked) <= 1:
             break

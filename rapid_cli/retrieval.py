@@ -55,7 +55,9 @@ class Retrieval:
         self._store.check(embedder.identity)  # before the embedder is loaded for nothing
         self._store.use(embedder.identity, embedder.dimension, embedder.chunk_tokens)
 
-    def search(self, question: str, document_ids: Sequence[str], limit: int) -> list[Passage]:
+    def search(
+        self, question: str, document_ids: Sequence[str], limit: int, *, reranked: bool = True
+    ) -> list[Passage]:
         """Return up to `limit` passages of these documents, best first.
 
         Documents that are not embedded yet are found by their words alone. StoreError if one of
@@ -75,7 +77,7 @@ class Retrieval:
             for key, score in ranked
             if key in chunks  # no neighbour beyond an end, nor what was replaced just now
         ]
-        if self._reranker:
+        if self._reranker and reranked:
             found = self._reranker.best_first(question, found)
         return spread(found)[:limit]
 

@@ -5,17 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from unicodedata import east_asian_width
 
 LONGEST_SENTENCE = 400
+WRAPPED, WRAPPED_BEFORE_SMALL = 48, 24
+"""How wide a line is that may go on with the next one, and with one that begins in small letters.
+
+Shorter ones are verses, labels, addresses and the like. A letter of CJK scripts is two wide.
+"""
 
 # A line, or a fenced block of code with all its lines.
 _BLOCK = re.compile(
     r"^[^\S\n]*(?P<fence>```|~~~)[\s\S]*?(?:\n[^\S\n]*(?P=fence)[^\n]*|\Z)|[^\n]+", re.MULTILINE
 )
+# A line that the next one does not belong to: it announces something, is bold, or is a heading, a
+# rule or the row of a table.
+_CLOSED = re.compile(
+    r"[:：][\"'”’»)*_]*$|^(?:#{1,6}\s|\||[-=*_~]{3,}$|(?P<bold>\*\*|__).+(?P=bold)$)|\t| \| "
+)
+# A line that does not belong to the one before: it begins with a mark or number, or as above.
+_OPENING = re.compile(
+    r"(?:[-*+•‣◦▪●–—]|#{1,6}|[(（]?(?:\d{1,3}|[ivxIVX]{1,5}|[^\W\d_])[.)])\s"
+    r"|[(（]?\d{1,3}[、．）]|[\u2460-\u249b>|]|\*\*|__|[-=*_~]{3,}$|.*(?:\t| \| )"
+)
+_LABEL = re.compile(r"(?:[^\s:：]{1,20}\s+){0,2}[^\s:：]{1,20}(?::\s|:$|：)")
+_UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff01-\uff9f]"
+_UNSPACED_BREAK = re.compile(rf"(?<={_UNSPACED})[^\S\n]*\n[^\S\n]*(?={_UNSPACED})")
 _PARAGRAPH = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
 _NON_SPACE = re.compile(r"\S")
 _CODE = re.compile(r"`[^`\n]+`")
 _END = re.compile(r"(?<![.!?…؟۔।॥])[.!?…؟۔।॥]++[\"'”’»)\]*_]*+(?=\s)|[。！？｡]+[\"'”’」』）]*")
+_ENDED = re.compile(r"[.!?…؟۔।॥。！？｡][\"'”’»)\]*_」』”）]*$|```$|~~~$")
 _LAST_WORD = re.compile(r"(?:[^\W_]+\.)*[^\W_]+$")
 _MARKER = re.compile(r"[^\w`]*(?:\d{1,3}|[^\W\d_])?$")
 _LONGEST_MARKER, _LONGEST_ABBREVIATION = 40, 8
@@ -32,15 +52,46 @@ _BEFORE_NUMBERS = re.compile(
 def sentences(text: str) -> list[tuple[int, int]]:
     """Return where the sentences of an answer start and end, in order and without gaps but space.
 
-    A line ends a sentence, as does a full stop; a block of code is one.
+    A line ends a sentence unless it seems to be broken because it was wide enough; a block of code
+    is one.
     """
     spans = []
-    for block in _BLOCK.finditer(text):
-        if block["fence"]:
-            spans += _stripped(text, [block.start(), block.end()])
-        else:
-            spans += _split(text, block.start(), block.end())
+    for start, end, is_code in _blocks(text):
+        spans += _stripped(text, [start, end]) if is_code else _split(text, start, end)
     return spans
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Yield where a line with those it goes on with starts and ends, or code; and if it is code."""
+    lines = list(_BLOCK.finditer(text))
+    starts = [at for at, line in enumerate(lines) if not at or not _goes_on(lines[at - 1], line)]
+    for first, after in pairwise([*starts, len(lines)]):
+        yield lines[first].start(), lines[after - 1].end(), bool(lines[first]["fence"])
+
+
+def _goes_on(before: re.Match[str], after: re.Match[str]) -> bool:
+    """Tell whether a line was broken because it was wide enough, and not where it ends."""
+    line, following = before[0].strip(), after[0].strip()
+    apart = before["fence"] or after["fence"] or after.start() > before.end() + 1 or not following
+    if apart or _CLOSED.search(line) or _OPENING.match(following):
+        return False
+    width = len(line) + sum(east_asian_width(letter) in "WF" for letter in line)
+    if following[0].islower():
+        return width >= WRAPPED_BEFORE_SMALL
+    return width >= WRAPPED and not _LABEL.match(following)
+
+
+def whole(text: str) -> str:
+    """Return `text` without a last sentence that has no end."""
+    spans = sentences(text)
+    if spans and not _ENDED.search(text[slice(*spans[-1])]):
+        return text[: spans[-1][0]]
+    return text
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line; lines of scripts without spaces are joined without one."""
+    return " ".join(_UNSPACED_BREAK.sub("", text).split())
 
 
 def _split(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -60,7 +111,9 @@ def _ends(text: str, start: int, found: re.Match[str], limit: int) -> bool:
         return True
     said, after = text[start : found.start()], _NON_SPACE.search(text, found.end(), limit)
     follows = after[0] if after else ""
-    if follows.islower() or (len(said) <= _LONGEST_MARKER and _MARKER.match(said)):
+    begins_line = after is not None and "\n" in text[found.end() : after.start()]
+    goes_on = follows.islower() and not begins_line
+    if goes_on or (len(said) <= _LONGEST_MARKER and _MARKER.match(said)):
         return False
     word = _LAST_WORD.search(said[-_LONGEST_ABBREVIATION:])
     return word is None or found[0][:2].strip(")") != "." or not _abbreviated(word[0], follows)

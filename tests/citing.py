@@ -29,6 +29,8 @@ from rapid_cli.reader import read
 PASSAGE_WORDS = 220
 PRECISION = 0.92
 """What is asked of the first half: the other one will be a little worse."""
+DRAWS = 5
+"""How often each claim is changed and put to another passage: with one, chance would decide."""
 FLOOR = 0.2
 THRESHOLDS = [round(FLOOR + step / 50, 2) for step in range(40)]
 DROPPED = 0.3
@@ -159,7 +161,8 @@ def all_cases(packs: Sequence[str], rng: random.Random) -> list[Case]:
             path = beside if beside.exists() else pack.parent.parent / row["doc"]
             if path not in texts:
                 texts[path] = open_text(path)
-            cases += cases_of(row, texts[path], rng)
+            for _ in range(DRAWS):
+                cases += cases_of(row, texts[path], rng)
     for case in [case for case in cases if case.supported]:
         others = [text for path, text in texts.items() if str(path) != case.path]
         if others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 import time
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from rapid_cli.citations import MOST_SOURCES, QUOTE_CHARACTERS, SUPPORTED, cite, quote
 from rapid_cli.documents import Chunk, Passage
-from rapid_cli.sentences import sentences
+from rapid_cli.sentences import one_line, sentences, whole
 
 LIGHTHOUSE = (
     "The lighthouse on Gull Rock was built in 1874 after three ships had been lost in one winter. "
@@ -69,9 +70,99 @@ def test_an_answer_is_cut_into_its_sentences(text, parts):
     assert (found if isinstance(parts, list) else len(found)) == parts
 
 
+LONG = "The keeper of the lighthouse on Gull Rock in those years was"
+JAPANESE = "灯台は三隻の船がひと冬のうちに失われた後に海の岩の上に"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A trace tree is a tree-like data structure that contains a tree of", "traces."),
+        (LONG, "Ann Marlow."),
+        (LONG, "31 years old."),
+        (LONG, "(as the log says) Ann."),
+        ("They met Mrs. Fry when she came to the island with Dr.", "Marlow."),
+        ("The lamp burned colza oil", "until it was replaced."),
+        ("It was Ann Marlow, as the log of that year says on p.", "12."),
+        ("- three ships had been lost and", "  then it was built"),
+        ("1. Three ships had been lost, and", "then it was built."),
+        ("Answer: a lighthouse, which stands on a rock in the", "sea."),
+        (JAPANESE, "建てられた。"),
+        (f"{LONG}  ", "Ann."),
+        (f"{LONG}\r", "Ann."),
+    ],
+)  # fmt: skip
+def test_a_line_that_was_broken_for_its_width_goes_on_with_the_next(before, after):
+    text = f"{before}\n{after}"
+    assert split(f"It rained.\n{text}\n\nYes.") == ["It rained.", text, "Yes."]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["- three ships had been lost that winter off the coast", "- two of them had sails"],
+        ["1. Three ships had been lost that winter off the coast", "2) two of them had sails"],
+        ["a) three ships had been lost that winter off the coast", "b) two of them had sails"],
+        ["(iii) three ships were lost that winter off the coast", "(iv) two of them had sails"],
+        ["１、灯台は三隻の船がひと冬のうちに失われた後に建てられた", "2、菜種油"],
+        [LONG, "• Ann", "– Eve", "+ Joan", "* Mary"],
+        [LONG, "# Keepers"],
+        ["## The lighthouse on Gull Rock and the keepers it had", "they lived there"],
+        [LONG, "> quoted"],
+        [LONG, "---", "they lived there"],
+        [LONG, "**Her name:** Ann"],
+        ["**The lighthouse on Gull Rock and the keepers it had**", "they lived there"],
+        ["| Ann Marlow, first keeper of the lighthouse | 1874 |", "| Eve Harding | 1905 |"],
+        ["Ann Marlow, the first keeper of the lighthouse | 1874", "none | 1905"],
+        ["Ann Marlow, the first keeper of the lighthouse on Gull Rock\t1874", "none\t1905"],
+        ["These are all the keepers the lighthouse on Gull Rock had:", "ann and eve"],
+        ["**These are the keepers the lighthouse on Gull Rock had:**", "ann and eve"],
+        [LONG, "", "ann and eve"],
+        [LONG, " \t", "ann and eve"],
+        [LONG, "```", "ann", "```", "and eve"],
+        [f"{LONG} Ann.", "Eve came later"],
+        [f"{LONG} Ann.", "eve came later"],
+        [f"{LONG} Ann?", "no one knows"],
+        ["Question:  Who is Ann", "The keeper"],
+        [LONG, "Question: who is it", "Answer: Ann"],
+        ["name: Ann", "age: 31"],
+        ["Ann Marlow", "12 Quay Road", "Gull Rock"],
+        ["red", "green", "blue"],
+        ["Rough winds do shake the darling buds of May,", "And summer's lease hath all", "Of it"],
+        ["床前明月光，", "疑是地上霜", "举头望明月"],
+    ],
+)
+def test_a_line_that_ends_by_itself_does_not_go_on(lines):
+    joined = "\n".join(lines).replace("```\nann\n```", "```ann```")
+    whole = [part.replace("```\nann\n```", "```ann```") for part in split("\n".join(lines))]
+    assert whole == [line for line in joined.split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize("width", [60, 72, 100])
+def test_a_wrapped_answer_has_the_sentences_of_one_that_is_not(width):
+    answer = f"{LIGHTHOUSE} {' '.join(HARBOUR.split())} {GARDEN}"
+    wrapped = textwrap.fill(answer, width)
+    assert wrapped.count("\n") > 4
+    assert [one_line(part) for part in split(wrapped)] == split(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (" a tree of \n  traces. ", "a tree of traces."),
+        ("灯台は、\n 失われた\nAnn", "灯台は、失われた Ann"),
+        ("등대는\n바위에", "등대는 바위에"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_of_several_lines_is_shown_on_one(text, line):
+    assert one_line(text) == line
+
+
 def test_nothing_of_an_answer_is_lost_between_sentences():
     rng = random.Random(3)
-    alphabet = [*'aB1.。!?…\n \t`*-("”) ', "```\n", "e.g. ", "Dr. ", "国", "3.5 ", "\r\n", "\u2028"]
+    alphabet = [*'aB1.。!?…\n \t`*-("”) :|#>', "```\n", "e.g. ", "Dr. ", "国", "3.5 ", "\r\n"]
+    alphabet += ["\u2028", "so it was that ", "国" * 24]
     for _ in range(500):
         text = "".join(rng.choices(alphabet, k=60))
         spans = sentences(text)
@@ -88,6 +179,7 @@ def test_hostile_text_takes_no_longer_than_other_text(piece):
     text = piece * (20_000 // len(piece))
     started = time.perf_counter()
     sentences(text)
+    one_line(text)
     cite(text[:2000], passages(text[:2000]), alike)
     quote(text[:50], text[:2000])
     assert time.perf_counter() - started < 2
@@ -113,12 +205,16 @@ def test_each_sentence_cites_the_passage_that_says_it(embedder):
         ("The lighthouse on Gull Rock was built in 1874.", True),
         ("The lighthouse on Gull Rock was built in 1875.", False),
         ("The lighthouse on Gull Rock was built in 1874 [1].", True),
+        ("The lighthouse on Gull Rock was built in 1874 [1, 12].", True),
         ("2. The lighthouse on Gull Rock was built in 1874.", True),
+        ("**2.** The lighthouse on Gull Rock was built in 1874.", True),
         ("Ann Marlow kept the log for 31 years.", True),
         ("Ann Marlow kept the log for 32 years.", False),
         ("Eve Harding kept the log for 31 years.", False),
         ("The lighthouse on Gull Rock was built after 3 ships were lost.", True),
         ("The lighthouse on Gull Rock was built after four ships were lost.", False),
+        ("The lighthouse on Gull Rock was built after thirteen ships were lost.", False),
+        ("The lighthouse on Gull Rock was built after a million ships were lost.", False),
         ("Lamps there burned colza oil until replaced by paraffin.", True),
         ("The lamp was painted red by sailors from Norway.", False),
     ],
@@ -126,6 +222,30 @@ def test_each_sentence_cites_the_passage_that_says_it(embedder):
 def test_another_number_or_name_is_not_supported(claim, supported, embedder):
     (found,) = cite(claim, passages(LIGHTHOUSE), embedder.embed)
     assert bool(found.sources) == supported, found.support
+
+
+def test_one_other_name_among_many_is_not_supported():
+    said = "Ann, Eve, Joan, Mary, Ruth, Jane, Rose and Lucy kept the light"
+    texts = [f"In those years {said} on the rock."]
+    named = [f"It was {said}.", f"It was {said.replace('Ruth', 'Agnes')}."]
+    assert [cite(claim, passages(*texts), alike)[0].sources for claim in named] == [(1,), ()]
+
+
+def test_a_sentence_of_two_lines_is_one_claim(embedder):
+    answer = (
+        "The lighthouse on Gull Rock was built in 1874, after three ships had been lost in one\n"
+        "winter.\n\nWho kept it?"
+    )
+    (found,) = cite(answer, passages(GARDEN, LIGHTHOUSE), embedder.embed)
+    assert answer[found.start : found.end] == answer.partition("\n\n")[0]
+    assert found.sources == (2,)
+
+
+def test_words_that_lines_of_a_passage_part_are_known_whole():
+    parted = "The lighthouse was kept by Marl-\nowe, who wrote of hur\u00ad\nricanes and storms."
+    (found,) = cite("Marlowe wrote of hurricanes.", passages(parted), alike)
+    assert found.sources == (1,)
+    assert found.support == 1.0
 
 
 def test_a_number_counts_where_the_rest_is_said_and_not_elsewhere_in_the_passage(embedder):
@@ -144,7 +264,13 @@ def test_a_short_answer_is_understood_with_its_question(answer, sources, embedde
     assert found.sources == sources
 
 
-@pytest.mark.parametrize("silent", ["Yes.", "Sure!", "Here they are:", "# The Keepers", "---", "?"])
+@pytest.mark.parametrize(
+    "silent",
+    [
+        *("Yes.", "Sure!", "Here they are:", "**Here they are:**", "---", "?"),
+        *("# The Keepers", "## 1. The Keepers", "Question: What do roses need?", "他是谁？"),
+    ],
+)
 def test_a_sentence_that_claims_nothing_is_not_cited(silent):
     answer = f"{silent}\nRoses need sun."
     (found,) = cite(answer, passages(GARDEN), alike)
@@ -266,3 +392,20 @@ def test_a_word_longer_than_a_quote_is_cut():
     said = quote("x", "x" * 1000)
     assert said.endswith("x…")
     assert len(said) <= QUOTE_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("It is done. It was lo", "It is done. "),
+        ("It is done.", "It is done."),
+        ("He said “no.”", "He said “no.”"),
+        ("**It is done.**", "**It is done.**"),
+        ("終わった。まだ", "終わった。"),
+        ("Never ended", ""),
+        ("See:\n```\nx = 1\n```", "See:\n```\nx = 1\n```"),
+        ("", ""),
+    ],
+)
+def test_a_last_sentence_without_an_end_is_no_part_of_the_whole(text, kept):
+    assert whole(text) == kept

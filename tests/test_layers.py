@@ -23,7 +23,7 @@ loading
 indexing
 answering library bench_report
 bench sharing
-generation retrieval
+generation retrieval matching
 prefill
 answers
 reading materials shelf

@@ -198,6 +198,16 @@ def test_an_answer_cites_its_passages_and_needs_no_embedder_without_any():
         assert silent.citations == ()
 
 
+def test_a_sentence_that_the_length_of_the_answer_cut_off_is_not_judged():
+    said = Passage(Chunk("b", 0, "The keeper was called Ann.", 0, 26, 1, 1), 0.5)
+    text = "The keeper was called Ann. The keeper was called B"
+    for reason, ends in (("length", [26]), ("stop", [26, len(text)])):
+        asked = make_answer(sources=[said], text=text)
+        asked.finish_reason = reason
+        asked.cite(lambda texts: np.ones((len(texts), 1), np.float32))
+        assert [each.end for each in asked.citations] == ends
+
+
 def test_a_passage_of_a_text_without_pages_has_a_section_if_any():
     told = passage_json(passage(NOVEL, first=2, last=2), DOCUMENTS)
     assert told["section"] == "Chapter 3 › Installing"

@@ -18,6 +18,7 @@ from rapid_cli.measuring import Clock
 from rapid_cli.printable import printable, printable_line
 from rapid_cli.render.console import Bars
 from rapid_cli.report import address, coverage_note, place_parts, summary
+from rapid_cli.sentences import one_line
 
 SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
 UNSUPPORTED = "no passage supports this"
@@ -227,7 +228,7 @@ def _render_support(answer: Answer, errors: Console) -> None:
     if len(answer.citations) > 1:
         errors.print("\nSupport", style="bold")
         for citation in answer.citations:
-            words = " ".join(answer.text[citation.start : citation.end].split())
+            words = one_line(answer.text[citation.start : citation.end])
             line = Text(f"  {printable_line(words)}")
             line.truncate(SENTENCE_WIDTH, overflow="ellipsis")
             marks = "".join(f"[{number}]" for number in citation.sources)
