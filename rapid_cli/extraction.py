@@ -7,22 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from threading import Event, Lock, Timer
 from typing import Self
+from weakref import finalize
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
-from rapid_cli.extraction_worker import STARTED, Request, result
+from rapid_cli.extraction_worker import LONGER, STARTED, Request, remove, result
 
 TIMEOUT_SECONDS = 30.0
-OCR_SECONDS = 600.0
-MEMORY_BYTES = 768 << 20
-"""Address space of one worker: three times what a PDF of 2,400 pages needs."""
+MEMORY_BYTES = 512 << 20
+"""Address space of one worker: twice what a PDF of 2,400 pages needs."""
 OCR_MEMORY_BYTES = 4 << 30
 """The same for each program that takes part in OCR."""
 START_SECONDS = 60.0
@@ -46,8 +48,8 @@ class Extractor:
         memory_bytes: int = MEMORY_BYTES,
         ocr: bool = False,
     ) -> None:
-        """Allow each file `timeout_seconds`, and OCR_SECONDS more with `ocr`."""
-        self._seconds = timeout_seconds + (OCR_SECONDS if ocr else 0)
+        """Allow each file `timeout_seconds`, and with `ocr` what that says it may take."""
+        self._seconds = timeout_seconds
         self._memory_bytes = max(memory_bytes, OCR_MEMORY_BYTES) if ocr else memory_bytes
         self.ocr = ocr
         self._worker_count = workers
@@ -120,35 +122,48 @@ class Extractor:
             "path": str(path),
             "folder": folder,
             "ocr": self.ocr,
+            "careful": False,
             "seconds": self._seconds,
         }
-        # What is not UTF-8 in a path is lone surrogates here, and an escape sequence in ASCII.
-        line = json.dumps(request).encode("ascii") + b"\n"
         name = os.fsencode(path.name).decode("utf-8", "replace")
         try:
-            return result(self._ask(line, stopping), name)
-        except TimeoutError:
-            message = f"{name} takes longer than {self._seconds:g} s to read"
+            return result(self._answer(request, stopping), name)
+        except TimeoutError as error:
+            message = f"{name} takes longer than {error} s to read"
             hint = "it was skipped: save it again with another program, or split it"
         except EOFError:
             message = f"{name} makes its reader crash"
-            hint = "it was skipped: save it again with another program"
+            hint = "it may be damaged, or need too much memory: save it again, or split it"
         except OSError as error:
             message = f"{name} cannot be read: no process can be started for it"
             hint = f"the system says: {error.strerror}"
         return DocumentError(message, hint)
 
-    def _ask(self, request: bytes, stopping: Event) -> bytes:
-        """Return a worker's answer; TimeoutError, EOFError if it died, OSError without one."""
-        worker = self._ready_worker(request, stopping)
+    def _answer(self, request: Request, stopping: Event) -> bytes:
+        """Return a worker's answer, or that of a careful one if it dies; raise as `_ask` does."""
+        began = time.monotonic()
         try:
-            line = worker.finish(self._seconds)
+            return self._ask(request, stopping)
+        except EOFError as death:
+            left = max(1.0, request["seconds"] - (time.monotonic() - began))
+            try:
+                return self._ask({**request, "careful": True, "seconds": left}, stopping)
+            except TimeoutError:
+                raise death from None
+
+    def _ask(self, request: Request, stopping: Event) -> bytes:
+        """Return a worker's answer; TimeoutError, EOFError if it died, OSError without one."""
+        # What is not UTF-8 in a path is lone surrogates here, and an escape sequence in ASCII.
+        line = json.dumps(request).encode("ascii") + b"\n"
+        worker = self._ready_worker(line, stopping)
+        try:
+            answer = worker.finish(request["seconds"])
         except BaseException:
             self._drop(worker)
             raise
         with self._lock:
             self._idle.append(worker)
-        return line
+        return answer
 
     def _ready_worker(self, request: bytes, stopping: Event) -> _Worker:
         """Return a worker that has begun with the file."""
@@ -180,12 +195,15 @@ class _Worker:
 
     def __init__(self, memory_bytes: int) -> None:
         module = "rapid_cli.extraction_worker"
+        folder = mkdtemp(prefix="rapid-")
+        self._remove_folder = finalize(self, remove, folder)
         # -P: nothing in the folder where the user happens to be is imported.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(memory_bytes)],
+            [sys.executable, "-P", "-m", module, str(memory_bytes), folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": folder},
             bufsize=1 << 16,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
         )
@@ -202,9 +220,11 @@ class _Worker:
         """Return the line that answers; TimeoutError, or EOFError if the worker died."""
         with self._killed_after(seconds) as late:
             line = self._line()
+        if line.startswith(LONGER):
+            return self.finish(seconds + int(line.removeprefix(LONGER)))
         if line.endswith(b"\n"):
             return line
-        raise TimeoutError if late.is_set() else EOFError
+        raise TimeoutError(f"{seconds:g}") if late.is_set() else EOFError
 
     def kill(self) -> None:
         """Kill the worker and its children; a thread that waits for it sees that at once."""
@@ -219,6 +239,7 @@ class _Worker:
         self.kill()
         with self._process:  # closes its pipes and waits for it
             pass
+        self._remove_folder()
 
     def _line(self) -> bytes:
         assert self._process.stdout is not None

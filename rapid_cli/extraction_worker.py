@@ -1,16 +1,20 @@
 """Reads files in a process that can be stopped, run by `rapid_cli.extraction` as `python -m`.
 
-A line of JSON asks for a file; STARTED says that it is being read, and a line of JSON answers.
+A line of JSON asks for a file; STARTED says that it is being read, a line that begins with LONGER
+for how many seconds more it may take, and a line of JSON answers.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,6 +25,7 @@ from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError
 
 STARTED = b"started\n"
+LONGER = b"longer "
 GRACE_SECONDS = 5.0
 """A worker whose parent should have stopped it by now ends so much later by itself."""
 ANSWER_SHARE = 8
@@ -28,11 +33,15 @@ ANSWER_SHARE = 8
 
 
 class Request(TypedDict):
-    """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most."""
+    """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most.
+
+    A `careful` reader does without libraries that may crash.
+    """
 
     path: str
     folder: str
     ocr: bool
+    careful: bool
     seconds: float
 
 
@@ -77,43 +86,68 @@ def result(line: bytes, name: str) -> Document | DocumentError:
     return Document(fields["id"], fields["name"], fields["path"], pages, fields["paged"], warnings)
 
 
-def main(memory_bytes: int) -> None:
-    """Answer requests until there can be no more, or memory has run out once."""
+def remove(folder: str) -> None:
+    """Remove a folder in which processes that are about to end may still write."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not Path(folder).exists():
+            return
+        time.sleep(0.05)
+
+
+def main(memory_bytes: int, folder: str) -> None:
+    """Answer requests until there can be no more, or a file has taken much memory.
+
+    `folder` is for temporary files, and removed in the end.
+    """
     requests, answers = _private_pipes()
     _limit(memory_bytes)
     lines: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=_listen, args=(requests, lines), daemon=True).start()
+    Thread(target=_listen, args=(requests, lines, folder), daemon=True).start()
     first = lines.get()
     # What is imported for the first file costs that file none of its time.
     from rapid_cli import reader  # noqa: F401, PLC0415
     from rapid_cli.logfile import logged  # noqa: PLC0415
 
     with logged():
-        _serve(chain([first], iter(lines.get, b"")), answers, memory_bytes // ANSWER_SHARE)
-    _end()
+        _serve(chain([first], iter(lines.get, b"")), answers, memory_bytes)
+    _end(folder)
 
 
-def _serve(lines: Iterable[bytes], answers: BinaryIO, largest: int) -> None:
-    too_large = _line(_too_large())
+def _serve(lines: Iterable[bytes], answers: BinaryIO, memory_bytes: int) -> None:
+    too_large, largest = _line(_too_large()), memory_bytes // ANSWER_SHARE
     for line in lines:
         request: Request = json.loads(line)
         _send(answers, STARTED)
         _set_alarm(request["seconds"] + GRACE_SECONDS)
-        answer = _answer(request, largest)
+        answer = _answer(request, largest, partial(_take_longer, request, answers))
         _send(answers, answer)
         _set_alarm(0)
-        if answer == too_large:
-            return  # libraries that were refused memory cannot be relied on
+        # Libraries that were refused memory cannot be relied on, and what a file has taken is not
+        # given back while its reader lives.
+        if answer == too_large or _peak_bytes() > memory_bytes // 2:
+            return
 
 
-def _answer(request: Request, largest: int) -> bytes:
+def _take_longer(request: Request, answers: BinaryIO, seconds: float) -> None:
+    """Have so many seconds before the time for a file begins anew."""
+    _set_alarm(seconds + request["seconds"] + GRACE_SECONDS)
+    _send(answers, b"%s%d\n" % (LONGER, seconds))
+
+
+def _answer(request: Request, largest: int, take_longer: Callable[[float], None]) -> bytes:
     from rapid_cli import reader  # noqa: PLC0415
     from rapid_cli.reader.cleaning import reason  # noqa: PLC0415
 
     try:
         with suppress(OSError):
             os.chdir(request["folder"])
-        document = reader.read(Path(request["path"]), ocr=request["ocr"])
+        document = reader.read(
+            Path(request["path"]),
+            ocr=request["ocr"],
+            takes=take_longer,
+            careful=request["careful"],
+        )
         line = _line({"document": _fields(document)})
         return line if len(line) <= largest else _line(_too_large())
     except Exception as error:
@@ -162,6 +196,15 @@ def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
     return requests, answers
 
 
+def _peak_bytes() -> int:
+    """Return the most memory that this process had, where the system tells that."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
 def _limit(memory_bytes: int) -> None:
     """Refuse this process and its children more address space, where the system can do that."""
     if sys.platform == "win32":
@@ -174,11 +217,11 @@ def _limit(memory_bytes: int) -> None:
             resource.setrlimit(kind, (limit, limit))
 
 
-def _listen(requests: BinaryIO, lines: SimpleQueue[bytes]) -> None:
+def _listen(requests: BinaryIO, lines: SimpleQueue[bytes], folder: str) -> None:
     """Pass on what is asked; once nobody can ask, end at once, whatever is being read."""
     for line in requests:
         lines.put(line)
-    _end()
+    _end(folder)
 
 
 def _set_alarm(seconds: float) -> None:
@@ -187,7 +230,8 @@ def _set_alarm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _end() -> None:
+def _end(folder: str) -> None:
+    remove(folder)
     if sys.platform != "win32":
         with suppress(OSError):  # whoever runs this by hand has no group of processes for it
             os.killpg(os.getpid(), signal.SIGKILL)
@@ -195,4 +239,4 @@ def _end() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

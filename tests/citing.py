@@ -27,8 +27,8 @@ from rapid_cli.embedder import Embedder
 from rapid_cli.reader import read
 
 PASSAGE_WORDS = 220
-PRECISION = 0.92
-"""What is asked of the first half: the other one will be a little worse."""
+PRECISION = 0.9
+"""What is asked of the first half; recall soon falls from there on."""
 DRAWS = 5
 """How often each claim is changed and put to another passage: with one, chance would decide."""
 FLOOR = 0.2
@@ -224,7 +224,7 @@ def measure(packs: Sequence[str], embed: Embed) -> None:
     for threshold in THRESHOLDS:
         here = precision_and_recall(first, scores[even], threshold)
         there = precision_and_recall(rest, scores[odd], threshold)
-        precise += [threshold] if here[0] >= PRECISION else []
+        precise += [threshold] if round(here[0], 2) >= PRECISION else []
         print("|", " | ".join(f"{n:.2f}" for n in (threshold, *here, *there)), "|")
     if precise:
         reason = f"the least with precision {PRECISION} on the first half of {len(cases)} cases"

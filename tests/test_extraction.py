@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
 import pytest
+from books import make_docx, paragraph
+from odd_pdfs import bomb, one_page, shown
 from pdfs import make_pdf, make_scanned_pdf
 
 from rapid_cli import reader
@@ -37,9 +39,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def hanging(tmp_path: Path) -> Path:
-    """A file that can be opened only once somebody writes to it, which nobody does."""
+    """A file that takes a good part of a minute to read."""
     path = tmp_path / "hanging.pdf"
-    os.mkfifo(path)
+    path.write_bytes(make_docx(paragraph("word") * 90_000))
     return path
 
 
@@ -100,21 +102,16 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-@contextmanager
-def being_read(fifo: Path) -> Iterator[None]:
-    """Wait until somebody reads the file that hangs, and keep them at it."""
-    writers: list[int] = []
+def seconds_used(worker_id: int) -> float:
+    """Return how long a process has computed."""
+    fields = state(Path("/proc", str(worker_id)))
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
-    def is_open() -> bool:
-        with suppress(OSError):  # as long as nobody reads
-            writers.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-        return writers != []
 
-    wait_for(is_open)
-    try:
-        yield
-    finally:
-        os.close(writers[0])
+def wait_until_busy(parent: int) -> list[int]:
+    """Return the workers of a process, once one of them has begun with the file that hangs."""
+    wait_for(lambda: any(seconds_used(worker) > 2 for worker in worker_ids(parent)), seconds=60)
+    return worker_ids(parent)
 
 
 # What comes back
@@ -241,12 +238,13 @@ def test_workers_read_many_files_each(tmp_path: Path) -> None:
 # Limits
 
 
+@pytest.mark.parametrize("ocr", [False, True])
 def test_a_file_that_hangs_is_skipped_and_costs_no_other_file_anything(
-    tmp_path: Path, hanging: Path
+    tmp_path: Path, hanging: Path, ocr: bool
 ) -> None:
     paths = texts(tmp_path, 6)
     started = time.monotonic()
-    with Extractor(workers=1, timeout_seconds=1) as extractor:
+    with Extractor(workers=1, timeout_seconds=1, ocr=ocr) as extractor:
         found = list(extractor.read_ahead([paths[0], hanging, *paths[1:]]))
         assert time.monotonic() - started < 8
     error = found.pop(1)
@@ -254,6 +252,20 @@ def test_a_file_that_hangs_is_skipped_and_costs_no_other_file_anything(
     assert error.message == "hanging.pdf takes longer than 1 s to read"
     assert "skipped" in error.hint
     assert found == [reader.read(path) for path in paths]
+
+
+def test_ocr_may_take_longer_than_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(make_scanned_pdf(1))
+    (tmp_path / "found.pdf").write_bytes(make_pdf(["found"]))
+    program = tmp_path / "ocrmypdf"
+    program.write_text(f'#!/bin/sh\nsleep 4; cp "{tmp_path}/found.pdf" "$6"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with Extractor(timeout_seconds=3, ocr=True) as extractor:
+        assert extractor.read(path).text.strip() == "found"
 
 
 def test_the_start_of_a_process_does_not_count(
@@ -272,18 +284,19 @@ def test_the_start_of_a_process_does_not_count(
 
 def test_a_file_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
     paths = texts(tmp_path, 2)
-    large = tmp_path / "large.txt"
-    large.write_text("many words " * 15_000_000)
+    large = tmp_path / "large.pdf"
+    large.write_bytes(make_pdf(["text"]))
+    os.truncate(large, 500 * MEGABYTE)
     with Extractor(workers=1, memory_bytes=400 * MEGABYTE) as extractor:
         found = names(extractor.read_ahead([paths[0], large, paths[1]]))
-    assert found == ["0.txt", "large.txt needs too much memory to read", "1.txt"]
+    assert found == ["0.txt", "large.pdf needs too much memory to read", "1.txt"]
 
 
 def test_a_text_too_long_for_its_consumer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
-    path.write_text("many words " * 5_000_000)
+    path.write_text("😀" * 15_000_000)
     with (
-        Extractor(memory_bytes=416 * MEGABYTE) as extractor,  # enough to read it, as was tried
+        Extractor(memory_bytes=440 * MEGABYTE) as extractor,  # enough to read it, as was tried
         pytest.raises(DocumentError, match="too much memory"),
     ):
         extractor.read(path)
@@ -294,13 +307,50 @@ def test_a_worker_that_dies_costs_only_its_file(tmp_path: Path, hanging: Path) -
     with Extractor(workers=1) as extractor:
         found = extractor.read_ahead([paths[0], hanging, *paths[1:]])
         assert names(iter([next(found)])) == ["0.txt"]
-        (worker,) = worker_ids(os.getpid())
-        with being_read(hanging):
+        for _ in range(2):  # the second one is asked to be careful
+            (worker,) = wait_until_busy(os.getpid())
             os.kill(worker, signal.SIGKILL)
-            wait_for(lambda: is_gone(worker))
+            wait_for(lambda worker=worker: worker not in worker_ids(os.getpid()))
         rest = names(found)
-        assert worker not in worker_ids(os.getpid())
     assert rest == ["hanging.pdf makes its reader crash", "1.txt", "2.txt", "3.txt"]
+
+
+def test_a_page_at_which_a_library_crashes_costs_only_itself(tmp_path: Path) -> None:
+    pages = {
+        2: b"<</Type/Pages/Kids[3 0 R 6 0 R]/Count 2>>",
+        6: b"<</Type/Page/Parent 2 0 R/Contents 7 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        7: bomb(400),
+    }
+    path = tmp_path / "bomb.pdf"
+    path.write_bytes(one_page(shown(b"a good page"), pages))
+    with Extractor(memory_bytes=400 * MEGABYTE) as extractor:
+        document = extractor.read(path)
+    assert [page.text.strip() for page in document.pages] == ["a good page", ""]
+    assert document.warnings == ("page 2 expands too far to be read",)
+
+
+def test_both_attempts_at_a_file_together_stay_within_its_time(
+    tmp_path: Path, hanging: Path
+) -> None:
+    (path,) = texts(tmp_path, 1)
+    with Extractor(workers=1, timeout_seconds=6) as extractor:
+        found = extractor.read_ahead([path, hanging])
+        next(found)
+        began = time.monotonic()
+        (worker,) = wait_until_busy(os.getpid())
+        os.kill(worker, signal.SIGKILL)
+        assert names(found) == ["hanging.pdf makes its reader crash"]
+        assert time.monotonic() - began < 10
+
+
+def test_a_worker_that_has_taken_much_memory_is_not_kept(tmp_path: Path) -> None:
+    paths = texts(tmp_path, 3)
+    large = tmp_path / "large.txt"
+    large.write_text("many words " * 1_400_000)
+    with Extractor(workers=1, memory_bytes=140 * MEGABYTE) as extractor:
+        assert names(extractor.read_ahead([paths[0], large])) == ["0.txt", "large.txt"]
+        wait_for(lambda: worker_ids(os.getpid()) == [])
+        assert names(extractor.read_ahead(paths)) == ["0.txt", "1.txt", "2.txt"]
 
 
 def test_a_worker_that_dies_with_nothing_to_do_costs_no_file(tmp_path: Path) -> None:
@@ -344,10 +394,9 @@ def test_closing_ends_all_workers_at_once_even_those_that_read(
     with Extractor() as extractor:
         found = extractor.read_ahead([path, hanging, hanging, hanging])
         next(found)
-        with being_read(hanging):
-            workers = worker_ids(os.getpid())
-            started = time.monotonic()
-            extractor.close()
+        workers = wait_until_busy(os.getpid())
+        started = time.monotonic()
+        extractor.close()
     assert workers
     assert time.monotonic() - started < 2
     assert all(is_gone(worker) for worker in workers)
@@ -368,20 +417,18 @@ def test_an_abandoned_iterator_leaves_nothing_running_and_the_next_one_reads(
 def test_workers_end_when_their_parent_is_killed(
     parent: subprocess.Popen[str], hanging: Path
 ) -> None:
-    with being_read(hanging):
-        workers = worker_ids(parent.pid)
-        parent.kill()
-        assert workers
-        wait_for(lambda: all(is_gone(worker) for worker in workers))
+    workers = wait_until_busy(parent.pid)
+    parent.kill()
+    assert workers
+    wait_for(lambda: all(is_gone(worker) for worker in workers))
 
 
 def test_an_interrupt_ends_all_at_once_and_only_the_parent_speaks(
     parent: subprocess.Popen[str], hanging: Path
 ) -> None:
-    with being_read(hanging):
-        workers = worker_ids(parent.pid)
-        os.killpg(parent.pid, signal.SIGINT)
-        _, said = parent.communicate(timeout=5)
+    workers = wait_until_busy(parent.pid)
+    os.killpg(parent.pid, signal.SIGINT)
+    _, said = parent.communicate(timeout=5)
     assert workers
     assert all(is_gone(worker) for worker in workers)
     assert said.count("Traceback") == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 import unicodedata
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from rapid_cli.history import History
 from rapid_cli.printable import printable, printable_line
 
 SAFE = "".join(map(chr, range(0x20, 0x7F)))
@@ -87,3 +90,43 @@ def test_a_long_text_takes_no_time():
     began = time.perf_counter()
     assert printable(text) == text
     assert time.perf_counter() - began < 1
+
+
+def rapid(*words, home, **more):
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "rapid_cli", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        env=os.environ | {"RAPID_HOME": str(home)} | more,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "a\u202eb\x1b[31m\nc"),
+        ("a\u202eb\x1b[31m",),
+        ("--a\u202eb\x1b[31m",),
+        ("ask", "note.txt", "Why?", "--gamma", "a\u202eb\x1b[31m"),
+        ("remove", "a\u202eb\x1b[31m"),
+        ("index", "/missing\u202e\x1b[31m"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_shown_and_not_obeyed(words, tmp_path):
+    ended = rapid(*words, home=tmp_path)
+    assert ended.returncode in {1, 2}
+    assert ended.stdout == b""
+    said = ended.stderr.decode()
+    assert not {"\x1b", "\u202e"} & set(said)
+    assert "202" in said, "what was meant is seen"
+
+
+def test_what_an_output_has_no_letters_for_is_no_error(tmp_path):
+    with History(tmp_path) as history:
+        record = {"question": "Größe?", "answer": "naïve 海", "strategy": "rag"}
+        history.add(record | {"sources": [], "stats": {}})
+    ended = rapid("history", home=tmp_path, PYTHONIOENCODING="ascii")
+    assert (ended.returncode, b"na?ve" in ended.stdout) == (0, True), ended.stderr.decode()

@@ -12,6 +12,7 @@ from pdfs import make_pdf
 
 from rapid_cli import reader
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader.cleaning import reason
 
 
 def test_a_document_is_known_by_a_hash_of_its_bytes(tmp_path: Path) -> None:
@@ -50,13 +51,13 @@ def test_a_name_that_is_not_utf8_becomes_one_that_is() -> None:
 
 
 BINARIES = {
-    "compressed": b"PK\x03\x04" + random.Random(0).randbytes(5000),
+    "compressed": b"LZIP" + random.Random(0).randbytes(5000),
     "machine code": b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0\x3e\0\x01\0\0\0" * 50,
     "model": b"GGUF\x03\0\0\0"
     + b"".join(
         len(word).to_bytes(8, "little") + word for word in (b"general.name", b"llama", b"x") * 99
     ),
-    "image": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\b\2" + random.Random(1).randbytes(999),
+    "sound": b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\2\0" + random.Random(1).randbytes(999),
     "bitmap": b"BM6\0\x0c\0\0\0\0\0" + b"6\0\0\0(\0\0\0" * 4 + b"\xff" * 2000,
 }
 
@@ -106,6 +107,26 @@ def test_only_pdfs_have_pages() -> None:
         assert not reader.needs_ocr(document)
 
 
-def test_a_text_beyond_all_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MAX_TEXT", 1 << 20)
-    assert "is a text of more than" in refusal(b"text " * 300_000, "notes.txt").message
+def test_a_text_beyond_all_measure_is_refused_whatever_it_is_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "MAX_TEXT", 1_000_000)
+    text = "text " * 300_000
+    for name, raw in (
+        ("notes.txt", text.encode()),
+        ("notes.txt", text.encode() * 4),
+        ("notes.md", text.encode()),
+        ("page.html", f"<html>{text}".encode()),
+        ("letter.docx", make_docx(paragraph(text))),
+        ("book.epub", make_epub({"a.xhtml": text})),
+    ):
+        error = refusal(raw, name)
+        assert "holds more than 1 million characters" in error.message
+        assert "split it" in error.hint
+    assert read(text[:900_000].encode(), "notes.txt").text == text[:900_000]
+
+
+def test_damage_is_told_in_words_and_not_in_those_of_a_program() -> None:
+    for error in (KeyError("/Root"), AttributeError("no setter"), IndexError(3), TypeError("x")):
+        assert reason(error) == "its structure is damaged"
+    assert reason(ValueError("a part of it is no XML")) == "a part of it is no XML"

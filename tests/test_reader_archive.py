@@ -88,3 +88,27 @@ def test_a_comment_at_the_end_does_not_hide_the_directory() -> None:
     with zipfile.ZipFile(target, "a") as archive:
         archive.comment = b"made by a program"
     assert read(target.getvalue(), "book.epub").text == "text"
+
+
+def test_the_record_for_many_members_is_believed_and_bounded() -> None:
+    raw = make_zip({"a": "one"})
+    end = raw.rindex(b"PK\x05\x06")
+    size, start = struct.unpack_from("<II", raw, end + 12)
+
+    def with_record(directory: int) -> bytes:
+        record = struct.pack(
+            "<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, directory, start
+        )
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+        return raw[:end] + record + locator + raw[end:]
+
+    assert open_archive(with_record(size)).read("a") == b"one"
+    with pytest.raises(DocumentError, match="more than 10,000 members"):
+        open_archive(with_record(1 << 40))
+    with pytest.raises(zipfile.BadZipFile):
+        open_archive(raw[:end] + struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1) + raw[end:])
+
+
+def test_a_part_of_a_member_is_read_without_the_rest() -> None:
+    archive = open_archive(make_zip({"a": b"\1" * (50 << 20)}))
+    assert archive.read("a", 3) == b"\1\1\1"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 from books import WORD, labels, make_docx, make_zip, paragraph, read, refusal
@@ -33,7 +35,10 @@ def test_tables_become_rows_of_cells() -> None:
 def test_a_part_with_entities_is_refused() -> None:
     bomb = f'<!DOCTYPE x [<!ENTITY a "aaaa">]><w:document {WORD}><w:body>&a;</w:body></w:document>'
     raw = make_docx("", **{"word/document.xml": bomb})
-    assert "is not a readable DOCX file" in refusal(raw, "letter.docx").message
+    message = refusal(raw, "letter.docx").message
+    assert message.endswith(
+        "is not a readable DOCX file: it declares entities, which Word never does"
+    )
 
 
 def test_a_part_with_millions_of_elements_is_refused_before_it_takes_memory() -> None:
@@ -68,3 +73,17 @@ def test_a_picture_leaves_no_trace(tmp_path: Path) -> None:
     )
     assert ended.stdout + ended.stderr == b""
     assert read(picture, "letter.docx").text == "text"
+
+
+def test_an_element_of_countless_attributes_is_refused() -> None:
+    attributes = " ".join(f'w:a{number}="x"' for number in range(2_000))
+    error = refusal(make_docx(f"<w:p {attributes}/>"), "letter.docx")
+    assert "larger or deeper" in error.message
+
+
+def test_damage_to_a_part_that_is_not_read_does_no_harm() -> None:
+    raw = make_docx(paragraph("text"), **{"word/footer2.xml": "<w:ftr>page one</w:ftr>"})
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        stored = make_zip({name: archive.read(name) for name in archive.namelist()}, 0)
+    assert read(stored.replace(b"page one", b"page two"), "letter.docx").text == "text"
+    assert "Bad CRC-32" in refusal(stored.replace(b">text<", b">tent<"), "letter.docx").message

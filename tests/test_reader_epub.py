@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import random
+import time
 import zipfile
 from io import BytesIO
 
+import pytest
 from books import labels, make_epub, make_zip, read, refusal
 
 LONG = "<p>" + "word " * 100 + "</p>"
@@ -71,7 +74,7 @@ def test_missing_chapters_are_counted() -> None:
     raw = make_epub({"a.xhtml": LONG, "b.xhtml": LONG})
     assert b"OPS/b.xhtml" in raw
     document = read(raw.replace(b"OPS/b.xhtml", b"OPS/c.xhtml"), "book.epub")
-    assert document.warnings == ("1 of its 2 chapters are missing",)
+    assert document.warnings == ("1 of its 2 chapters is missing",)
 
 
 def test_a_chapter_listed_a_thousand_times_is_read_once() -> None:
@@ -107,3 +110,73 @@ def test_a_book_without_a_list_of_its_files_is_refused() -> None:
 
 def test_a_book_without_text_is_refused() -> None:
     assert "has no text" in refusal(make_epub({"a.xhtml": "<img/>"}), "book.epub").message
+
+
+def with_members(raw: bytes, members: dict[str, bytes]) -> bytes:
+    """Return a book with other members in the place of its own."""
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        return make_zip({name: archive.read(name) for name in archive.namelist()} | members)
+
+
+def test_a_damaged_chapter_costs_only_itself() -> None:
+    raw = make_epub({"a.xhtml": LONG, "b.xhtml": "<p>shark</p>"})
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        stored = make_zip({name: archive.read(name) for name in archive.namelist()}, 0)
+    document = read(stored.replace(b"shark", b"whale"), "book.epub")  # its sum is wrong now
+    assert document.text.startswith("word word")
+    assert "whale" not in document.text
+    assert document.warnings == ("1 of its 2 chapters is damaged",)
+
+
+def test_a_chapter_that_is_no_page_is_not_read_as_one() -> None:
+    raw = make_epub({"a.xhtml": LONG, "b.xhtml": LONG})
+    inner = random.Random(1).randbytes(2_000)
+    document = read(with_members(raw, {"OPS/b.xhtml": inner}), "book.epub")
+    assert document.warnings == ("1 of its 2 chapters is damaged",)
+    only = with_members(make_epub({"a.xhtml": LONG}), {"OPS/a.xhtml": inner})
+    assert "chapters are missing or damaged" in refusal(only, "book.epub").message
+
+
+def test_a_book_that_lists_no_chapters_or_lacks_them_all_is_said_to() -> None:
+    raw = make_epub({"a.xhtml": LONG})
+    assert (
+        "lists no chapters" in refusal(make_epub({"a.xhtml": LONG}, order=["x"]), "b.epub").message
+    )
+    lacking = raw.replace(b"OPS/a.xhtml", b"OPS/x.xhtml")
+    assert "chapters are missing" in refusal(lacking, "b.epub").message
+
+
+def test_a_chapter_named_in_another_case_is_found() -> None:
+    raw = make_epub({"a.xhtml": LONG}).replace(b"OPS/a.xhtml", b"OPS/A.XHTML")
+    assert "word" in read(raw, "book.epub").text
+
+
+def test_contents_listed_a_thousand_times_are_read_once() -> None:
+    raw = make_epub({"a.xhtml": LONG}, contents={"a.xhtml": "One"})
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        package, contents = archive.read("OPS/book.opf"), archive.read("OPS/toc.ncx")
+    item = b'<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>'
+    assert item in package
+    many = {
+        "OPS/book.opf": package.replace(item, item * 1_000),
+        "OPS/toc.ncx": contents.replace(b"</navPoint>", b"</navPoint>" + b"<navPoint/>" * 20_000),
+    }
+    began = time.monotonic()
+    assert labels(read(with_members(raw, many), "book.epub")) == ["One"]
+    assert time.monotonic() - began < 10
+
+
+def test_contents_that_cannot_be_read_cost_only_the_titles() -> None:
+    raw = make_epub({"a.xhtml": LONG}, contents={"a.xhtml": "One"})
+    for contents in (b"", b"\0\1\2", b"<ncx>" + b"<navPoint/>" * 1_000_000):
+        assert labels(read(with_members(raw, {"OPS/toc.ncx": contents}), "book.epub")) == [None]
+
+
+@pytest.mark.parametrize("path", ["../../../etc/passwd", "/etc/passwd", "file:///etc/passwd"])
+def test_nothing_outside_the_book_is_read(path: str) -> None:
+    raw = make_epub({"a.xhtml": LONG, "b.xhtml": LONG})
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        package = archive.read("OPS/book.opf").replace(b'href="b.xhtml"', f'href="{path}"'.encode())
+    document = read(with_members(raw, {"OPS/book.opf": package}), "book.epub")
+    assert "root" not in document.text
+    assert document.warnings == ("1 of its 2 chapters is missing",)

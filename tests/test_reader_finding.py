@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import inspect
+import os
+import socket
+import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -149,3 +154,81 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(
     (tmp_path / "small.txt").write_bytes(b"text " * 3)
     with pytest.raises(DocumentError, match=r"small.txt is larger"):
         reader.read(tmp_path / "small.txt")
+
+
+def test_a_folder_of_any_depth_is_searched(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 200)
+    deep.mkdir(parents=True)
+    (deep / "deep.txt").write_text("text")
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)  # deeper folders stop the tests' own clean-up
+    try:
+        found = reader.find(tmp_path)
+    finally:
+        sys.setrecursionlimit(before)
+    assert found.files == [deep / "deep.txt"]
+
+
+def test_what_only_looks_like_a_file_is_named_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("text")
+    os.mkfifo(tmp_path / "pipe.pdf")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket.txt"))
+    (tmp_path / "device.txt").symlink_to("/dev/zero")
+    assert find_names(tmp_path) == ["device.txt", "good.txt", "pipe.pdf", "socket.txt"]
+    assert reader.find(tmp_path).passed_over == {"": 1}
+    for name, what in (("pipe.pdf", "pipe"), ("socket.txt", "socket"), ("device.txt", "device")):
+        with pytest.raises(DocumentError, match=f"{name} is a {what} and no file"):
+            reader.read(tmp_path / name)
+
+
+def test_a_link_to_nothing_is_named_and_one_in_a_circle_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("text")
+    (tmp_path / "lost.pdf").symlink_to("nowhere.pdf")
+    (tmp_path / "lost").symlink_to("nowhere")
+    (tmp_path / "self.pdf").symlink_to("self.pdf")
+    assert find_names(tmp_path) == ["good.txt", "lost.pdf"]
+    assert reader.find(tmp_path).passed_over == {"": 1, "leading in a circle": 1}
+    with pytest.raises(DocumentError, match=r"is a link to nowhere\.pdf, which does not exist"):
+        reader.read(tmp_path / "lost.pdf")
+    with pytest.raises(DocumentError, match="leads in a circle"):
+        reader.find(tmp_path / "self.pdf")
+
+
+def test_a_link_to_a_folder_elsewhere_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here" / "good.txt").write_text("text")
+    (tmp_path / "here" / "linked").symlink_to(tmp_path / "there")
+    (tmp_path / "here" / "up").symlink_to(tmp_path / "here")
+    found = reader.find(tmp_path / "here")
+    assert found.passed_over == {"leading to a folder elsewhere": 1}
+
+
+def test_a_folder_that_is_gone_in_the_meantime_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "going").mkdir()
+    (tmp_path / "staying.txt").write_text("text")
+    list_folder = Path.iterdir
+
+    def remove_going(folder: Path) -> object:
+        entries = list(list_folder(folder))
+        if folder == tmp_path:
+            (tmp_path / "going").rmdir()
+        return iter(entries)
+
+    monkeypatch.setattr(Path, "iterdir", remove_going)
+    assert find_names(tmp_path) == ["staying.txt"]
+
+
+def test_a_file_is_read_without_a_second_copy_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "large.pdf"
+    path.write_bytes(b"%PDF-1.7\n" + b" " * (30 << 20))
+    tracemalloc.start()
+    try:
+        finding.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()

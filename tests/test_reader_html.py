@@ -114,3 +114,34 @@ def test_soft_hyphens_do_not_break_words() -> None:
 
 def test_a_page_without_text_is_refused() -> None:
     assert "has no text" in refusal(b"<html><body><img src=x></body></html>", "page.html").message
+
+
+def test_older_charsets_mean_what_browsers_read_them_as() -> None:
+    for name, encoding, text in (
+        ("gb2312", "gb18030", "中文镕测试"),
+        ("shift_jis", "cp932", "①番の髙橋さん"),
+        ("iso-8859-9", "cp1254", "“İstanbul”"),
+    ):
+        html = f"<html><meta charset={name}><p>{text}</p>".encode(encoding)
+        document = read(html, "page.html")
+        assert (document.text, document.warnings) == (text, ())
+
+
+def test_utf8_is_read_as_such_whatever_a_page_says() -> None:
+    html = '<html><meta charset="shift_jis"><p>Grüße, naïve café'.encode()
+    assert read(html, "page.html").text == "Grüße, naïve café"
+
+
+def test_a_charset_declared_late_is_honoured() -> None:
+    html = b"<html><!--" + b"x" * 5_000 + b"--><meta charset=windows-1251><p>"
+    assert read(html + "Привет".encode("cp1251"), "page.html").text == "Привет"
+
+
+def test_escapes_of_python_are_no_charset() -> None:
+    html = rb"<html><meta charset=unicode_escape><p>a\u001b[31m"
+    assert read(html, "page.html").text == r"a\u001b[31m"
+
+
+def test_declarations_of_a_document_type_are_not_shown() -> None:
+    html = '<!DOCTYPE html [<!ENTITY a "aaa"><!ENTITY b "&a;&a;">]><html><p>seen &b;</p>'
+    assert read(html.encode(), "page.xhtml").text == "seen &b;"

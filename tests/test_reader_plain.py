@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import random
 import tracemalloc
 
 import pytest
 from books import labels, read, refusal
+
+from rapid_cli.reader.sections import MAX_SECTIONS
 
 LONG = "word " * 60
 
@@ -125,3 +128,33 @@ def test_headings_in_plain_text_make_no_sections() -> None:
 def test_a_long_line_of_blanks_or_signs_takes_no_time() -> None:
     for sign in (" ", "#", "`", "[", "*", "-", "![]("):
         sections("# " + sign * 200_000 + "x\n" + sign * 200_000 + "\n===\n")
+
+
+def test_lines_in_other_encodings_than_the_rest_are_read() -> None:
+    raw = "Grüße in UTF-8\n".encode() + "“naïve” – déjà vu\n".encode("cp1252") + "日本語\n".encode()
+    document = read(raw, "notes.txt")
+    assert document.text == "Grüße in UTF-8\n“naïve” – déjà vu\n日本語\n"
+    assert document.warnings == ("some lines are not UTF-8; they were read as Windows-1252",)
+
+
+def test_characters_written_in_two_halves_are_joined_and_lone_halves_counted() -> None:
+    document = read(b"a \xed\xa0\xbd\xed\xb8\x80 and \xed\xa0\x80", "notes.txt")
+    assert document.text == "a 😀 and \ufffd"
+    assert document.warnings == ("1 unreadable characters were replaced by \ufffd",)
+
+
+def test_a_text_that_goes_on_as_something_else_is_refused() -> None:
+    raw = b"plain words " * 6_000 + random.Random(1).randbytes(300_000)
+    assert "begins as text and goes on as something else" in refusal(raw, "notes.txt").message
+
+
+def test_zeros_at_the_end_of_a_log_do_no_harm() -> None:
+    assert read(b"plain words " * 6_000 + b"\0" * 300_000, "a.log").text == "plain words " * 6_000
+
+
+def test_a_million_headings_make_a_bounded_number_of_sections() -> None:
+    document = read(b"".join(b"# Part %d\nw\n" % number for number in range(300_000)), "notes.md")
+    assert len(document.pages) == MAX_SECTIONS
+    assert document.pages[0].label == "Part 0 … Part 29"
+    assert document.pages[-1].label == "Part 299970 … Part 299999"
+    assert document.text.count("# Part") == 300_000

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from rapid_cli.documents import Page
+from rapid_cli.reader import sections
 from rapid_cli.reader.sections import Line, section_pages
 
 LONG = Line("word " * 50)
@@ -58,3 +61,16 @@ def test_a_heading_without_a_name_ends_what_was_before_it() -> None:
 
 def test_sections_without_text_are_left_out() -> None:
     assert labels(Line(""), Line("", 1), Line(" "), heading("A", 1), LONG) == ["A"]
+
+
+def test_more_sections_than_bounds_allow_are_joined_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sections, "MAX_SECTIONS", 2)
+    lines = [line for title in "ABCDE" for line in (heading(title, 1), LONG)]
+    pages = section_pages(lines)
+    assert [page.label for page in pages] == ["A … C", "D … E"]
+    assert [page.number for page in pages] == [1, 2]
+    assert pages[1].text == f"D\n{LONG.text}\nE\n{LONG.text}"
+    (first, _) = section_pages([LONG, *lines])
+    assert first.label == "B"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -60,4 +62,6 @@ def configure(
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, TextIOWrapper):  # what a terminal has no letters for is no error
+        sys.stdout.reconfigure(errors="replace")
     app(prog_name="rapid")

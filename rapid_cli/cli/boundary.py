@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -20,10 +22,16 @@ STARTED = time.perf_counter()
 class Boundary(TyperGroup):
     """Runs a command; a user's mistake is one sentence and a hint, never a traceback."""
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Understand the options before the command."""
+        with _told_plainly():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with _told_plainly():
+                return super().invoke(ctx)
         except RapidError as error:
             print_error(error)
             raise typer.Exit(FAILED) from None
@@ -31,6 +39,19 @@ class Boundary(TyperGroup):
             # The reader has had enough. What Python still flushes at exit goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit from None
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Make what a terminal would obey visible in errors, which quote the command line."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(said := getattr(error, "message", None), str):
+            from rapid_cli.printable import printable_line  # noqa: PLC0415 - for those who need it
+
+            error.message = printable_line(said)  # type: ignore[attr-defined]
+        raise
 
 
 def print_error(error: RapidError) -> None:

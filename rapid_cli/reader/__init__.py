@@ -3,50 +3,54 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import kinds
-from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import Found, find, load
 from rapid_cli.reader.pdf import NEEDS_OCR, Textless, pdf_pages
-from rapid_cli.reader.plain import decode_text, markdown_lines
+from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
-__all__ = ["VERSION", "Found", "find", "needs_ocr", "read", "read_bytes", "read_scanned"]
+__all__ = ["VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 2
+VERSION = 3
 """Raised whenever files may read otherwise than before: the library then reads them again."""
-MAX_TEXT = 200 * MEGABYTE
+MAX_TEXT = 16_000_000
+"""Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
+_WIDEST = 4  # bytes of a character
 
 _Read = tuple[tuple[Page, ...], tuple[str, ...]]
 
 
-def read(path: Path, *, ocr: bool = False) -> Document:
+def read(
+    path: Path,
+    *,
+    ocr: bool = False,
+    takes: Callable[[float], None] | None = None,
+    careful: bool = False,
+) -> Document:
     """Read one file; whatever is wrong with it is a DocumentError.
 
-    With `ocr`, a PDF that has pages without text is read through ocrmypdf, which takes its time.
+    With `ocr`, a PDF that has pages without text is read through ocrmypdf; `takes` is told before
+    for how many seconds at most. With `careful`, native libraries that may crash are not used.
     """
     raw = load(path)
     try:
-        document = read_bytes(raw, name=path.name, path=str(path.absolute()))
+        document = read_bytes(raw, name=path.name, path=str(path.absolute()), careful=careful)
     except Textless:
         if not ocr:
             raise
     else:
         if not (ocr and needs_ocr(document)):
             return document
-    return read_scanned(path)
+    from rapid_cli.reader.ocr import read_scanned  # noqa: PLC0415 - rarely needed
 
-
-def read_scanned(path: Path) -> Document:
-    """Read a PDF after ocrmypdf has added text to the pages without it, or DocumentError."""
-    from rapid_cli.reader import ocr  # noqa: PLC0415 - rarely needed
-
-    return ocr.read_scanned(path)
+    return read_scanned(path, takes)
 
 
 def needs_ocr(document: Document) -> bool:
@@ -54,7 +58,7 @@ def needs_ocr(document: Document) -> bool:
     return document.paged and any(NEEDS_OCR in warning for warning in document.warnings)
 
 
-def read_bytes(raw: bytes, *, name: str, path: str) -> Document:
+def read_bytes(raw: bytes, *, name: str, path: str, careful: bool = False) -> Document:
     """Read the bytes of a file called `name`, judging its kind by content.
 
     The name only decides where the bytes allow two kinds, as for Markdown and text.
@@ -63,28 +67,35 @@ def read_bytes(raw: bytes, *, name: str, path: str) -> Document:
     name, path = clean(name), clean(path)
     kind = kinds.kind_of(BytesIO(raw), name)
     try:
-        pages, notes = _pages(kind, raw, name)
+        pages, notes = _pages(kind, raw, name, careful=careful)
     except DocumentError:
         raise
     except Exception as error:  # damage surfaces as whatever a library trips over
         message = f"{name} is not a readable {kind} file: {reason(error)}"
         raise DocumentError(message, "open it in its own program and save it again") from error
     if not any(page.text.strip() for page in pages):
-        raise DocumentError(f"{name} has no text", "check that this is the right file")
+        raise kinds.textless(kind, name, raw)
+    if sum(len(page.text) for page in pages) > MAX_TEXT:
+        raise _too_long(name)
     identity = hashlib.sha256(raw).hexdigest()
     return Document(identity, name, path, pages, kind == kinds.PDF, notes)
 
 
-def _pages(kind: str, raw: bytes, name: str) -> _Read:
+def _too_long(name: str) -> DocumentError:
+    message = f"{name} holds more than {MAX_TEXT // 1_000_000} million characters"
+    return DocumentError(message, "split it into parts")
+
+
+def _pages(kind: str, raw: bytes, name: str, *, careful: bool) -> _Read:
     match kind:
         case kinds.PDF:
-            return pdf_pages(raw, name)
+            return pdf_pages(raw, name, careful=careful)
         case kinds.TEXT:
             return _text_pages(raw, name)
         case kinds.EPUB | kinds.DOCX | kinds.HTML:
             lines, notes = _lines(kind, raw, name)
             return section_pages(lines), notes
-    raise kinds.refusal(kind, name)
+    raise kinds.refusal(kind, name, raw)
 
 
 def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
@@ -103,10 +114,14 @@ def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...
 
 
 def _text_pages(raw: bytes, name: str) -> _Read:
-    if len(raw) > MAX_TEXT:
-        message = f"{name} is a text of more than {MAX_TEXT // MEGABYTE} MB"
-        raise DocumentError(message, "split it into parts")
+    if len(raw) > _WIDEST * MAX_TEXT:
+        raise _too_long(name)
+    if turns_binary(raw):
+        message = f"{name} begins as text and goes on as something else"
+        raise DocumentError(message, "take the text out of it, and save that")
     text, notes = decode_text(raw)
+    if len(text) > MAX_TEXT:
+        raise _too_long(name)
     if kinds.is_markdown(name):
         return section_pages(markdown_lines(text)), notes
     return (Page(1, None, text),), notes

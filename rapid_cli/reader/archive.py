@@ -16,6 +16,8 @@ MAX_MEMBERS = 10_000
 _MAX_DIRECTORY = 4 * MEGABYTE  # 10,000 members with long names
 _PIECE = MEGABYTE
 _END_MARK, _END_SIZE = b"PK\x05\x06", 22
+_LARGE_MARK, _LARGE_SIZE = b"PK\x06\x06", 56  # of the record for many members or gigabytes
+_LOCATOR_MARK, _LOCATOR_SIZE = b"PK\x06\x07", 20
 _ENCRYPTED = 1  # bit of a member's flags
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # all that EPUB and DOCX allow
 _BOMB = "it may be made to exhaust memory; unpack it and look at what it holds"
@@ -49,13 +51,15 @@ class Archive:
         if sum(info.file_size for info in members) > MAX_EXPANDED:
             raise self._too_large()
 
-    def read(self, member: str) -> bytes:
-        """Return a member; all that is read together stays within MAX_EXPANDED bytes."""
+    def read(self, member: str, most: int | None = None) -> bytes:
+        """Return a member, or `most` bytes of it; all reads together stay within MAX_EXPANDED."""
         info = self._members[member]
         if info.compress_type not in _METHODS:
             raise self._refused("is compressed in an unknown way", "save it again as EPUB or DOCX")
         pieces = []
         with self._zip.open(info) as file:
+            if most is not None:
+                return file.read(most)
             # A length makes zipfile expand no more than that at once, whatever the member says.
             while piece := file.read(_PIECE):
                 self._left -= len(piece)
@@ -74,14 +78,18 @@ class Archive:
 def _directory_size(file: BinaryIO) -> int:
     """Return the bytes of the directory, which zipfile reads at once, as it would find them."""
     size = file.seek(0, SEEK_END)
-    file.seek(max(0, size - _END_SIZE - 65_535))
+    file.seek(max(0, size - _LARGE_SIZE - _LOCATOR_SIZE - _END_SIZE - 65_535))
     tail = file.read()
     place = max(0, len(tail) - _END_SIZE)
     if not (tail.startswith(_END_MARK, place) and tail.endswith(b"\0\0")):
         place = tail.rfind(_END_MARK)
     if place < 0 or len(tail) - place < _END_SIZE:
         return 0  # zipfile will say that this is no archive
-    if tail.startswith(b"PK\x06\x07", max(0, place - 20)):
-        return _MAX_DIRECTORY + 1  # the record for more than 65,535 members or 4 GB
+    large = place - _LOCATOR_SIZE - _LARGE_SIZE
+    if tail.startswith(_LOCATOR_MARK, max(0, place - _LOCATOR_SIZE)) and large >= 0:
+        if not tail.startswith(_LARGE_MARK, large):
+            raise zipfile.BadZipFile("its directory is not where it says")
+        (directory,) = struct.unpack_from("<Q", tail, large + 40)
+        return int(directory)
     (directory,) = struct.unpack_from("<I", tail, place + 12)
     return int(directory)

@@ -6,6 +6,10 @@ import re
 
 LABEL_LENGTH = 120
 
+# Letters that a printer joins, as PDFs have them: nobody would find them by writing them apart.
+_JOINED = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -15,6 +19,11 @@ def clean(text: str) -> str:
         # The round trip joins surrogates that form a pair and replaces those that do not.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def apart(text: str) -> str:
+    """Return a text with the letters that a printer joined, such as ﬁ, each for itself."""
+    return text.translate(_JOINED)
 
 
 def one_line(text: str, length: int = LABEL_LENGTH) -> str:
@@ -30,5 +39,7 @@ def reason(error: BaseException) -> str:
         return "it needs more memory than there is"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, LookupError | AttributeError | TypeError | ArithmeticError):
+        return "its structure is damaged"  # a library met what it does not expect there
     lines = str(error).strip().splitlines()
     return one_line(lines[0], 100).rstrip(".") if lines else type(error).__name__

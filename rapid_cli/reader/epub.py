@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -11,14 +14,16 @@ from urllib.parse import unquote, urlsplit
 from lxml import etree
 
 from rapid_cli.errors import DocumentError
-from rapid_cli.reader.archive import Archive
+from rapid_cli.reader.archive import MEGABYTE, Archive
 from rapid_cli.reader.html import html_lines
+from rapid_cli.reader.plain import is_binary
 from rapid_cli.reader.sections import Line
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PAGE_TYPES = ("application/xhtml+xml", "text/html")
 _PAGE_SUFFIXES = (".xhtml", ".html", ".htm")
+_MAX_XML = 10 * MEGABYTE  # of a list of chapters; its tree takes twenty times as much
 _REPACK = "open it in an e-book reader such as calibre, and convert it to EPUB again"
 
 
@@ -39,15 +44,40 @@ def epub_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
     base = _package(archive, name)
     package = _parse(archive.read(base))
     chapters = list(dict.fromkeys(_chapters(package, base)))
+    if not chapters:
+        raise DocumentError(f"{name} is an EPUB that lists no chapters", _REPACK)
     _check_rights(archive, chapters, name)
-    found = [chapter for chapter in chapters if chapter in archive]
     entries = _contents(archive, package, base)
+    # Names are written in another case here than there by systems that do not mind.
+    members = {member.lower(): member for member in archive.names()}
+    members |= {member: member for member in archive.names()}
+    wanted = {chapter: members.get(chapter) or members.get(chapter.lower()) for chapter in chapters}
+    found = {chapter: member for chapter, member in wanted.items() if member}
     lines: list[Line] = []
-    for chapter in found:
+    damaged = 0
+    for chapter, member in found.items():
         entry = entries.get(chapter) if entries else _UNNAMED
-        lines += _chapter_lines(archive.read(chapter), name, entry)
-    missing = len(chapters) - len(found)
-    return lines, (f"{missing} of its {len(chapters)} chapters are missing",) if missing else ()
+        page = _page(archive, member)
+        lines += _chapter_lines(page, name, entry) if page is not None else ()
+        damaged += page is None
+    if len(found) == damaged:
+        raise DocumentError(f"{name} is an EPUB whose chapters are missing or damaged", _REPACK)
+    return lines, tuple(_notes(len(chapters), len(chapters) - len(found), damaged))
+
+
+def _notes(chapters: int, missing: int, damaged: int) -> Iterator[str]:
+    for count, what in ((missing, "missing"), (damaged, "damaged")):
+        if count:
+            yield f"{count} of its {chapters} chapters {'is' if count == 1 else 'are'} {what}"
+
+
+def _page(archive: Archive, member: str) -> bytes | None:
+    """Return a member that is a page, None if it is damaged or none."""
+    try:
+        page = archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError):
+        return None
+    return None if is_binary(page) else page
 
 
 def _package(archive: Archive, name: str) -> str:
@@ -87,9 +117,11 @@ def _contents(archive: Archive, package: etree._Element, base: str) -> dict[str,
     items = filter(_is_contents, _elements(package, "item"))
     found = [path for item in items if (path := _path(base, item.get("href") or "")) in archive]
     entries: dict[str, _Entry] = {}
-    for contents in found:
-        for href, title in _links(_parse(archive.read(contents))):
-            entries.setdefault(_path(contents, href), _Entry(title, "#" not in href))
+    for contents in dict.fromkeys(found):
+        page = _page(archive, contents)
+        with suppress(ValueError):  # without it the book has no titles, but is a book
+            for href, title in _links(_parse(page or b"")):
+                entries.setdefault(_path(contents, href), _Entry(title, "#" not in href))
     return entries
 
 
@@ -122,8 +154,13 @@ def _chapter_lines(raw: bytes, name: str, entry: _Entry | None) -> Iterator[Line
 
 
 def _parse(raw: bytes) -> etree._Element:
+    if len(raw) > _MAX_XML:
+        raise ValueError("a part of it is larger than the list of a book's chapters")
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
-    root = etree.fromstring(raw, parser)
+    try:
+        root = etree.fromstring(raw, parser)
+    except etree.XMLSyntaxError:  # it is empty
+        root = None
     if root is None:
         raise ValueError("a part of it is no XML")
     return root

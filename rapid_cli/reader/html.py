@@ -42,7 +42,23 @@ _LONGEST_HEADING = 300  # characters; a longer one was never closed
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _CHARSET = re.compile(rb"""(?:charset|<\?xml[^>]{1,80}encoding)\s*=\s*["']?([\w.:-]{2,40})""", re.I)
 # These name no charset of a page, or take time that grows with the square of its length.
-_NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw-unicode-escape", "undefined", "utf-7"}
+_NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
+# What pages mean by the names of older charsets, as all browsers read them.
+_MEANT = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+_HEAD = 16_384  # bytes in which a charset is looked for
+# A document type that declares entities of its own, which HTML cannot, and would be shown.
+_DECLARATIONS = re.compile(r"(<!doctype[^<>\[]{0,500})\[[^\]]{0,10000}\]\s*>", re.IGNORECASE)
 
 
 def html_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
@@ -52,6 +68,7 @@ def html_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
         raise DocumentError(message, "split it, or save it as PDF")
     text, notes = _decode(raw)
     writer = _Writer()
+    text = _DECLARATIONS.sub(r"\1>", text[:_HEAD]) + text[_HEAD:]
     if text.strip():
         parser = etree.HTMLParser(target=writer, encoding="utf-8", huge_tree=True)
         etree.fromstring(text.encode(), parser)
@@ -59,7 +76,7 @@ def html_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
 
 
 def _decode(raw: bytes) -> tuple[str, tuple[str, ...]]:
-    encoding = None if wide_encoding(raw) else _declared(raw)
+    encoding = None if wide_encoding(raw) or _is_utf8(raw) else _declared(raw)
     if encoding:
         try:
             return clean(raw.decode(encoding)), ()
@@ -68,8 +85,19 @@ def _decode(raw: bytes) -> tuple[str, tuple[str, ...]]:
     return decode_text(raw)
 
 
+def _is_utf8(raw: bytes) -> bool:
+    """Tell whether other letters than those of ASCII are UTF-8, which no other charset looks like.
+
+    A page that says otherwise has been converted since.
+    """
+    try:
+        return not raw.isascii() and bool(raw.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def _declared(raw: bytes) -> str | None:
-    match = _CHARSET.search(raw[:4096])
+    match = _CHARSET.search(raw[:_HEAD])
     if match is None:
         return None
     try:
@@ -78,7 +106,7 @@ def _declared(raw: bytes) -> str | None:
         return None
     if name in _NO_CHARSETS or name.startswith("utf"):  # the bytes of UTF-16 would have shown
         return None
-    return "cp1252" if name in {"ascii", "iso8859-1"} else name  # as all browsers do
+    return _MEANT.get(name, name)
 
 
 class _Writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import zipfile
+import struct
 from pathlib import PurePath
 from typing import BinaryIO, Final
 
@@ -17,6 +17,8 @@ DOCX: Final = "DOCX"
 HTML: Final = "HTML"
 TEXT: Final = "text"
 ZIP: Final = "ZIP"
+DAMAGED: Final = "damaged ZIP"
+LOCKED: Final = "locked"
 BINARY: Final = "binary"
 
 READABLE_SUFFIXES = (
@@ -30,7 +32,10 @@ UNREADABLE_SUFFIXES = (
 # What no reader reads: its name in a sentence, and what to save it as.
 UNREADABLE = {
     "RTF": ("an RTF file", "DOCX or PDF"),
-    "OLE": ("an old Word, Excel or PowerPoint file, or a locked new one", "DOCX or PDF"),
+    "Word": ("an old Word file", "DOCX or PDF"),
+    "Excel": ("an old Excel file", "CSV or PDF"),
+    "PowerPoint": ("an old PowerPoint file", "PDF"),
+    "Outlook": ("an Outlook message", "HTML or PDF"),
     "ODF": ("an OpenDocument file", "DOCX or PDF"),
     "XLSX": ("an Excel file", "CSV or PDF"),
     "PPTX": ("a PowerPoint file", "PDF"),
@@ -41,9 +46,34 @@ UNREADABLE = {
 }
 
 _PDF_MARK = b"%PDF-"
+# What else begins in a way that tells what it is: its name, and what to do with it.
+_OTHERS = (
+    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
+    (b"BZh", "a bzip2 archive", "unpack it first"),
+    (b"\xfd7zXZ\0", "an xz archive", "unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it first"),
+    (b"\x89PNG\r\n", "a PNG image", "make a PDF of it, and read that with --ocr"),
+    (b"\xff\xd8\xff", "a JPEG image", "make a PDF of it, and read that with --ocr"),
+    (b"GIF8", "a GIF image", "make a PDF of it, and read that with --ocr"),
+    (b"II*\0", "a TIFF image", "make a PDF of it, and read that with --ocr"),
+    (b"MM\0*", "a TIFF image", "make a PDF of it, and read that with --ocr"),
+)
+# Names of streams in the container of Microsoft's programs.
+_STREAMS = (
+    ("EncryptedPackage", LOCKED),
+    ("WordDocument", "Word"),
+    ("Workbook", "Excel"),
+    ("Book", "Excel"),
+    ("PowerPoint Document", "PowerPoint"),
+    ("__properties_version1.0", "Outlook"),
+)
+_OLD_SUFFIXES = {".doc": "Word", ".xls": "Excel", ".ppt": "PowerPoint"}
+_CONTAINER_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OBJECT = re.compile(rb"\b\d+\s+\d+\s+obj\b")
 _MARKS = (
     (b"{\\rtf", "RTF"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
     (b"AT&TFORM", "DjVu"),
     (b"%!PS", "PostScript"),
     (b"\x04%!PS", "PostScript"),
@@ -66,36 +96,57 @@ _TAG = re.compile(
     r"|section|article|main|nav|header|footer|br|hr|b|i|em|strong|font|center)[\s/>]",
     re.IGNORECASE,
 )
+_FILLED_LATER = re.compile(rb"<(script|i?frame)\b", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"<\?xml[^>]*>")
 
 
 def kind_of(file: BinaryIO, name: str) -> str:
-    """Return PDF, EPUB, DOCX, HTML, TEXT, ZIP, BINARY or a key of UNREADABLE.
+    """Return PDF, EPUB, DOCX, HTML, TEXT, ZIP, DAMAGED, LOCKED, BINARY or a key of UNREADABLE.
 
     DocumentError for an archive beyond bounds.
     """
     file.seek(0)
     head = file.read(HEAD)
-    if _PDF_MARK in head[:1024]:  # readers tolerate this much junk before it
+    suffix = PurePath(name).suffix.lower()
+    if _is_pdf(head, suffix):
         return PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _archive_kind(file, name)
+    if head.startswith(_CONTAINER_MARK):
+        return _container_kind(file, suffix)
     if head[60:68] == b"BOOKMOBI":
         return "Mobipocket"
     marked = next((kind for mark, kind in _MARKS if head.startswith(mark)), None)
-    return marked or _text_kind(head, PurePath(name).suffix.lower())
+    return marked or _text_kind(head, suffix)
 
 
-def refusal(kind: str, name: str) -> DocumentError:
-    """Return the error for a file of a kind that no reader reads."""
+def refusal(kind: str, name: str, head: bytes = b"") -> DocumentError:
+    """Return the error for a file of a kind that no reader reads, which begins with `head`."""
     if kind == ZIP:
         hint = "unpack it, and give the folder"
         return DocumentError(f"{name} is a ZIP archive and neither EPUB nor DOCX", hint)
+    if kind == DAMAGED:
+        hint = "copy or download it again"
+        return DocumentError(f"{name} is a ZIP archive that is damaged or cut short", hint)
+    if kind == LOCKED:
+        return DocumentError(f"{name} is locked with a password", "save a copy without it")
     if kind == BINARY:
-        hint = "convert it to PDF or plain text first"
+        for mark, what, hint in _OTHERS:
+            if head.startswith(mark):
+                return DocumentError(f"{name} is {what}", hint)
+        hint = "convert it to PDF, or to plain text in UTF-8"
         return DocumentError(f"{name} is not a PDF or text, nor an EPUB, DOCX or HTML file", hint)
     what, better = UNREADABLE[kind]
     return DocumentError(f"{name} is {what}, which rapid does not read", f"save it as {better}")
+
+
+def textless(kind: str, name: str, raw: bytes) -> DocumentError:
+    """Return the error for the bytes of a file of a kind that is read, but without text."""
+    if kind == HTML and _FILLED_LATER.search(raw):
+        hint = "scripts or frames may fill it: open it in a browser and print it to PDF"
+        return DocumentError(f"{name} has no text of its own", hint)
+    what = "has no text" if raw else "is empty"
+    return DocumentError(f"{name} {what}", "check that this is the right file")
 
 
 def is_html_page(head: bytes) -> bool:
@@ -108,6 +159,25 @@ def is_markdown(name: str) -> bool:
     return PurePath(name).suffix.lower() in {".md", ".markdown"}
 
 
+def _is_pdf(head: bytes, suffix: str) -> bool:
+    """Tell whether the mark of a PDF is where it makes one; a text may only mention it."""
+    place = head.find(_PDF_MARK)
+    if place <= 0 or suffix == ".pdf":
+        return place >= 0
+    return place < 1024 and _OBJECT.search(head, place) is not None
+
+
+def _container_kind(file: BinaryIO, suffix: str) -> str:
+    """Return what is in a container of Microsoft's programs, by the names of its streams."""
+    file.seek(0)
+    shift, sector = struct.unpack("<30xH16xI", file.read(52).ljust(52, b"\0"))
+    if shift in {9, 12}:
+        file.seek((sector + 1) << shift)
+    directory = file.read(HEAD)
+    named = (kind for name, kind in _STREAMS if f"{name}\0".encode("utf-16-le") in directory)
+    return next(named, _OLD_SUFFIXES.get(suffix, BINARY))
+
+
 def _archive_kind(file: BinaryIO, name: str) -> str:
     try:
         archive = Archive(file, name)
@@ -115,7 +185,7 @@ def _archive_kind(file: BinaryIO, name: str) -> str:
     except DocumentError:
         raise
     except Exception:  # zipfile trips over damage in many ways
-        return ZIP if zipfile.is_zipfile(file) else BINARY
+        return DAMAGED
     found = (
         kind
         for member, kind in _MEMBERS
@@ -127,7 +197,7 @@ def _archive_kind(file: BinaryIO, name: str) -> str:
 def _kind_by_type(archive: Archive) -> str | None:
     if "mimetype" not in archive:
         return None
-    declared = archive.read("mimetype")[:200].decode("ascii", "replace").strip()
+    declared = archive.read("mimetype", 200).decode("ascii", "replace").strip()
     if declared == _EPUB_TYPE:
         return EPUB
     return "ODF" if declared.startswith("application/vnd.oasis.opendocument") else None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class PageTexts:
-    """The text of each page, "" where there is none, None where it is damaged; their labels."""
+    """The text of each page, "" where there is none, None where it is damaged; their labels.
+
+    `bombs` are the places of pages at which one reader met a bound: what another one reads there
+    may not be all.
+    """
 
     texts: list[str | None]
     labels: Sequence[str | None]
+    bombs: set[int] = field(default_factory=set)

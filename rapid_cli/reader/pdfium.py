@@ -6,6 +6,7 @@ import re
 from types import TracebackType
 
 from rapid_cli.reader.cleaning import clean
+from rapid_cli.reader.legible import is_nothing
 from rapid_cli.reader.page_texts import PageTexts
 
 # PDFium's mark for a hyphen at the end of a line, which it joins to the next.
@@ -53,12 +54,30 @@ class PdfiumFile:
         except Exception:  # PdfiumError, and what ctypes makes of damage
             return None
         text = clean(_HYPHEN.sub("-", _SPLIT_WORD.sub("", text)))
-        return text if text.strip() else ""
+        return "" if is_nothing(text) else text
 
     def read(self) -> PageTexts:
         """Return the texts and labels of all pages."""
         pages = range(len(self))
         return PageTexts([self.text(at) for at in pages], [self._label(at) for at in pages])
+
+    def has_page(self, index: int) -> bool:
+        """Tell whether there is a page where the file says that there is one."""
+        try:
+            self._pdf[index].close()
+        except Exception:  # as in `text`
+            return False
+        return True
+
+    def attachments(self) -> int:
+        """Return how many files are attached."""
+        return max(0, int(self._pdf.count_attachments()))
+
+    def is_dynamic_form(self) -> bool:
+        """Tell whether it is a form whose pages are made by Adobe's programs alone."""
+        from pypdfium2.raw import FORMTYPE_XFA_FULL  # noqa: PLC0415 - as above
+
+        return bool(self._pdf.get_formtype() == FORMTYPE_XFA_FULL)
 
     def images(self) -> int:
         """Return how many pages show an image."""
@@ -85,6 +104,6 @@ class PdfiumFile:
 
     def _label(self, index: int) -> str | None:
         try:
-            return clean(self._pdf.get_page_label(index)).strip() or None
+            return str(self._pdf.get_page_label(index))
         except Exception:  # as in `text`; labels are a convenience
             return None

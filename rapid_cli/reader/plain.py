@@ -32,7 +32,9 @@ _ANCHOR = re.compile(r"\{#[^{}]*\}$")
 def decode_text(raw: bytes) -> tuple[str, tuple[str, ...]]:
     """Return the text, and a warning if the encoding had to be guessed or did not fit."""
     text, notes = _decode(raw)
-    return clean(text), notes
+    cleaned = clean(text)
+    halves = cleaned.count(_REPLACEMENT) - text.count(_REPLACEMENT)
+    return cleaned, (*notes, _replaced(halves)) if halves else notes
 
 
 def is_binary(raw: bytes) -> bool:
@@ -42,7 +44,17 @@ def is_binary(raw: bytes) -> bool:
     # Stray NULs occur in real text files, but hardly together with an encoding that does not fit.
     zeros_allowed = 0.01 if notes else 0.3
     # Compressed data is 10 % odd characters and more; a short text may well hold one.
-    return zeros > zeros_allowed * len(text) or odd > max(1, 0.05 * len(text))
+    return zeros > max(1, zeros_allowed * len(text)) or odd > max(1, 0.05 * len(text))
+
+
+def turns_binary(raw: bytes) -> bool:
+    """Tell whether a file whose head is text goes on with bytes that are none."""
+    if wide_encoding(raw):
+        return False
+    middle = len(raw) // 2
+    parts = (raw[middle : middle + HEAD], raw[-HEAD:]) if len(raw) > 2 * HEAD else (raw[HEAD:],)
+    # What the system kept free for a log that breaks off is zeros, and no harm.
+    return any(is_binary(part.replace(b"\0", b"")) for part in parts)
 
 
 def wide_encoding(raw: bytes) -> str | None:
@@ -62,15 +74,33 @@ def wide_encoding(raw: bytes) -> str | None:
 def _decode(raw: bytes) -> tuple[str, tuple[str, ...]]:
     encoding = wide_encoding(raw) or "utf-8"
     try:
-        return raw.decode(encoding), ()
+        # Some programs write what UTF-16 needs two halves for as two characters, which is joined.
+        return raw.decode(encoding, "surrogatepass"), ()
     except UnicodeDecodeError:
         text = raw.decode(encoding, "replace")
     misfits = text.count(_REPLACEMENT)
     # One bad byte in a UTF-8 file must not turn all its other letters into pairs of wrong ones.
     letters = len(text) - len(text.encode("ascii", "ignore"))
     if encoding != "utf-8" or misfits * 10 < letters:
-        return text, (f"{misfits} unreadable characters were replaced by {_REPLACEMENT}",)
-    return raw.decode("cp1252", "replace"), ("the text is not UTF-8; it was read as Windows-1252",)
+        return text, (_replaced(misfits),)
+    return _by_lines(raw)
+
+
+def _by_lines(raw: bytes) -> tuple[str, tuple[str, ...]]:
+    """Read the lines of a text that is not UTF-8, or not all of it."""
+    lines, mixed = [], False
+    for line in raw.splitlines(keepends=True):
+        try:
+            lines.append(line.decode())
+            mixed = mixed or not line.isascii()
+        except UnicodeDecodeError:
+            lines.append(line.decode("cp1252", "replace"))
+    which = "some lines are not UTF-8; they were" if mixed else "the text is not UTF-8; it was"
+    return "".join(lines), (f"{which} read as Windows-1252",)
+
+
+def _replaced(count: int) -> str:
+    return f"{count} unreadable characters were replaced by {_REPLACEMENT}"
 
 
 def markdown_lines(text: str) -> Iterator[Line]:
@@ -96,6 +126,8 @@ def _front_matter(lines: list[str]) -> int:
 
 def _fence_after(fence: str, line: str) -> tuple[str, bool]:
     """Return the fence of the code that goes on after `line`, and whether the line is code."""
+    if not fence and "```" not in line and "~~~" not in line:
+        return "", False
     match = _FENCE.match(line)
     if not fence:
         opens = match is not None and not (match[1][0] == "`" and "`" in match[2])
@@ -105,15 +137,19 @@ def _fence_after(fence: str, line: str) -> tuple[str, bool]:
 
 
 def _markdown_line(before: str, line: str, after: str) -> Line:
-    if match := _ATX.match(line):
+    if "#" in line[:4] and (match := _ATX.match(line)):
         return Line(line, len(match[1]), _title(line[match.end() :].strip().rstrip("#")))
+    if after.lstrip(" ")[:1] not in {"=", "-"} or not line.strip():
+        return Line(line)
     underline = _UNDERLINE.match(after)
-    alone = line.strip() and (not before.strip() or _ATX.match(before))
+    alone = not before.strip() or _ATX.match(before)
     if underline and alone and not _NO_PARAGRAPH.match(line):
         return Line(line, 1 if underline[1][0] == "=" else 2, _title(line))
     return Line(line)
 
 
 def _title(marked: str) -> str:
-    plain = _ANCHOR.sub("", _LINK.sub(r"\1", marked).strip())
+    plain = _LINK.sub(r"\1", marked).strip() if "](" in marked else marked.strip()
+    if plain.endswith("}"):
+        plain = _ANCHOR.sub("", plain)
     return re.sub(r"[`*]|(?<!\w)_+|_+(?!\w)", "", plain).strip()

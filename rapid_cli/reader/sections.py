@@ -10,6 +10,8 @@ from rapid_cli.documents import Page
 from rapid_cli.reader.cleaning import LABEL_LENGTH, one_line
 
 JOINT = " › "
+RANGE = " … "
+MAX_SECTIONS = 10_000
 _TINY = 200  # characters
 
 
@@ -25,6 +27,7 @@ class Line(NamedTuple):
 class _Section:
     headings: tuple[str, ...]  # its own is the last, those above it come before
     lines: list[str] = field(default_factory=list)
+    last: tuple[str, ...] | None = None  # the headings of the last one, if several are joined
 
     @property
     def text(self) -> str:
@@ -32,11 +35,14 @@ class _Section:
 
 
 def section_pages(lines: Iterable[Line]) -> tuple[Page, ...]:
-    """Return a page for each section that has text; its label names the last two headings."""
+    """Return a page for each section that has text; its label names the last two headings.
+
+    Of more than MAX_SECTIONS so many in a row are joined, and called by the first and the last.
+    """
     sections = _merged([section for section in _split(lines) if section.text.strip()])
     return tuple(
-        Page(number, _label(section.headings), section.text)
-        for number, section in enumerate(sections, start=1)
+        Page(number, _name(section), section.text)
+        for number, section in enumerate(_bounded(sections), start=1)
     )
 
 
@@ -69,6 +75,25 @@ def _merged(sections: Sequence[_Section]) -> list[_Section]:
 def _lies_within(section: _Section, other: _Section) -> bool:
     depth = len(other.headings)
     return 0 < depth < len(section.headings) and section.headings[:depth] == other.headings
+
+
+def _bounded(sections: Sequence[_Section]) -> Iterator[_Section]:
+    step = -(-len(sections) // MAX_SECTIONS) or 1
+    for start in range(0, len(sections), step):
+        first, *others = sections[start : start + step]
+        if others:
+            lines = [line for section in (first, *others) for line in section.lines]
+            first = _Section(first.headings, lines, others[-1].headings)
+        yield first
+
+
+def _name(section: _Section) -> str | None:
+    first = _label(section.headings)
+    last = _label(section.last) if section.last else None
+    if first is None or last is None or first == last:
+        return first or last
+    length = (LABEL_LENGTH - len(RANGE)) // 2
+    return one_line(first, length) + RANGE + one_line(last, length)
 
 
 def _label(headings: Sequence[str]) -> str | None:
