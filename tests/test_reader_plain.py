@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 import tracemalloc
 
 import pytest
@@ -158,3 +159,19 @@ def test_a_million_headings_make_a_bounded_number_of_sections() -> None:
     assert document.pages[0].label == "Part 0 … Part 29"
     assert document.pages[-1].label == "Part 299970 … Part 299999"
     assert document.text.count("# Part") == 300_000
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\n \t"])
+def test_vast_blanks_are_shortened_and_others_kept(blank: str) -> None:
+    kept = "one" + blank * 600 + "two"
+    vast = "one" + blank * 1_000_000 + "two"
+    assert read(kept.encode(), "notes.txt").text == kept
+    text = read(vast.encode(), "notes.txt").text
+    assert text == "one" + (blank * 2_000)[:2_000] + "two"
+
+
+def test_many_long_blanks_take_no_time() -> None:
+    text = ("x" + " " * 1_999) * 5_000
+    began = time.monotonic()
+    assert read(text.encode(), "notes.txt").text == text
+    assert time.monotonic() - began < 5

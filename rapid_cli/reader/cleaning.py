@@ -10,15 +10,19 @@ LABEL_LENGTH = 120
 _JOINED = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
+_LONGEST_BLANK = 2_000
+"""Characters; what follows takes each blank for a part of one passage."""
+_BLANK = re.compile(rf"(?<!\s)(\s{{{_LONGEST_BLANK}}})\s+")  # looks at no blank twice
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """Return `text` as valid Unicode with `\\n` line ends and without NUL."""
+    """Return `text` as valid Unicode with `\\n` line ends, without NUL and vast blanks."""
     if _SURROGATE.search(text):
         # The round trip joins surrogates that form a pair and replaces those that do not.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    return _BLANK.sub(r"\1", text)
 
 
 def apart(text: str) -> str:
