@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHUNK_TOKENS = 128
 """Longer chunks are found less often: `tests/retrieval.py` measures it."""
 LONGEST_TOKEN = 16
+PIECE = 200_000
+"""Characters that are cut into tokens at once: while that lasts they take 150 bytes each."""
 FORMAT = 1
 """The version of what an export holds: another one makes all of them anew."""
 LOAD_HINT = "[embedders] in models.toml says where it lies: is that a sentence-transformers model?"
@@ -79,10 +81,12 @@ class Embedder:
         A word too long for the vocabulary is one unknown token to it: so that it cannot make a
         chunk of any length, it counts as one token for each LONGEST_TOKEN characters.
         """
-        spans = self._model.spans(text)
-        return [
-            at for start, end in spans for at in range(start, max(end, start + 1), LONGEST_TOKEN)
-        ]
+        starts: list[int] = []
+        for first, last in _pieces(text):
+            for start, end in self._model.spans(text[first:last]):
+                stop = first + max(end, start + 1)
+                starts += range(first + start, stop, LONGEST_TOKEN)
+        return starts
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, float32 (len(texts), dimension)."""
@@ -116,6 +120,18 @@ class Embedder:
             reason = _first_line(error)
             logger.warning("the embedder %s starts slowly, unexported: %s", self.identity, reason)
             return loaded
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Yield from where to where the pieces of a text go, which begin with a blank or a new line."""
+    first = 0
+    while first < len(text):
+        last = first + PIECE
+        if last < len(text):
+            blank = max(text.rfind(" ", first + 1, last), text.rfind("\n", first + 1, last))
+            last = blank if blank > 0 else last
+        yield first, last
+        first = last
 
 
 def export_name(folder: Path) -> str:

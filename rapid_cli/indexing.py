@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -43,7 +44,7 @@ def index(library: Library, paths: Iterable[Path]) -> Iterator[Event]:
 
 def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator[Event]:
     """Add to `files` what there is to read, each file once."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     passed_over: Counter[str] = Counter()
     for path in paths:
         try:
@@ -53,7 +54,8 @@ def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator
                 raise
             yield FileSkipped(str(path), error)
             continue
-        found |= {file.resolve(): file for file in here.files}
+        # Unlike `Path.resolve`, this does not mind links that have come to lead in a circle.
+        found |= {os.path.realpath(file): file for file in here.files}
         passed_over.update(here.passed_over)
     files += found.values()
     if passed_over:

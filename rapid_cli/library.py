@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -300,11 +302,15 @@ class Library:
             self._sharing.embedded(self.get(document_id), paths)
 
 
-def _content_hash(path: Path) -> str:
+def _content_hash(path: Path) -> str | None:
+    """Return what a document in this file is known by; None where nothing is worth reading."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > reader.MAX_FILE:
+        return None  # a pipe would be waited for, and a vast file read for minutes
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _key(path: str) -> str:
     """Return the absolute path that stands for a file; what is no file here has none."""
-    return str(Path(path).resolve()) if is_file(path) else path
+    return os.path.realpath(path) if is_file(path) else path

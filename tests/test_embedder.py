@@ -105,6 +105,15 @@ def test_another_chunk_size_is_taken_and_a_larger_one_refused(
     assert "at most 254" in caught.value.hint
 
 
+@pytest.mark.parametrize("text", ["A whale-boat, 白い. " * 9, "x" * 100, "a\n\nb  c " * 20, ""])
+def test_tokens_start_at_the_same_places_however_the_text_is_taken_apart(
+    embedder: Embedder, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = embedder.token_starts(text)
+    monkeypatch.setattr("rapid_cli.embedder.PIECE", 32)
+    assert embedder.token_starts(text) == whole
+
+
 def test_the_tokens_of_a_book_start_in_order_and_cover_it(embedder: Embedder) -> None:
     sentence = "Ishmael's whale-boat, naïve and 白い, rocked unbelievably.\n\n"
     text = sentence * (1_300_000 // len(sentence))

@@ -346,8 +346,8 @@ def test_both_attempts_at_a_file_together_stay_within_its_time(
 def test_a_worker_that_has_taken_much_memory_is_not_kept(tmp_path: Path) -> None:
     paths = texts(tmp_path, 3)
     large = tmp_path / "large.txt"
-    large.write_text("many words " * 1_400_000)
-    with Extractor(workers=1, memory_bytes=140 * MEGABYTE) as extractor:
+    large.write_text("many words " * 1_000_000 + "😀")  # which makes all of it four times as large
+    with Extractor(workers=1, memory_bytes=250 * MEGABYTE) as extractor:
         assert names(extractor.read_ahead([paths[0], large])) == ["0.txt", "large.txt"]
         wait_for(lambda: worker_ids(os.getpid()) == [])
         assert names(extractor.read_ahead(paths)) == ["0.txt", "1.txt", "2.txt"]

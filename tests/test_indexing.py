@@ -15,7 +15,7 @@ import pytest
 from libraries import OpenLibrary, assert_sound, index, opened, write
 from pdfs import make_pdf
 
-from rapid_cli import indexing
+from rapid_cli import indexing, reader
 from rapid_cli.indexing import index as events_of
 from rapid_cli.progress import Embedded, FileDone, PassedOver
 
@@ -182,3 +182,35 @@ def test_two_names_of_one_file_are_one_document(tmp_path: Path, docs: Path) -> N
         assert len({entry.document_id for entry in library.entries()}) == 1
         only: OpenLibrary = library
         assert len(only.stored()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_an_indexed_file_that_turned_into_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("The whale was white.")
+    with opened(tmp_path / "home") as library:
+        assert index(library, path) == {"new": ["notes.txt"]}
+        path.unlink()
+        os.mkfifo(path)
+        assert index(library, path) == {"skipped": ["notes.txt"]}
+        path.unlink()
+        with path.open("wb") as file:
+            file.truncate(reader.MAX_FILE + 1)
+        began = time.monotonic()
+        assert index(library, path) == {"skipped": ["notes.txt"]}
+        assert time.monotonic() - began < 20, "it was not hashed"
+
+
+def test_a_link_that_came_to_lead_in_a_circle_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "good.txt").write_text("The whale was white.")
+    (folder / "link.txt").write_text("It was a file when the folder was read.")
+    found = reader.find(folder)
+    (folder / "link.txt").unlink()
+    (folder / "link.txt").symlink_to(folder / "link.txt")
+    monkeypatch.setattr(reader, "find", lambda _path: found)
+    with opened(tmp_path / "home") as library:
+        assert index(library, folder) == {"new": ["good.txt"], "skipped": ["link.txt"]}

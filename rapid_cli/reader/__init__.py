@@ -11,12 +11,12 @@ from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
-from rapid_cli.reader.finding import Found, find, load
+from rapid_cli.reader.finding import MAX_FILE, Found, find, load
 from rapid_cli.reader.pdf import NEEDS_OCR, Textless, pdf_pages
 from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
-__all__ = ["VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
+__all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
 VERSION = 3
 """Raised whenever files may read otherwise than before: the library then reads them again."""
