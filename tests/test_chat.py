@@ -111,7 +111,7 @@ def test_commands_are_obeyed_on_stderr(talk):
     assert len(re.findall(r"^long-context: \d+ tokens", errors, re.MULTILINE)) == 1
     assert "The strategy is rapid.\n" in errors
     assert "The strategy is long-context.\n" in errors
-    assert errors.count("silver whistle") == 1, "/sources shows passages in full"
+    assert errors.count("Rain fell on the moor") == 5, "/sources shows passages in full"
 
 
 def test_a_strategy_that_is_chosen_is_used(remembered):
