@@ -13,7 +13,11 @@ from typing import TypeVar
 from rapid_cli.errors import ConfigError
 
 APP = "rapid"
+CACHE = "cache"
+"""The folder of what can be made again; below that of the library."""
 COLLECTIONS, SERVERS = "collections", "servers"
+SELF = "target"
+"""A pair's drafter of this name is its target; with a format after a colon, a copy in that."""
 COLLECTION_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 
 
@@ -51,7 +55,11 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec(Located):
-    """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp."""
+    """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp.
+
+    `ubatch` is how many tokens are computed at once. With `tuned`, what `rapid models tune` found
+    to be fastest here is used in place of these settings.
+    """
 
     context_length: int | None = None
     gpu_layers: int | None = None
@@ -59,11 +67,16 @@ class ModelSpec(Located):
     flash_attention: bool | None = None
     k_type: str = "f16"
     v_type: str = "f16"
+    ubatch: int | None = None
+    tuned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
-    """A target and the drafter that proposes for it; `drafter` "target" is self-speculation."""
+    """A target and the drafter that proposes for it; `drafter` "target" is self-speculation.
+
+    With `lower_precision` tuning may run the target in a format of fewer bits than its file's.
+    """
 
     name: str
     target: str
@@ -71,6 +84,13 @@ class ModelPair:
     eta: float = 10.0
     temperature: float = 0.1
     retrieve_tokens: int | None = None
+    lower_precision: bool = False
+
+    @property
+    def drafter_format(self) -> str | None:
+        """The format of the target's copy that drafts; None if the drafter is no such copy."""
+        name, colon, format_name = self.drafter.partition(":")
+        return format_name if name == SELF and colon else None
 
 
 @dataclass(frozen=True, slots=True)

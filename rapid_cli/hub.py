@@ -19,6 +19,29 @@ def locate(location: Location) -> Path:
     return _in_hub_cache(location)
 
 
+def find(location: Location) -> Path | None:
+    """Return where a model's file or folder lies on this machine; None if it does not."""
+    if location.repo is None:
+        try:
+            return locate(location)
+        except ModelError:
+            return None
+    import huggingface_hub as hub  # noqa: PLC0415 - half a second
+
+    try:
+        if location.file is None:
+            folder = hub.snapshot_download(
+                location.repo, revision=location.revision, local_files_only=True
+            )
+            return Path(folder)
+        cached = hub.try_to_load_from_cache(
+            location.repo, location.file, revision=location.revision
+        )
+    except (OSError, ValueError):
+        return None
+    return Path(cached) if isinstance(cached, str) else None
+
+
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise ModelError(f"the model {path} does not exist", "check the path in models.toml")

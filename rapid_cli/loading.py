@@ -7,11 +7,10 @@ from dataclasses import replace
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import (
-    READ_BATCH,
-    READ_BATCH_GPU,
     LlamaContext,
     Vocabulary,
     Weights,
+    batch_sizes,
     free_memory,
     will_offload,
 )
@@ -53,17 +52,17 @@ class Memory:
         if said:
             raise ModelError(said.message, said.hint)
 
-    def key_type(
-        self, weights: Weights, shape: ModelShape, *, length: int, rows: int
-    ) -> tuple[str, str]:
-        """Return how keys are stored in a context so that it fits, and a word on that if needed.
+    def fitting(
+        self, weights: Weights, shape: ModelShape, spec: ModelSpec, *, length: int, rows: int
+    ) -> tuple[ModelSpec, str]:
+        """Return `spec`, with smaller keys if a context needs them to fit, and a word on that.
 
         ModelError with numbers if it does not fit, or must not be made to.
         """
-        spec, flash_attention = weights.spec, weights.flash_attention
+        flash_attention = weights.flash_attention_of(spec)
         free = self._free(weights.offloaded)
         if free is None:
-            return spec.k_type, ""
+            return spec, ""
         need_of = self._need_of(spec, shape, rows=rows, flash_attention=flash_attention)
         said = advice(
             spec.name,
@@ -76,9 +75,10 @@ class Memory:
             memory="GPU memory" if weights.offloaded else "memory",
         )
         if said is None:
-            return spec.k_type, ""
+            return spec, ""
         if self._smaller_cache and fits(need_of(length, SMALL_CACHE, spec.v_type), free):
-            return SMALL_CACHE, f"{said.message}. Keys are cached as {SMALL_CACHE}, which fits."
+            smaller = replace(spec, k_type=SMALL_CACHE)
+            return smaller, f"{said.message}. Keys are cached as {SMALL_CACHE}, which fits."
         raise ModelError(said.message, said.hint)
 
     def _need_of(
@@ -93,7 +93,7 @@ class Memory:
                 shape,
                 length=length,
                 rows=rows,
-                batch=max(READ_BATCH_GPU if offloaded else READ_BATCH, rows),
+                batch=batch_sizes(spec, offloaded=offloaded, rows=rows)[1],
                 k_type=k_type,
                 v_type=v_type,
                 flash_attention=flash_attention,
@@ -114,19 +114,24 @@ class Memory:
 class LoadedModel:
     """Weights in memory as answering sees them; implements `LanguageModel`.
 
-    `vocabulary_size` is the number of tokens that target and drafter have in common.
+    `vocabulary_size` is the number of tokens that target and drafter have in common. `note` is what
+    a person should know of how it was loaded; the first context that is opened passes it on.
     """
 
-    def __init__(self, weights: Weights, shape: ModelShape, memory: Memory) -> None:
+    def __init__(
+        self, weights: Weights, shape: ModelShape, memory: Memory, *, note: str = ""
+    ) -> None:
         self._weights = weights
         self._shape = shape
         self._memory = memory
         vocabulary = weights.vocabulary
         self.name = weights.spec.name
         self.device = weights.device
+        self.offloaded = weights.offloaded
         self.fingerprint = weights.fingerprint
         self.context_limit = weights.spec.context_length or weights.context_limit
         self.vocabulary_size = vocabulary.size
+        self.note = note
         self.format = PromptFormat(
             weights.chat_template,
             bos=vocabulary.text(vocabulary.bos) if vocabulary.bos >= 0 else "",
@@ -138,14 +143,26 @@ class LoadedModel:
         """The model's tokens."""
         return self._weights.vocabulary
 
-    def open(self, *, length: int, rows: int) -> LlamaContext:
-        """Open a context on the weights; ModelError if it does not fit the memory."""
-        k_type, note = self._memory.key_type(self._weights, self._shape, length=length, rows=rows)
-        return LlamaContext(
+    @property
+    def may_fuse(self) -> bool:
+        """Whether fused attention is as good as the other."""
+        return self._weights.may_fuse
+
+    def open(self, *, length: int, rows: int, spec: ModelSpec | None = None) -> LlamaContext:
+        """Open a context on the weights; ModelError if it does not fit the memory.
+
+        `spec` runs it otherwise than the model was loaded.
+        """
+        spec, note = self._memory.fitting(
+            self._weights, self._shape, spec or self._weights.spec, length=length, rows=rows
+        )
+        context = LlamaContext(
             self._weights,
             length=length,
             rows=rows,
             vocabulary_size=self.vocabulary_size,
-            k_type=k_type,
-            note=note,
+            spec=spec,
+            note=" ".join(filter(None, (self.note, note))),
         )
+        self.note = ""
+        return context

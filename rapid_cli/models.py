@@ -123,6 +123,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def offloaded(self) -> bool:
+        """Whether it computes on a GPU, which leaves the CPU free."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """What its speed depends on: file, settings, library and device."""
         ...

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from rapid_cli.config import (
     APP,
+    SELF,
     EmbedderSpec,
     Located,
     ModelPair,
@@ -25,6 +26,7 @@ from rapid_cli.config import (
     suggestion,
 )
 from rapid_cli.errors import ConfigError
+from rapid_cli.formats import FORMATS
 
 FILE_NAME = "models.toml"
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
@@ -124,7 +126,7 @@ def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, p
     if isinstance(spec, Located):
         _check_location(spec, path, where)
     if isinstance(spec, ModelSpec):
-        _check_cache_types(spec, path, where)
+        _check_running(spec, path, where)
     return spec
 
 
@@ -183,7 +185,12 @@ def _check_location(spec: Located, path: Path, where: str) -> None:
         raise ConfigError(f"{path}: {where} lacks 'file'", "name the file in the package or repo")
 
 
-def _check_cache_types(spec: ModelSpec, path: Path, where: str) -> None:
+def _check_running(spec: ModelSpec, path: Path, where: str) -> None:
+    if spec.ubatch == 0:
+        raise ConfigError(
+            f"{path}: {where} ubatch = 0 would compute no tokens at once",
+            "give a number of tokens, such as 512, or leave it out",
+        )
     for key, value in (("k_type", spec.k_type), ("v_type", spec.v_type)):
         if value not in CACHE_TYPES:
             raise ConfigError(
@@ -200,8 +207,12 @@ def _check_cache_types(spec: ModelSpec, path: Path, where: str) -> None:
 def _check_references(loaded: ModelsFile) -> None:
     for pair in loaded.pairs.values():
         loaded.model(pair.target)
-        if pair.drafter != "target":
-            loaded.model(pair.drafter)
+        drafters = (SELF, *(f"{SELF}:{name}" for name in FORMATS), *loaded.models)
+        if pair.drafter not in drafters:
+            raise ConfigError(
+                f"{loaded.source} has no model {pair.drafter!r}",
+                suggestion(pair.drafter, drafters),
+            )
     loaded.pair(None)
     named(loaded.embedders, loaded.default_embedder, "embedder", loaded.source)
     if loaded.default_reranker is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rapid_cli.answers import Pair
-from rapid_cli.config import ModelPair, ModelsFile, ModelSpec, home, library_folder
+from rapid_cli.config import CACHE, ModelsFile, home, library_folder
+from rapid_cli.pairs import PairFiles, Pairs
 from rapid_cli.profiles import StoredProfiles
 
 if TYPE_CHECKING:
@@ -19,39 +19,32 @@ if TYPE_CHECKING:
     from rapid_cli.history import History
     from rapid_cli.kvstore import KVStore
     from rapid_cli.library import Library
-    from rapid_cli.loading import LoadedModel, Memory
     from rapid_cli.reranker import Reranker
     from rapid_cli.sharing import Sharing
     from rapid_cli.store import Store
 
-CACHE = "cache"
-"""The folder of what can be made again; below that of the library."""
-SELF = "target"
-"""A pair's drafter of this name is its target."""
-
-
-ModelFile = tuple[Path, ModelSpec]
-
-
-@dataclass(frozen=True, slots=True)
-class PairFiles:
-    """Where target and drafter lie, found but not loaded."""
-
-    name: str
-    target: ModelFile
-    drafter: ModelFile
+__all__ = ["PairFiles", "Session"]
 
 
 class Session:
     """What one run of a command has open; a context manager that closes contexts before weights."""
 
     def __init__(
-        self, models_file: ModelsFile, *, collection: str | None = None, ocr: bool = False
+        self,
+        models_file: ModelsFile,
+        *,
+        collection: str | None = None,
+        ocr: bool = False,
+        untuned: bool = False,
     ) -> None:
-        """Take the library of a `collection`, or the main one; with `ocr`, scans are read."""
+        """Take the library of a `collection`, or the main one; with `ocr`, scans are read.
+
+        With `untuned` models run as llama.cpp would run them by itself.
+        """
         self.models_file = models_file
         self._collection = collection
         self._ocr = ocr
+        self._untuned = untuned
         self._open = ExitStack()
 
     @cached_property
@@ -126,50 +119,14 @@ class Session:
         """What the models cost on this machine."""
         return StoredProfiles(home())
 
-    def find_pair(
-        self, pair: ModelPair, target: Path | None = None, drafter: Path | None = None
-    ) -> PairFiles:
-        """Find the files of `pair`, with those named on the command line in place of its models.
-
-        A target named alone drafts for itself, unless the pair's own drafter is asked for too.
-        """
-        target_spec = _file(target) if target else self.models_file.model(pair.target)
-        if drafter:
-            drafter_spec = _file(drafter)
-        elif target or pair.drafter == SELF:
-            drafter_spec = target_spec
-        else:
-            drafter_spec = self.models_file.model(pair.drafter)
-        return PairFiles(pair.name, self._find(target_spec), self._find(drafter_spec))
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The models that answer."""
+        return Pairs(self.models_file, self._open, untuned=self._untuned)
 
     def load_pair(self, files: PairFiles) -> Pair:
         """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
-        target = self.load_model(*files.target)
-        if files.drafter == files.target:
-            return Pair(files.name, target, target)
-        drafter = self.load_model(*files.drafter)
-        _share_vocabulary(target, drafter)
-        return Pair(files.name, target, drafter)
-
-    def _find(self, spec: ModelSpec) -> ModelFile:
-        from rapid_cli.hub import locate  # noqa: PLC0415
-
-        return locate(spec.location), spec
-
-    @cached_property
-    def _memory(self) -> Memory:
-        from rapid_cli.loading import Memory  # noqa: PLC0415 - loads a native library
-
-        return Memory(smaller_cache=self.models_file.settings.smaller_cache)
-
-    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
-        """Load one model; its weights are freed with the session. ModelError if it is too large."""
-        from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
-        from rapid_cli.loading import LoadedModel  # noqa: PLC0415
-
-        shape = read_shape(path)
-        self._memory.take(spec, shape)
-        return LoadedModel(self._open.enter_context(Weights(path, spec)), shape, self._memory)
+        return self.pairs.load(files)
 
     def __enter__(self) -> Session:
         return self
@@ -181,14 +138,3 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         self._open.close()
-
-
-def _file(path: Path) -> ModelSpec:
-    return ModelSpec(path.stem, path=str(path))
-
-
-def _share_vocabulary(target: LoadedModel, drafter: LoadedModel) -> None:
-    from rapid_cli.llama import check_pair  # noqa: PLC0415
-
-    common = check_pair(target.vocabulary, drafter.vocabulary)
-    target.vocabulary_size = drafter.vocabulary_size = common

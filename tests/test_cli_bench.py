@@ -169,6 +169,18 @@ def test_without_a_file_a_pair_reads_the_text_that_python_brings_and_needs_no_in
     assert not (home / "chroma").exists()
 
 
+@pytest.mark.models
+def test_a_model_can_be_measured_as_llama_cpp_runs_it_by_itself(home):
+    short = ("--strategy", "long-context", "--context-lengths", "512", "--repeat", "1")
+
+    def cached(*more):
+        words = ("bench", *short, "--max-tokens", "8", "--json", *more)
+        return json.loads(succeeded(rapid(*words, home=home)))["stages"][0]["cache_bytes"]
+
+    by_itself = cached("--untuned")
+    assert 0.7 * by_itself < cached() < 0.8 * by_itself, "models.toml stores keys in eight bits"
+
+
 def test_a_synthetic_benchmark_needs_no_index_and_loads_none_of_its_libraries(home):
     code = (
         "import sys, rapid_cli.cli\n"

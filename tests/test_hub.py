@@ -15,7 +15,7 @@ import pytest
 
 from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
-from rapid_cli.hub import locate
+from rapid_cli.hub import find, locate
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
@@ -28,9 +28,10 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
-from rapid_cli.hub import locate
+from rapid_cli import hub
+way = getattr(hub, sys.argv[2])
 try:
-    found, error = str(locate(Location(**json.loads(sys.argv[1])))), None
+    found, error = str(way(Location(**json.loads(sys.argv[1])))), None
 except ModelError as raised:
     found, error = None, [raised.message, raised.hint]
 print(json.dumps({"path": found, "error": error, "connections": len(connections)}))
@@ -50,7 +51,7 @@ def cache(tmp_path):
     return snapshot
 
 
-def locate_elsewhere(cache, *, offline=True, **location):
+def locate_elsewhere(cache, *, offline=True, way="locate", **location):
     """Locate in a new process whose every connection fails; return what it printed."""
     environment = os.environ | {
         "HF_HUB_CACHE": str(cache.parents[2]),
@@ -58,7 +59,7 @@ def locate_elsewhere(cache, *, offline=True, **location):
         "HF_ENDPOINT": "http://127.0.0.1:9",
     }
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(location)],
+        [sys.executable, "-c", PROGRAM, json.dumps(location), way],
         cwd=Path(__file__).parents[1],
         env=environment,
         capture_output=True,
@@ -152,3 +153,23 @@ def test_what_is_not_in_the_cache_is_an_error_when_offline(cache, location):
     assert "cannot be downloaded" in message
     assert "HF_TOKEN" in hint
     assert found["connections"] == 0
+
+
+def test_what_is_here_is_found_and_what_is_not_is_never_asked_for(cache, tmp_path):
+    def found(**location):
+        told = locate_elsewhere(cache, offline=False, way="find", **location)
+        assert (told["error"], told["connections"]) == (None, 0)
+        return told["path"]
+
+    assert found(repo="org/small", file="small.gguf") == str(cache / "small.gguf")
+    assert found(repo="org/small") == str(cache)
+    for missing in (
+        {"repo": "org/small", "file": "large.gguf"},
+        {"repo": "org/large", "file": "large.gguf"},
+        {"repo": "org/large"},
+        {"repo": "not a name", "file": "x"},
+    ):
+        assert found(**missing) == "None"
+    assert find(Location(path=str(tmp_path))) == tmp_path
+    assert find(Location(path=str(tmp_path / "missing"))) is None
+    assert find(Location(package="no_such_package", file="x")) is None

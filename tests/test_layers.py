@@ -19,24 +19,27 @@ cli
 render watching
 desk
 report session sources plots
-loading
+pairs
+loading adjusting
 indexing
 answering library bench_report
-bench sharing
-generation retrieval matching
-prefill
+bench sharing tuning
+generation retrieval matching trying
+drafters
+prefill ahead
 answers
-reading materials shelf
+reading materials shelf copies
 llama kvstore store catalog history embedder reranker hub profiles synthetic extraction
 extraction_worker chunks exporting
 exported reader
-chroma_server models measuring seal sqlite
-chroma citations words
-strategies prompts chunking ranking passages places memory models_file turns logfile progress
-documents config printable private sentences
+chroma_server models measuring seal sqlite trials
+chroma citations words tuned
+strategies prompts chunking ranking passages places perplexity
+memory models_file turns logfile progress
+documents config printable private sentences formats
 decoding.loop
 decoding.planning
-decoding.acceptance decoding.costs decoding.verification
+decoding.acceptance decoding.costs decoding.verification decoding.lookup
 decoding.drafting
 decoding.sampling decoding.stats
 decoding.context
@@ -69,7 +72,16 @@ OWNERS = {
     "typer": "cli",
     "watchfiles": "watching",
 }
-PURE = {"__future__", "collections", "dataclasses", "functools", "itertools", "math", "statistics"}
+PURE = {
+    "__future__",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "functools",
+    "itertools",
+    "math",
+    "statistics",
+}
 LAYER = {name: row for row, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 
 

@@ -120,6 +120,19 @@ def test_reading_in_pieces_tells_how_far_it_is_and_leaves_the_same_cache(
     assert same(opened.extend(tokens, rows=1), in_pieces)
 
 
+def test_a_part_of_a_batch_computed_at_once_gives_the_same_and_is_kept_apart(weights, tokens):
+    spec = replace(weights.spec, ubatch=32)
+    text = (tokens * 5)[:180]
+    with (
+        LlamaContext(weights, length=256, rows=8) as whole,
+        LlamaContext(weights, length=256, rows=8, spec=spec) as parts,
+    ):
+        assert read_through(parts, text[:172]) == read_through(whole, text[:172]) == [172]
+        assert same(parts.extend(text[172:], rows=8), whole.extend(text[172:], rows=8))
+        assert parts.batch_size == whole.batch_size
+        assert parts.state_key == f"{whole.state_key} ubatch=32"
+
+
 def test_a_text_longer_than_a_batch_can_be_extended_by(weights, tokens, monkeypatch):
     monkeypatch.setattr(context, "READ_BATCH", 16)
     with LlamaContext(weights, length=256, rows=4) as narrow:
@@ -516,6 +529,13 @@ def test_models_of_two_families_are_refused_as_a_pair(weights, gemma):
     message = "gemma-3-270m cannot draft for smollm2-135m: their kinds of tokenizer differ"
     assert message in raised.value.message
     assert "family" in raised.value.hint
+
+
+def test_flash_attention_is_not_for_sliding_windows_on_the_cpu(weights, gemma, monkeypatch):
+    assert weights.may_fuse
+    monkeypatch.setattr(gemma, "spec", replace(gemma.spec, gpu_layers=0))
+    assert not gemma.may_fuse
+    assert gemma.flash_attention is False
 
 
 def test_a_sliding_window_model_can_be_cut_back_by_more_than_its_window(gemma, monkeypatch):

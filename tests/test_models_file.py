@@ -90,6 +90,7 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         eta = 20
         temperature = 0.5
         retrieve_tokens = 2048
+        lower_precision = true
         [models.large]
         repo = "org/large"
         file = "large.gguf"
@@ -100,6 +101,8 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         flash_attention = true
         k_type = "q8_0"
         v_type = "q4_0"
+        ubatch = 256
+        tuned = false
         [models.small]
         package = "small_model"
         file = "small.gguf"
@@ -114,7 +117,9 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
     )
     loaded = load_models_file(path)
     assert loaded.source == path
-    assert loaded.pairs["both"] == ModelPair("both", "large", "small", 20.0, 0.5, 2048)
+    assert loaded.pairs["both"] == ModelPair(
+        "both", "large", "small", 20.0, 0.5, 2048, lower_precision=True
+    )
     assert type(loaded.pairs["both"].eta) is float
     assert loaded.models["large"] == ModelSpec(
         "large",
@@ -127,6 +132,8 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         flash_attention=True,
         k_type="q8_0",
         v_type="q4_0",
+        ubatch=256,
+        tuned=False,
     )
     assert loaded.models["small"] == ModelSpec("small", package="small_model", file="small.gguf")
     assert loaded.embedders["m3"] == EmbedderSpec("m3", repo="org/m3", chunk_tokens=512)
@@ -186,6 +193,9 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_known_one(
         ('k_type = "q9_0"', "k_type = 'q9_0' is not a cache type"),
         ('v_type = "F16"', "v_type = 'F16' is not a cache type"),
         ("revision = 3", "revision = 3 is not a"),
+        ("ubatch = 0", "ubatch = 0 would compute no tokens"),
+        ("ubatch = -1", "ubatch = -1 is not a number from 0 up"),
+        ("tuned = 1", "tuned = 1 is not a value of type bool"),
     ],
 )
 def test_a_wrong_value_of_a_model_is_named_with_its_key(write, setting, complaint):
@@ -203,6 +213,7 @@ def test_a_wrong_value_of_a_model_is_named_with_its_key(write, setting, complain
         ("temperature = inf", "temperature = inf"),
         ("retrieve_tokens = 0.5", "retrieve_tokens = 0.5 is not a"),
         ("drafter = 1", "drafter = 1 is not a"),
+        ("lower_precision = 1", "lower_precision = 1 is not a value of type bool"),
     ],
 )
 def test_a_wrong_value_of_a_pair_is_named_with_its_key(write, setting, complaint):
@@ -308,12 +319,30 @@ def test_a_quantized_v_cache_needs_flash_attention(write, kind):
         ('target = "tiny"', 'target = "tinny"', "no model 'tinny'", "tiny"),
         ('target = "tiny"', 'target = "tiny"\ndrafter = "tny"', "no model 'tny'", "tiny"),
         ('pair = "small"', "", "no pair ''", "small"),
+        *(
+            ('target = "tiny"', f'target = "tiny"\ndrafter = "{drafter}"', drafter, nearest)
+            for drafter, nearest in (
+                ("target:q4_1", "target:q4_0"),
+                ("target:q8", "target:q8_0"),
+                ("taget:q4_0", "target:q4_0"),
+                ("target:", "target"),
+                ("targt", "target"),
+            )
+        ),
     ],
 )
 def test_a_name_that_nothing_has_is_answered_with_the_nearest(write, old, new, complaint, nearest):
     error = refusal(write(old, new))
     assert complaint in error.message
     assert nearest in error.hint
+
+
+@pytest.mark.parametrize("format_name", [None, "q8_0", "q4_0"])
+def test_the_drafter_may_be_a_copy_of_the_target(write, format_name):
+    drafter = f"target:{format_name}" if format_name else "target"
+    path = write('target = "tiny"', f'target = "tiny"\ndrafter = "{drafter}"')
+    pair = load_models_file(path).pair(None)
+    assert (pair.drafter, pair.drafter_format) == (drafter, format_name)
 
 
 def test_an_unknown_pair_asked_for_later_is_answered_with_the_nearest(write):

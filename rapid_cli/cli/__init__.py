@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli import ask, bench, cache, chat, history, library
+from rapid_cli.cli import ask, bench, cache, chat, history, library, models
 from rapid_cli.cli.boundary import Boundary
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("list")(library.list_documents)
 app.command()(library.remove)
 app.command()(history.history)
 app.add_typer(cache.cache, name="cache")
+app.add_typer(models.models, name="models")
 app.command()(bench.bench)
 
 

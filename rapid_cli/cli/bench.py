@@ -21,6 +21,13 @@ def bench(
     ] = "Summarize the main points of the text.",
     pair: Annotated[str | None, typer.Option(help="A pair of models in models.toml.")] = None,
     models: Models = None,
+    untuned: Annotated[
+        bool,
+        typer.Option(
+            "--untuned",
+            help="Run models as llama.cpp does by itself: no tuning, no settings of attention.",
+        ),
+    ] = False,
     context_lengths: Annotated[
         str | None,
         typer.Option(metavar="N,...", help="Tokens the target reads. Default: up to 4096."),

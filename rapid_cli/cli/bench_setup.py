@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from rapid_cli import synthetic
 from rapid_cli.bench import Material
-from rapid_cli.cli.opening import finish_index, open_sources
+from rapid_cli.cli.opening import copy_progress, finish_index, open_sources
 from rapid_cli.config import ModelPair, ModelSpec, home
 from rapid_cli.errors import ConfigError
 from rapid_cli.loading import LoadedModel
 from rapid_cli.materials import RandomMaterial, TextMaterial, built_in_text
 from rapid_cli.models import LanguageModel
+from rapid_cli.printable import printable_line
 from rapid_cli.prompts import document_text
 from rapid_cli.render.console import Bars
 from rapid_cli.session import Session
@@ -42,7 +44,12 @@ def text_setup(
     session: Session, pair: ModelPair, source: Path | None, question: str, errors: Console
 ) -> Setup:
     """Load a pair, and a text with the passages found in it; the built-in text needs no index."""
-    loaded = session.load_pair(session.find_pair(pair))
+    with Bars(errors) as bars:
+        files = session.pairs.find(pair, progress=copy_progress(bars))
+    loaded = session.load_pair(files)
+    for model in dict.fromkeys((loaded.target, loaded.drafter)):
+        if isinstance(model, LoadedModel) and model.note:
+            errors.print(printable_line(model.note), style="yellow", soft_wrap=True)
     if source is None:
         material = TextMaterial(built_in_text(), question, loaded.target)
     else:
@@ -90,13 +97,7 @@ def _synthetic(session: Session, name: str, folder: Path, bars: Bars) -> LoadedM
         except OSError as error:
             message = f"the folder {folder} cannot be made: {error.strerror}"
             raise ConfigError(message, "give another --folder") from error
-        synthetic.write(shape, format_name, path, progress=_shown(bars, path.name))
+        show = partial(copy_progress(bars), path.name)
+        synthetic.write(shape, format_name, path, progress=show)
         bars.close()
-    return session.load_model(path, ModelSpec(f"{shape.name} {format_name}", path=str(path)))
-
-
-def _shown(bars: Bars, name: str) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
-        bars.update(f"writing {name}", done // 10**6, total // 10**6, "MB")
-
-    return show
+    return session.pairs.load_model(path, ModelSpec(f"{shape.name} {format_name}", path=str(path)))

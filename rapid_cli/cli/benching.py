@@ -42,6 +42,7 @@ def run(
     question: str,
     pair: str | None,
     models: Path | None,
+    untuned: bool,
     context_lengths: str | None,
     strategy: list[str] | None,
     gamma: list[int] | None,
@@ -78,7 +79,7 @@ def run(
     sampling = SamplingParams(temperature)
     plain = Options(STRATEGIES[PLAIN], sampling, eta=spec.eta, max_tokens=max_tokens)
     found = _Found()
-    with Session(models_file) as session, Bars(errors) as bars:
+    with Session(models_file, untuned=untuned) as session, Bars(errors) as bars:
         if synthetic:
             setup = synthetic_setup(session, synthetic, draft or [], folder, bars)
             coins = assume_acceptance or [PAPER_ACCEPTANCE]

@@ -12,12 +12,13 @@ from rich.console import Console
 
 from rapid_cli.answers import Options
 from rapid_cli.cli.boundary import STARTED
-from rapid_cli.cli.opening import open_sources
+from rapid_cli.cli.opening import copy_progress, open_sources
 from rapid_cli.cli.options import AUTO, Choices
 from rapid_cli.config import ModelPair
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.desk import Desk
 from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.render.console import Bars
 from rapid_cli.session import Session
 from rapid_cli.sources import Gathered
 from rapid_cli.strategies import strategy_named
@@ -43,7 +44,10 @@ def open_desk(
     spec = models_file.pair(choices.pair)
     options = _options(choices, spec)
     with Session(models_file, collection=choices.collection, ocr=choices.ocr) as session:
-        files = session.find_pair(spec, choices.target, choices.drafter)
+        with Bars(errors) as bars:
+            files = session.pairs.find(
+                spec, choices.target, choices.drafter, progress=copy_progress(bars)
+            )
         started = time.perf_counter()
         with (
             open_sources(session.library, sources, errors) as gathered,

@@ -155,8 +155,7 @@ def _read_ahead(
     session: Session, pair: str | None, paths: list[Path], bars: Bars, errors: Console
 ) -> None:
     """Let the pair's target read what was indexed, one document after the other."""
-    files = session.find_pair(session.models_file.pair(pair))
-    target = session.load_model(*files.target)
+    target = session.pairs.load_target(session.pairs.find_target(session.models_file.pair(pair)))
     with Contexts(time.perf_counter, states=session.states) as contexts:
         for entry in session.library.at(paths):
             events = read_ahead(session.library.get(entry.document_id), target, contexts)

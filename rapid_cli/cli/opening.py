@@ -1,10 +1,10 @@
-"""The documents that sources on the command line stand for, shown while they are read."""
+"""What a command needs before its work begins, shown while it is read or written."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -32,3 +32,12 @@ def finish_index(library: Library, gathered: Gathered, errors: Console) -> None:
     """Embed what was put off until the first answer."""
     with Bars(errors) as bars:
         render_indexing(library.complete(gathered.documents), bars, errors, Counter())
+
+
+def copy_progress(bars: Bars) -> Callable[[str, int, int], None]:
+    """Return what shows on `bars` how a file is written."""
+
+    def show(name: str, done: int, total: int) -> None:
+        bars.update(f"writing {name}", done // 10**6, total // 10**6, "MB")
+
+    return show

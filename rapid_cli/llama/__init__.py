@@ -1,20 +1,25 @@
 """The only owner of llama_cpp: weights, the contexts opened on them, and their vocabulary."""
 
-from rapid_cli.llama.context import READ_BATCH, READ_BATCH_GPU, LlamaContext
-from rapid_cli.llama.metadata import read_shape
-from rapid_cli.llama.native import compute_devices, free_memory
+from rapid_cli.llama.context import LlamaContext, batch_sizes
+from rapid_cli.llama.metadata import read_format, read_shape
+from rapid_cli.llama.native import available_threads, compute_devices, engine, free_memory, machine
+from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
 from rapid_cli.llama.weights import Weights, will_offload
 
 __all__ = [
-    "READ_BATCH",
-    "READ_BATCH_GPU",
     "LlamaContext",
     "Vocabulary",
     "Weights",
+    "available_threads",
+    "batch_sizes",
     "check_pair",
     "compute_devices",
+    "engine",
     "free_memory",
+    "machine",
+    "read_format",
     "read_shape",
+    "requantize",
     "will_offload",
 ]

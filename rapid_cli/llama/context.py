@@ -12,6 +12,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ContextFull, NativeError
 from rapid_cli.llama import native
 from rapid_cli.llama.weights import Weights
@@ -34,12 +35,18 @@ _ABORTED = 2
 _NO_TOKENS = (llama_cpp.llama_token * 1)()
 
 
+def batch_sizes(spec: ModelSpec, *, offloaded: bool, rows: int) -> tuple[int, int]:
+    """Return how many tokens are read between two signs of progress, and computed at once."""
+    batch = max(READ_BATCH_GPU if offloaded else READ_BATCH, rows)
+    return batch, min(spec.ubatch or batch, batch)
+
+
 class LlamaContext:
     """One sequence of tokens read by `weights`. A context manager; implements `Context`.
 
     `length` is the most tokens it can hold, `rows` the most tokens one `extend` may be asked
-    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares. `k_type`
-    stores keys otherwise than the weights' spec says, and `note` says why.
+    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares. `spec` runs
+    it otherwise than the weights' own says, and `note` is what a person should know of that.
     """
 
     def __init__(
@@ -49,11 +56,11 @@ class LlamaContext:
         length: int,
         rows: int,
         vocabulary_size: int | None = None,
-        k_type: str | None = None,
+        spec: ModelSpec | None = None,
         note: str = "",
     ) -> None:
         """Allocate the cache; NativeError if llama.cpp cannot."""
-        spec = weights.spec
+        self._spec = spec = spec or weights.spec
         self._handle = None
         self._weights = weights
         self._vocabulary = weights.vocabulary.size
@@ -65,15 +72,13 @@ class LlamaContext:
         self.capacity = -(-length // LENGTH_STEP) * LENGTH_STEP
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.capacity
-        self._batch_size = max(READ_BATCH_GPU if weights.offloaded else READ_BATCH, rows)
-        params.n_batch = self._batch_size
-        params.n_ubatch = params.n_batch
+        sizes = batch_sizes(spec, offloaded=weights.offloaded, rows=rows)
+        params.n_batch, params.n_ubatch = self._batch_size, self._ubatch = sizes
         params.n_outputs_max = rows
         params.n_outputs_max_per_seq = 0  # as many as n_outputs_max
         params.n_threads = params.n_threads_batch = spec.threads or native.available_threads()
-        params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention]
-        self._k_type = k_type or spec.k_type
-        params.type_k = _CACHE_TYPES[self._k_type]
+        params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention_of(spec)]
+        params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
         params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
         with native.recorded_errors() as errors:
@@ -138,12 +143,14 @@ class LlamaContext:
     @property
     def state_key(self) -> str:
         """What keys and values depend on besides tokens and engine, as one line."""
-        return f"{self._weights.state_key} k={self._k_type}"
+        key = f"{self._weights.state_key_of(self._spec)} k={self._spec.k_type}"
+        # What is computed together decides how keys and values are rounded.
+        return key if self._ubatch == self._batch_size else f"{key} ubatch={self._ubatch}"
 
     @property
     def engine(self) -> str:
         """The library whose version decides what its files hold."""
-        return f"llama-cpp-python {llama_cpp.__version__}"
+        return native.engine()
 
     def save(self, path: Path) -> None:
         """Write keys and values of what was read to a file at `path`; OSError if it cannot be."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import llama_cpp
 from llama_cpp._ggml import libggml
 
 from rapid_cli.errors import ModelError
+from rapid_cli.formats import WeightFormat
 from rapid_cli.llama import native
 from rapid_cli.llama.weights import check_magic
 from rapid_cli.memory import ModelShape
@@ -19,6 +23,12 @@ from rapid_cli.memory import ModelShape
 _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 """GGUF's types of whole numbers, as `struct` calls them."""
+_LABELS = {
+    getattr(llama_cpp, name): name.split("_", 3)[3]
+    for name in dir(llama_cpp)
+    if name.startswith(("LLAMA_FTYPE_MOSTLY_", "LLAMA_FTYPE_ALL_"))
+}
+"""What people call the kinds of files, by llama.cpp's number."""
 
 
 class _Options(ctypes.Structure):
@@ -42,6 +52,11 @@ def _declare() -> None:
         ("gguf_get_val_str", ctypes.c_char_p, (file, entry)),
         ("gguf_get_n_tensors", entry, (file,)),
         ("gguf_get_tensor_size", size, (file, entry)),
+        ("gguf_get_tensor_name", ctypes.c_char_p, (file, entry)),
+        ("gguf_get_tensor_type", ctypes.c_int, (file, entry)),
+        ("ggml_type_name", ctypes.c_char_p, (ctypes.c_int,)),
+        ("ggml_type_size", size, (ctypes.c_int,)),
+        ("ggml_blck_size", entry, (ctypes.c_int,)),
     ):
         function = getattr(libggml, name)
         function.restype, function.argtypes = result, arguments
@@ -77,8 +92,43 @@ def read_shape(path: Path) -> ModelShape:
             vocabulary=vocabulary,
             sliding_window=header.number(f"{attention}.sliding_window"),
             context_length=header.number(f"{architecture}.context_length"),
-            tensor_bytes=header.tensor_bytes + _other_parts(path, header),
+            tensor_bytes=header.tensor_bytes
+            + sum(tensor.size_bytes for tensor in _tensors_elsewhere(path, header)),
         )
+
+
+def read_format(path: Path) -> WeightFormat:
+    """Return the format of the weights in `path`; ModelError if it is no GGUF file of a model."""
+    with _opened(path) as header:
+        label = _LABELS.get(header.number("general.file_type", -1), "")
+        tensors = [*header.tensors(), *_tensors_elsewhere(path, header)]
+        header_bytes = max(path.stat().st_size - header.tensor_bytes, 0)
+    layers = [tensor for tensor in tensors if tensor.name.startswith("blk.")]
+    sizes: Counter[str] = Counter()
+    for tensor in layers:
+        sizes[tensor.kind] += tensor.size_bytes
+    if not sizes:
+        raise ModelError(f"{path} holds no layers", "download the file again")
+    kind = sizes.most_common(1)[0][0]
+    weights = sum(tensor.weights for tensor in layers)
+    return WeightFormat(
+        label=label or kind.upper(),
+        kind=kind.lower(),
+        bits=8 * sizes.total() / weights,
+        layer_weights=weights,
+        other_weights=sum(tensor.weights for tensor in tensors) - weights,
+        header_bytes=header_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """`weights` is how many numbers it holds, in ggml's format `kind`."""
+
+    name: str
+    kind: str
+    weights: int
+    size_bytes: int
 
 
 class _Header:
@@ -123,6 +173,14 @@ class _Header:
         count = libggml.gguf_get_n_tensors(self._file)
         return sum(libggml.gguf_get_tensor_size(self._file, tensor) for tensor in range(count))
 
+    def tensors(self) -> Iterator[_Tensor]:
+        for entry in range(libggml.gguf_get_n_tensors(self._file)):
+            kind = libggml.gguf_get_tensor_type(self._file, entry)
+            size = libggml.gguf_get_tensor_size(self._file, entry)
+            weights = size // libggml.ggml_type_size(kind) * libggml.ggml_blck_size(kind)
+            name = libggml.gguf_get_tensor_name(self._file, entry).decode("utf-8", "replace")
+            yield _Tensor(name, libggml.ggml_type_name(kind).decode(), weights, size)
+
     def _find(self, key: str, kind: int) -> int:
         entry = int(libggml.gguf_find_key(self._file, key.encode()))
         if entry >= 0 and libggml.gguf_get_kv_type(self._file, entry) == kind:
@@ -155,14 +213,13 @@ def _kv_heads(header: _Header, attention: str, layers: int, heads: int) -> tuple
     return tuple(found[:own] + [0] * (layers - own))
 
 
-def _other_parts(path: Path, header: _Header) -> int:
-    """Return the bytes of tensors that lie in files named after this one, the first of several."""
-    count, found = header.number("split.count"), 0
+def _tensors_elsewhere(path: Path, header: _Header) -> Iterator[_Tensor]:
+    """Yield the tensors that lie in files named after this one, the first of several."""
+    count = header.number("split.count")
     for part in range(2, count + 1):
         name = path.name.replace(f"-00001-of-{count:05}", f"-{part:05}-of-{count:05}")
         with _opened(path.with_name(name)) as other:
-            found += other.tensor_bytes
-    return found
+            yield from other.tensors()
 
 
 def _feed_forward(header: _Header, architecture: str) -> int:

@@ -78,6 +78,16 @@ def _device_name(device: ctypes.c_void_p) -> str:
     return str(describe(device).decode("utf-8", "replace")).strip()
 
 
+def machine() -> str:
+    """Name what the speed of models depends on here besides files and settings, as one line."""
+    return f"{', '.join(compute_devices())}; {available_threads()} threads"
+
+
+def engine() -> str:
+    """Name the library, whose version decides how fast it is and what its files hold."""
+    return f"llama-cpp-python {llama_cpp.__version__}"
+
+
 def free_memory(offloaded: bool) -> int:
     """Return the bytes free where layers are computed: on the accelerator, or in memory."""
     device = _devices()[0]

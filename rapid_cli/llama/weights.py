@@ -66,13 +66,21 @@ class Weights:
 
     @property
     def flash_attention(self) -> bool | None:
-        """Whether attention is computed the fused way; None leaves it to llama.cpp.
+        """Whether attention is computed the fused way; None leaves it to llama.cpp."""
+        return self.flash_attention_of(self.spec)
 
-        On the CPU that makes the logits of sliding-window models depend on how cells lie in the
+    def flash_attention_of(self, spec: ModelSpec) -> bool | None:
+        """Return the same for a context that is run as `spec` says."""
+        return False if spec.flash_attention is None and not self.may_fuse else spec.flash_attention
+
+    @property
+    def may_fuse(self) -> bool:
+        """Whether fused attention is as good as the other.
+
+        On the CPU it makes the logits of sliding-window models depend on how cells lie in the
         cache, by up to 4 for Gemma 3, so what is restored would not equal what was read.
         """
-        chosen = self.spec.flash_attention
-        return False if chosen is None and self.window and not self.offloaded else chosen
+        return self.offloaded or not self.window
 
     @property
     def device(self) -> str:
@@ -89,21 +97,21 @@ class Weights:
         """What the speed of these weights depends on, as one line."""
         file, spec = self.path.stat(), self.spec
         settings = (spec.gpu_layers, spec.threads, self.flash_attention, spec.k_type, spec.v_type)
+        ubatch = "" if spec.ubatch is None else f"ubatch={spec.ubatch} "
         return (
-            f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} "
-            f"{self.device} llama-cpp-python {llama_cpp.__version__}"
+            f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} {ubatch}"
+            f"{self.device} {native.engine()}"
         )
 
-    @property
-    def state_key(self) -> str:
-        """What keys and values computed with these weights depend on, as one line.
+    def state_key_of(self, spec: ModelSpec) -> str:
+        """Return what keys and values in a context run as `spec` says depend on, as one line.
 
         Rope and sliding window come from the file, which stands here by its size and time.
         """
-        file, spec = self.path.stat(), self.spec
+        file = self.path.stat()
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
-            f"gpu_layers={spec.gpu_layers} flash_attention={self.flash_attention} "
+            f"gpu_layers={spec.gpu_layers} flash_attention={self.flash_attention_of(spec)} "
             f"v={spec.v_type} swa_full=True"
         )
 

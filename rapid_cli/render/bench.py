@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rapid_cli.bench_report import Row, StageRow
+from rapid_cli.render.tables import print_markdown
 
 COLUMNS = (
     *("context", "variant", "drafter", "tok/s", "spread", "speed-up", "predicted"),
@@ -13,14 +14,8 @@ COLUMNS = (
 
 
 def print_rows(rows: Sequence[Row]) -> None:
-    """Print a Markdown table, which is as readable on a terminal as in a document."""
-    table = [COLUMNS, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
-    for number, line in enumerate(table):
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print(f"| {' | '.join(cells)} |")
-        if number == 0:
-            print(f"|{'|'.join('-' * (width + 2) for width in widths)}|")
+    """Print them as a Markdown table."""
+    print_markdown(COLUMNS, [_cells(row) for row in rows])
 
 
 def print_stage(stage: StageRow) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -29,6 +28,7 @@ from rapid_cli.progress import (
     Pending,
 )
 from rapid_cli.render.console import Bars
+from rapid_cli.render.tables import print_table
 from rapid_cli.report import place
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")
@@ -142,7 +142,7 @@ def print_entries(entries: Sequence[Entry], kept: Container[str], *, as_json: bo
         )
         for entry in entries
     ]
-    _print_table([("NAME", "PAGES", "CHUNKS", "EMBEDDED", "INDEXED", "KEPT", "PATH"), *rows])
+    print_table([("NAME", "PAGES", "CHUNKS", "EMBEDDED", "INDEXED", "KEPT", "PATH"), *rows])
 
 
 def print_names(names: Sequence[str], *, as_json: bool) -> None:
@@ -164,7 +164,7 @@ def print_texts(texts: Sequence[KeptText], *, as_json: bool) -> None:
         (text.name, str(text.tokens), f"{text.size_bytes / 1e6:.0f}", _time(text.used_at))
         for text in texts
     ]
-    _print_table([("TEXT", "TOKENS", "MB", "USED"), *rows, ("total", "", f"{total / 1e6:.0f}", "")])
+    print_table([("TEXT", "TOKENS", "MB", "USED"), *rows, ("total", "", f"{total / 1e6:.0f}", "")])
 
 
 def render_reading(
@@ -195,15 +195,3 @@ def _yes(so: bool) -> str:
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).isoformat(" ", timespec="minutes")
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows, a line each: aligned on a terminal, tab-separated in a pipe."""
-    rows = [[printable_line(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        print("\n".join("\t".join(row) for row in rows))
-        return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())

@@ -1,0 +1,68 @@
+"""`rapid models list` and `rapid models clear`, once their command lines are understood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rapid_cli.config import ModelsFile
+from rapid_cli.errors import ModelError
+from rapid_cli.hub import find
+from rapid_cli.llama import engine, machine, read_format, read_shape
+from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.pairs import Pairs
+from rapid_cli.render.models import ModelRow, print_models
+from rapid_cli.session import Session
+
+MISSING = {"path": "missing", "package": "not installed", "repo": "not downloaded"}
+
+
+def list_models(models: Path | None, *, json: bool) -> None:
+    """List the models of models.toml and the copies of weights; nothing is downloaded."""
+    models_file = load_models_file(find_models_file(models))
+    with Session(models_file) as session:
+        rows = [_row(models_file, name, session.pairs) for name in models_file.models]
+        print_models(rows, session.pairs.copies.entries(), as_json=json)
+
+
+def clear(models: Path | None) -> None:
+    """Remove the copies of weights, and what tuning found."""
+    models_file = load_models_file(find_models_file(models))
+    with Session(models_file) as session:
+        freed, forgotten = session.pairs.copies.clear(), session.pairs.tuned.clear()
+    print(f"freed {freed / 1e6:,.0f} MB, forgot the tuning of {forgotten} models")
+
+
+def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
+    spec = models_file.model(name)
+    users = [
+        pair.name for pair in models_file.pairs.values() if name in (pair.target, pair.drafter)
+    ]
+    path = find(spec.location)
+    if path is None:
+        kind = "path" if spec.path else "package" if spec.package else "repo"
+        return ModelRow(name, str(spec.location), MISSING[kind], users)
+    try:
+        shape, weights = read_shape(path), read_format(path)
+    except ModelError as error:
+        return ModelRow(name, str(path), f"unusable: {error.message}", users)
+    return ModelRow(
+        name,
+        str(path),
+        "present",
+        users,
+        size_bytes=max(path.stat().st_size, shape.tensor_bytes),  # one of several files, maybe
+        quantization=weights.label,
+        context_length=spec.context_length or shape.context_length,
+        tuned=_tuned(pairs, path, models_file, name),
+    )
+
+
+def _tuned(pairs: Pairs, path: Path, models_file: ModelsFile, name: str) -> str:
+    """Tell whether a model runs as it was tuned, and why not if it was tuned at all."""
+    if not models_file.model(name).tuned:
+        return "forbidden"
+    lower = any(pair.lower_precision for pair in models_file.pairs.values() if pair.target == name)
+    found, note = pairs.tuned.find(path, machine(), engine(), lower_precision=lower)
+    if found is None:
+        return f"stale: {note}" if note else "no"
+    return "yes"

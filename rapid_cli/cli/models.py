@@ -1,0 +1,52 @@
+"""The command lines of `rapid models tune`, `list` and `clear`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rapid_cli.cli.options import Json, Models, Quiet
+
+models = typer.Typer(
+    help="The models of models.toml: where they are, and how they run fastest here.",
+    no_args_is_help=True,
+)
+
+
+@models.command()
+def tune(
+    pair: Annotated[
+        str | None, typer.Argument(help="A pair of models in models.toml. Default: its own.")
+    ] = None,
+    *,
+    models: Models = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="N", help="About how long it may take. Default: 60 to 240, by the model."
+        ),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the fastest way to run a pair's target here, and use it from now on."""
+    from rapid_cli.cli.tuning import run  # noqa: PLC0415 - slow, and not for --help
+
+    run(pair, models=models, seconds=seconds, json=json, quiet=quiet)
+
+
+@models.command("list")
+def list_models(*, models: Models = None, json: Json = False) -> None:
+    """List the models and whether they are here and tuned, and the copies of their weights."""
+    from rapid_cli.cli.listing import list_models  # noqa: PLC0415 - slow, and not for --help
+
+    list_models(models, json=json)
+
+
+@models.command()
+def clear(*, models: Models = None) -> None:
+    """Remove the copies of weights and forget what tuning found; the models' own files stay."""
+    from rapid_cli.cli.listing import clear  # noqa: PLC0415 - slow, and not for --help
+
+    clear(models)

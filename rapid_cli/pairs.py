@@ -1,0 +1,206 @@
+"""The models of models.toml: found, loaded as they run here, and freed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rapid_cli.answers import Pair
+from rapid_cli.config import CACHE, SELF, ModelPair, ModelsFile, ModelSpec, home
+from rapid_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from rapid_cli.adjusting import Adjusted
+    from rapid_cli.copies import Copies
+    from rapid_cli.loading import LoadedModel, Memory
+    from rapid_cli.tuned import TunedModels
+
+TUNED = "tuned"
+"""The folder of what tuning chose."""
+
+CopyProgress = Callable[[str, int, int], None]
+"""Told the name of a copy of weights that is made, and the bytes written and to write."""
+ModelFile = tuple[Path, ModelSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    """Where target and drafter lie, found but not loaded; `note` says what came of finding them.
+
+    `lower_precision` allows the target to run in fewer bits than its file has.
+    """
+
+    name: str
+    target: ModelFile
+    drafter: ModelFile
+    lower_precision: bool = False
+    note: str = ""
+
+
+class Pairs:
+    """Pairs of models, and single ones; what is loaded is freed with `opened`.
+
+    With `untuned` models run as llama.cpp would run them by itself.
+    """
+
+    def __init__(self, models_file: ModelsFile, opened: ExitStack, *, untuned: bool) -> None:
+        self._models_file = models_file
+        self._open = opened
+        self._untuned = untuned
+
+    @cached_property
+    def tuned(self) -> TunedModels:
+        """What tuning chose on this machine."""
+        from rapid_cli.tuned import TunedModels  # noqa: PLC0415
+
+        return TunedModels(home() / TUNED)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """The copies of weights in other formats."""
+        from rapid_cli.copies import Copies  # noqa: PLC0415
+
+        return Copies(home() / CACHE / "weights")
+
+    def find(
+        self,
+        pair: ModelPair,
+        target: Path | None = None,
+        drafter: Path | None = None,
+        *,
+        progress: CopyProgress | None = None,
+    ) -> PairFiles:
+        """Find the files of `pair`, with those named on the command line in place of its models.
+
+        A target named alone drafts for itself, unless the pair's own drafter is asked for too. A
+        drafter that is a copy of the target is made if it is not there yet.
+        """
+        found = self._find(_file(target) if target else self._models_file.model(pair.target))
+        note = ""
+        if drafter:
+            drafting = self._find(_file(drafter))
+        elif target or pair.drafter == SELF:
+            drafting = found
+        elif pair.drafter_format:
+            drafting, note = self._copied(found, pair.drafter_format, progress)
+        else:
+            drafting = self._find(self._models_file.model(pair.drafter))
+        allowed = pair.lower_precision and not target
+        return PairFiles(pair.name, found, drafting, allowed, note)
+
+    def find_target(self, pair: ModelPair) -> PairFiles:
+        """Find the target of `pair` alone."""
+        found = self._find(self._models_file.model(pair.target))
+        return PairFiles(pair.name, found, found, pair.lower_precision)
+
+    def load(self, files: PairFiles) -> Pair:
+        """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
+        first = self._adjusted(*files.target, lower_precision=files.lower_precision)
+        second = first if files.drafter == files.target else self._adjusted(*files.drafter)
+        if first.runs_like(second):
+            target = self._loaded(first, files.note)
+            return Pair(files.name, target, target)
+        target = self._loaded(first)
+        if second.note == first.note:
+            second = replace(second, note="")
+        drafter = self._loaded(second, files.note)
+        _share_vocabulary(target, drafter)
+        return Pair(files.name, target, drafter)
+
+    def load_target(self, files: PairFiles) -> LoadedModel:
+        """Load the target alone."""
+        return self._loaded(self._adjusted(*files.target, lower_precision=files.lower_precision))
+
+    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
+        """Load one model; its weights are freed with the session. ModelError if it is too large."""
+        return self._loaded(self._adjusted(path, spec))
+
+    @contextmanager
+    def borrow(self, path: Path, spec: ModelSpec) -> Iterator[LoadedModel]:
+        """Load a model for a while, as `spec` says however it was tuned; nothing is made to fit."""
+        from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
+        from rapid_cli.loading import LoadedModel, Memory  # noqa: PLC0415
+
+        shape, memory = read_shape(path), Memory(smaller_cache=False)
+        memory.take(spec, shape)
+        with Weights(path, spec) as weights:
+            yield LoadedModel(weights, shape, memory)
+
+    def _find(self, spec: ModelSpec) -> ModelFile:
+        from rapid_cli.hub import locate  # noqa: PLC0415
+
+        return locate(spec.location), spec
+
+    def _copied(
+        self, target: ModelFile, format_name: str, progress: CopyProgress | None
+    ) -> tuple[ModelFile, str]:
+        """Return the copy of a target in another format, or the target itself; and a word on it."""
+        path, spec = target
+        copy, note = self.copies.find(path, format_name), ""
+        if copy is None:
+            try:
+                copy = self.make_copy(path, format_name, progress)
+            except ModelError as error:
+                return target, f"The target drafts with its own weights: {error.message}."
+            size = copy.stat().st_size / 1e6
+            note = (
+                f"The drafter is a copy of {path.name} in {format_name}, {size:,.0f} MB, made now."
+            )
+        return (copy, replace(spec, name=f"{spec.name} {format_name}")), note
+
+    def make_copy(self, path: Path, format_name: str, progress: CopyProgress | None) -> Path:
+        """Make a copy of a file in another format; ModelError if that cannot be."""
+        from rapid_cli.llama import read_format  # noqa: PLC0415 - loads a native library
+
+        if read_format(path).kind == format_name:
+            raise ModelError(f"{path.name} has the format {format_name} already")
+        name = f"{path.stem} in {format_name}"
+        return self.copies.make(
+            path, format_name, lambda done, total: progress(name, done, total) if progress else None
+        )
+
+    @cached_property
+    def _memory(self) -> Memory:
+        from rapid_cli.loading import Memory  # noqa: PLC0415 - loads a native library
+
+        return Memory(smaller_cache=self._models_file.settings.smaller_cache)
+
+    def _adjusted(self, path: Path, spec: ModelSpec, *, lower_precision: bool = False) -> Adjusted:
+        from rapid_cli import adjusting, llama  # noqa: PLC0415 - loads a native library
+
+        if self._untuned:
+            return adjusting.untuned(path, spec)
+        return adjusting.adjust(
+            path,
+            spec,
+            self.tuned,
+            self.copies,
+            machine=llama.machine(),
+            engine=llama.engine(),
+            lower_precision=lower_precision,
+        )
+
+    def _loaded(self, found: Adjusted, note: str = "") -> LoadedModel:
+        from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
+        from rapid_cli.loading import LoadedModel  # noqa: PLC0415
+
+        shape = read_shape(found.path)
+        self._memory.take(found.spec, shape)
+        weights = self._open.enter_context(Weights(found.path, found.spec))
+        note = " ".join(filter(None, (found.note, note)))
+        return LoadedModel(weights, shape, self._memory, note=note)
+
+
+def _file(path: Path) -> ModelSpec:
+    return ModelSpec(path.stem, path=str(path))
+
+
+def _share_vocabulary(target: LoadedModel, drafter: LoadedModel) -> None:
+    from rapid_cli.llama import check_pair  # noqa: PLC0415
+
+    common = check_pair(target.vocabulary, drafter.vocabulary)
+    target.vocabulary_size = drafter.vocabulary_size = common

@@ -1,0 +1,177 @@
+"""Models, copies of their weights and what tuning found, on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rapid_cli.copies import WeightCopy
+from rapid_cli.formats import WeightFormat
+from rapid_cli.render.tables import print_markdown, print_table
+from rapid_cli.report import Json
+from rapid_cli.trials import Stage, Trial
+from rapid_cli.tuned import Settings
+from rapid_cli.tuning import Found
+
+MODELS = ("MODEL", "STATE", "MB", "FORMAT", "CONTEXT", "TUNED", "PAIRS", "PLACE")
+COPIES = ("COPY OF", "FORMAT", "MB", "STATE", "PLACE")
+TRIALS = (
+    *("of", "candidate", "context", "prefill tok/s", "decoding tok/s", "batch of 8, s"),
+    *("4096 + 256, s", "perplexity", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model of models.toml; sizes are 0 and names empty where it is not here."""
+
+    name: str
+    place: str
+    state: str
+    pairs: list[str]
+    size_bytes: int = 0
+    quantization: str = ""
+    context_length: int = 0
+    tuned: str = "no"
+
+
+def print_models(
+    models: Sequence[ModelRow], copies: Sequence[WeightCopy], *, as_json: bool
+) -> None:
+    """Print all models, then the copies of weights with a sum."""
+    if as_json:
+        print(json.dumps({"models": list(map(asdict, models)), "copies": _copies_json(copies)}))
+        return
+    print_table([MODELS, *map(_model_cells, models)])
+    if copies:
+        total = sum(copy.size_bytes for copy in copies)
+        print()
+        print_table([COPIES, *map(_copy_cells, copies), ("total", "", _megabytes(total), "", "")])
+
+
+def print_tuning(
+    name: str, weights: WeightFormat, machine: str, stages: Sequence[Stage], found: Found
+) -> None:
+    """Print what was tried and what was chosen."""
+    print(f"{name} ({weights.label}) on {machine}")
+    rows = [
+        _trial_cells(stage, trial, weights, stage.trials[0].perplexity)
+        for stage in stages
+        for trial in stage.trials
+    ]
+    print_markdown(TRIALS, rows)
+    print(f"From now on: {_all_settings(found.settings, weights)}.")
+
+
+def tuning_json(
+    name: str, weights: WeightFormat, machine: str, stages: Sequence[Stage], found: Found
+) -> Json:
+    """Return the same as one object."""
+    return {
+        "model": name,
+        "format": weights.label,
+        "machine": machine,
+        "settings": asdict(found.settings),
+        "stages": [_stage_json(stage) for stage in stages],
+        "verify_seconds": found.verify_costs,
+        "draft_seconds": found.draft_costs,
+    }
+
+
+def _stage_json(stage: Stage) -> Json:
+    return {
+        "stage": stage.name,
+        "length": stage.length,
+        "candidates": [
+            asdict(trial)
+            | {
+                "speed": asdict(trial.speed) if trial.speed else None,
+                "objective_seconds": trial.speed.objective if trial.speed else None,
+                "chosen": trial is stage.chosen,
+            }
+            for trial in stage.trials
+        ],
+    }
+
+
+def _trial_cells(
+    stage: Stage, trial: Trial, weights: WeightFormat, surprise: float | None
+) -> tuple[str, ...]:
+    what = _NAMES[stage.name](trial.settings, weights)
+    verdict = "chosen" if trial is stage.chosen else trial.note
+    if not trial.allowed:
+        verdict = "needs lower_precision = true"
+    speed = trial.speed
+    if speed is None:
+        return (stage.name, what, str(stage.length), "", "", "", "", "", verdict)
+    return (
+        *(stage.name, what, str(stage.length), f"{1 / speed.token_seconds:.0f}"),
+        *(f"{1 / speed.step_seconds:.1f}", f"{speed.batch_seconds:.3f}", f"{speed.objective:.1f}"),
+        *(_perplexity(trial.perplexity, surprise), verdict),
+    )
+
+
+def _perplexity(value: float | None, original: float | None) -> str:
+    if value is None or original is None:
+        return ""
+    return f"{value:.2f}" if value == original else f"{value:.2f} ({value / original - 1:+.1%})"
+
+
+def _weights_name(settings: Settings, weights: WeightFormat) -> str:
+    return f"a copy in {settings.format}" if settings.format else f"the file, {weights.label}"
+
+
+def _attention_name(settings: Settings, _weights: WeightFormat) -> str:
+    flash = {None: "auto", True: "on", False: "off"}[settings.flash_attention]
+    return f"flash attention {flash}, {settings.k_type} / {settings.v_type}"
+
+
+def _threads_name(settings: Settings, _weights: WeightFormat) -> str:
+    return f"{settings.threads or 'all'} threads"
+
+
+def _ubatch_name(settings: Settings, _weights: WeightFormat) -> str:
+    return f"{settings.ubatch or 'a whole batch'} at once"
+
+
+_NAMES = {
+    "weights": _weights_name,
+    "attention": _attention_name,
+    "threads": _threads_name,
+    "ubatch": _ubatch_name,
+}
+
+
+def _all_settings(settings: Settings, weights: WeightFormat) -> str:
+    return ", ".join(name(settings, weights) for name in _NAMES.values())
+
+
+def _copies_json(copies: Sequence[WeightCopy]) -> list[Json]:
+    return [
+        {
+            "path": str(copy.path),
+            "source": str(copy.source) if copy.source else None,
+            "format": copy.format,
+            "size_bytes": copy.size_bytes,
+            "stale": copy.stale,
+        }
+        for copy in copies
+    ]
+
+
+def _model_cells(row: ModelRow) -> tuple[str, ...]:
+    return (
+        *(row.name, row.state, _megabytes(row.size_bytes), row.quantization),
+        *(str(row.context_length or ""), row.tuned, ", ".join(row.pairs), row.place),
+    )
+
+
+def _copy_cells(copy: WeightCopy) -> tuple[str, ...]:
+    source = copy.source.name if copy.source else "?"
+    state = "stale" if copy.stale else "in use"
+    return (source, copy.format, _megabytes(copy.size_bytes), state, str(copy.path))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f}" if size else ""

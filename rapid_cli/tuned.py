@@ -1,0 +1,167 @@
+"""What tuning chose for model files on this machine, kept in a folder: one file each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rapid_cli.config import ModelSpec
+from rapid_cli.formats import FORMATS
+from rapid_cli.models_file import CACHE_TYPES
+
+logger = logging.getLogger(__name__)
+_SUFFIX = ".json"
+AGAIN = "rapid models tune"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What tells a file from others without reading it."""
+
+    name: str
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileStamp:
+        """Return the stamp of a file; OSError if it is not there."""
+        found = path.stat()
+        return cls(path.name, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model runs; `format` names the copy of its weights, None is the file as it is."""
+
+    flash_attention: bool | None
+    k_type: str
+    v_type: str
+    threads: int | None
+    ubatch: int | None
+    format: str | None = None
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Settings:
+        """Return what models.toml says."""
+        return cls(spec.flash_attention, spec.k_type, spec.v_type, spec.threads, spec.ubatch)
+
+    def applied(self, spec: ModelSpec) -> ModelSpec:
+        """Return `spec` with these settings."""
+        return replace(
+            spec,
+            flash_attention=self.flash_attention,
+            k_type=self.k_type,
+            v_type=self.v_type,
+            threads=self.threads,
+            ubatch=self.ubatch,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What was chosen for a file, where and with which library.
+
+    `lower_precision` tells whether a format of fewer bits was allowed.
+    """
+
+    path: str
+    file: FileStamp
+    machine: str
+    engine: str
+    lower_precision: bool
+    settings: Settings
+
+
+class TunedModels:
+    """What was chosen for all models; a file that cannot be read counts as none."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the files in `folder`."""
+        self._folder = folder
+
+    def find(
+        self, path: Path, machine: str, engine: str, *, lower_precision: bool
+    ) -> tuple[Tuned | None, str]:
+        """Return what was chosen for a file; where that is no longer true, nothing and why.
+
+        With `lower_precision` what was chosen without it is good too. OSError without the file.
+        """
+        file = FileStamp.of(path)
+        known = [
+            tuned
+            for tuned in self.entries()
+            if (tuned.file == file or tuned.path == str(path.absolute()))
+            and (lower_precision or not tuned.lower_precision)
+        ]
+        known.sort(key=lambda tuned: (tuned.machine != machine, not tuned.lower_precision))
+        for tuned in known:
+            if (tuned.file, tuned.machine, tuned.engine) == (file, machine, engine):
+                return tuned, ""
+        for tuned in known:
+            return None, f"{_why_not(tuned, file, machine, engine)}: run `{AGAIN}` again."
+        return None, ""
+
+    def put(self, tuned: Tuned) -> None:
+        """Keep what was chosen, in place of what was for this file on this machine.
+
+        OSError if it cannot be written; what there was then stays.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{_key(tuned)}{_SUFFIX}"
+        temporary = path.with_suffix(f".{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps(asdict(tuned), indent=1), encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+
+    def entries(self) -> list[Tuned]:
+        """Return all that is known."""
+        found = []
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            try:
+                found.append(_of_json(json.loads(path.read_text(encoding="utf-8"))))
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                logger.warning("%s is ignored: %s", path, error)
+        return found
+
+    def clear(self) -> int:
+        """Forget all; return how many models that were."""
+        paths = list(self._folder.glob(f"*{_SUFFIX}"))
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return len(paths)
+
+
+def _why_not(tuned: Tuned, file: FileStamp, machine: str, engine: str) -> str:
+    if tuned.machine != machine:
+        reason = f"on another machine ({tuned.machine})"
+    elif tuned.file != file:
+        reason = "when its file was another one"
+    else:
+        reason = f"with {tuned.engine}, and this is {engine}"
+    return f"{file.name} was tuned {reason}, so that is not used"
+
+
+def _key(tuned: Tuned) -> str:
+    """Return what a newer choice shares with the one whose place it takes."""
+    parts = (tuned.path, tuned.machine, str(tuned.lower_precision))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _of_json(stored: dict[str, object]) -> Tuned:
+    """Return what was stored; ValueError, TypeError or KeyError if it is nothing of use."""
+    fields = dict(stored)
+    settings = Settings(**fields.pop("settings"))  # type: ignore[arg-type]
+    if not {settings.k_type, settings.v_type} <= set(CACHE_TYPES):
+        raise ValueError("it names an unknown cache type")
+    if settings.format not in (None, *FORMATS):
+        raise ValueError("it names an unknown format")
+    file = FileStamp(**fields.pop("file"))  # type: ignore[arg-type]
+    return Tuned(file=file, settings=settings, **fields)  # type: ignore[arg-type]

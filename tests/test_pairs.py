@@ -1,0 +1,251 @@
+"""Pairs as they are found and loaded: tuned, copied, shared, and always with a word on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import llama_cpp
+import pytest
+
+from rapid_cli.copies import Copies
+from rapid_cli.llama import engine, machine
+from rapid_cli.models_file import load_models_file
+from rapid_cli.pairs import Pairs
+from rapid_cli.session import Session
+from rapid_cli.tuned import FileStamp, Settings, Tuned
+
+pytestmark = pytest.mark.models
+Usage = namedtuple("Usage", "total used free")
+SETTINGS = Settings(
+    flash_attention=True, k_type="q8_0", v_type="q8_0", threads=1, ubatch=64, format=None
+)
+FILE = """
+[default]
+pair = "self"
+embedder = "none"
+[models.starter]
+path = "{path}"
+threads = 2
+{more}
+[pairs.self]
+target = "starter"
+[pairs.low]
+target = "starter"
+lower_precision = true
+[pairs.copied]
+target = "starter"
+drafter = "target:q4_0"
+[embedders.none]
+path = "none"
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory, starter_path):
+    """A folder with copies of the starter, which tests link to."""
+    folder = tmp_path_factory.mktemp("copies")
+    for name in ("q8_0", "q4_0"):
+        Copies(folder).make(starter_path, name, lambda _done, _total: None)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def open_pairs(tmp_path, starter_path, home):
+    """Return the pairs of a models.toml with the starter."""
+    with ExitStack() as opened:
+
+        def open_pairs(more="", *, untuned=False):
+            path = tmp_path / "models.toml"
+            path.write_text(FILE.format(path=starter_path, more=more))
+            session = opened.enter_context(Session(load_models_file(path), untuned=untuned))
+            return session.pairs
+
+        yield open_pairs
+
+
+def with_copies(pairs: Pairs, library: Path) -> None:
+    shutil.copytree(
+        library, pairs.copies._folder, copy_function=lambda a, b: Path(b).hardlink_to(a)
+    )
+
+
+def tune(pairs, path, settings=SETTINGS, **more):
+    tuned = Tuned(str(path), FileStamp.of(path), machine(), engine(), False, settings)
+    pairs.tuned.put(replace(tuned, **more))
+
+
+def load(pairs, name="self"):
+    return pairs.load(pairs.find(pairs._models_file.pair(name)))
+
+
+def test_tuned_settings_reach_the_context(open_pairs, starter_path):
+    pairs = open_pairs()
+    tune(pairs, starter_path)
+    model = load(pairs).target
+    with model.open(length=600, rows=4) as context:
+        assert llama_cpp.llama_n_ubatch(context._handle) == 64
+        assert llama_cpp.llama_n_threads(context._handle) == 1
+        assert llama_cpp.llama_n_batch(context._handle) == 512
+        assert "flash_attention=True v=q8_0" in context.state_key
+        assert context.state_key.endswith("k=q8_0 ubatch=64")
+        assert context.note == ""
+        list(context.read(range(100, 300)))
+        quantized = context.cache_bytes
+    with load(open_pairs(untuned=True)).target.open(length=600, rows=4) as context:
+        assert llama_cpp.llama_n_ubatch(context._handle) == 512
+        assert llama_cpp.llama_n_threads(context._handle) == 2
+        assert context.state_key.endswith("k=f16")
+        list(context.read(range(100, 300)))
+        assert quantized < 0.6 * context.cache_bytes
+
+
+def test_costs_of_one_way_to_run_do_not_count_for_another(open_pairs, starter_path):
+    pairs = open_pairs()
+    before = load(pairs).target.fingerprint
+    tune(pairs, starter_path)
+    tuned = load(open_pairs()).target.fingerprint
+    tune(pairs, starter_path, replace(SETTINGS, ubatch=128))
+    assert len({before, tuned, load(open_pairs()).target.fingerprint}) == 3
+
+
+def test_without_tuning_a_model_runs_as_models_toml_says(open_pairs):
+    pairs = open_pairs('k_type = "q8_0"\nflash_attention = false\nubatch = 128')
+    with load(pairs).target.open(length=600, rows=4) as context:
+        assert llama_cpp.llama_n_ubatch(context._handle) == 128
+        assert context.state_key.endswith(
+            "flash_attention=False v=f16 swa_full=True k=q8_0 ubatch=128"
+        )
+        assert context.note == ""
+
+
+def test_tuned_false_forbids_what_tuning_chose(open_pairs, starter_path):
+    pairs = open_pairs("tuned = false")
+    tune(pairs, starter_path)
+    with load(pairs).target.open(length=600, rows=4) as context:
+        assert context.state_key.endswith("k=f16")
+        assert context.note == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"machine": "PDP-11; 1 threads"}, "on another machine (PDP-11; 1 threads)"),
+        ({"engine": "llama-cpp-python 0.0.1"}, "with llama-cpp-python 0.0.1, and this is"),
+        ({"file": FileStamp("SmolLM2-135M-Instruct.Q4_1.gguf", 1, 2)}, "its file was another"),
+    ],
+)
+def test_what_was_tuned_elsewhere_is_not_used_and_the_first_context_says_so(
+    open_pairs, starter_path, change, said
+):
+    pairs = open_pairs()
+    tune(pairs, starter_path, **change)
+    pair = load(pairs)
+    assert pair.target is pair.drafter
+    with pair.target.open(length=256, rows=1) as context:
+        assert said in context.note
+        assert "rapid models tune" in context.note
+        assert context.state_key.endswith("k=f16")
+    with pair.drafter.open(length=256, rows=1) as context:
+        assert context.note == "", "once is enough"
+
+
+def test_the_chosen_copy_is_loaded_once_for_both(open_pairs, library, starter_path):
+    pairs = open_pairs()
+    with_copies(pairs, library)
+    tune(pairs, starter_path, replace(SETTINGS, format="q8_0"))
+    pair = load(pairs)
+    assert pair.target is pair.drafter
+    assert pair.target._weights.path == pairs.copies.find(starter_path, "q8_0")
+    assert pair.target.name == "starter"
+
+
+def test_a_chosen_copy_that_is_gone_is_replaced_by_the_file_with_a_word(open_pairs, starter_path):
+    pairs = open_pairs()
+    tune(pairs, starter_path, replace(SETTINGS, format="q8_0"))
+    model = load(pairs).target
+    assert model._weights.path == starter_path
+    with model.open(length=600, rows=1) as context:
+        assert "in q8_0 that tuning chose is gone" in context.note
+        assert llama_cpp.llama_n_ubatch(context._handle) == 64
+
+
+def test_lower_precision_is_for_the_pair_that_allows_it(open_pairs, library, starter_path):
+    pairs = open_pairs()
+    with_copies(pairs, library)
+    lower = replace(SETTINGS, format="q4_0")
+    tune(pairs, starter_path, lower, lower_precision=True)
+    assert load(pairs).target._weights.path == starter_path
+    assert load(pairs, "low").target._weights.path == pairs.copies.find(starter_path, "q4_0")
+    files = pairs.find_target(pairs._models_file.pair("low"))
+    assert pairs.load_target(files)._weights.path == pairs.copies.find(starter_path, "q4_0")
+
+
+def test_a_drafter_of_lower_precision_is_made_once_of_the_file_itself(open_pairs, starter_path):
+    pairs, told = open_pairs(), []
+    spec = pairs._models_file.pair("copied")
+    files = pairs.find(spec, progress=lambda *each: told.append(each))
+    path, drafter = files.drafter
+    assert path == pairs.copies.find(starter_path, "q4_0")
+    assert drafter.name == "starter q4_0"
+    assert told[0][0] == f"{starter_path.stem} in q4_0"
+    assert "made now" in files.note
+    made_at = path.stat().st_mtime_ns
+    again = pairs.find(spec)
+    assert (again.drafter, again.note) == (files.drafter, "")
+    assert path.stat().st_mtime_ns == made_at
+    pair = pairs.load(files)
+    assert pair.target is not pair.drafter
+    assert pair.target._weights.path == starter_path
+    with pair.drafter.open(length=256, rows=1) as context:
+        assert context.note == files.note
+
+
+def test_such_a_drafter_runs_as_its_target_was_tuned_but_stays_what_it_is(
+    open_pairs, library, starter_path
+):
+    pairs = open_pairs()
+    with_copies(pairs, library)
+    tune(pairs, starter_path, replace(SETTINGS, format="q8_0"))
+    pair = load(pairs, "copied")
+    assert pair.target._weights.path == pairs.copies.find(starter_path, "q8_0")
+    assert pair.drafter._weights.path == pairs.copies.find(starter_path, "q4_0")
+    with pair.drafter.open(length=600, rows=4) as context:
+        assert llama_cpp.llama_n_ubatch(context._handle) == 64
+
+
+def test_a_drafter_that_is_what_tuning_chose_for_the_target_is_loaded_once(
+    open_pairs, library, starter_path
+):
+    pairs = open_pairs()
+    with_copies(pairs, library)
+    tune(pairs, starter_path, replace(SETTINGS, format="q4_0"))  # of a file of fewer bits
+    pair = load(pairs, "copied")
+    assert pair.target is pair.drafter
+
+
+def test_without_room_for_a_copy_the_target_drafts_with_its_own_weights_and_says_so(
+    open_pairs, starter_path, monkeypatch
+):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: Usage(0, 0, 1_000_000))
+    pair = load(open_pairs(), "copied")
+    assert pair.target is pair.drafter
+    with pair.target.open(length=256, rows=1) as context:
+        assert context.note.startswith("The target drafts with its own weights: a copy of Smol")
+        assert "the disk has 1 MB left" in context.note
+
+
+def test_a_target_named_on_the_command_line_drafts_for_itself(open_pairs, starter_path):
+    pairs = open_pairs()
+    files = pairs.find(pairs._models_file.pair("copied"), starter_path)
+    assert files.drafter == files.target
+    assert not files.lower_precision
