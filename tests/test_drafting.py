@@ -1,10 +1,12 @@
 """Drafters: they follow the committed output by themselves, and draw from what they say."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from fakes import MarkovContext, dense, random_logits
 
-from rapid_cli.decoding.drafting import ModelDrafter, PromptLookupDrafter, no_drafter
+from rapid_cli.decoding.drafting import ModelDrafter, no_drafter
 from rapid_cli.decoding.sampling import SamplingParams, distribution
 
 ONE = SamplingParams(1.0)
@@ -84,30 +86,77 @@ def test_the_absent_drafter_proposes_nothing():
     assert len(no_drafter([1, 2, 3], 10)) == 0
 
 
-def test_prompt_lookup_proposes_what_followed_the_last_time():
-    drafter = PromptLookupDrafter([1, 2, 3, 4, 5, 6, 7], minimum=2)
-    assert drafter([9, 2, 3], 3).tokens == (4, 5, 6)
+def ahead_of(context, count, **options):
+    """Return a drafter that has written `count` tokens ahead, and those tokens."""
+    drafter = model_drafter(context, **options)
+    return drafter, tuple(islice(drafter.write_ahead(np.random.default_rng(3)), count))
 
 
-def test_prompt_lookup_prefers_the_longest_match_and_then_the_latest():
-    prompt = [1, 2, 3, 40, 2, 3, 50, 2, 3, 60]
-    assert PromptLookupDrafter(prompt, minimum=2)([1, 2, 3], 1).tokens == (40,)
-    assert PromptLookupDrafter(prompt, minimum=2)([9, 2, 3], 1).tokens == (60,)
+def test_what_was_written_ahead_is_proposed_without_reading_anything():
+    context = MarkovContext(random_logits(5, 1), [0, 4])
+    drafter, written = ahead_of(context, 9)
+    context.extended.clear()
+    assert drafter([], 4).tokens == written[:4]
+    assert drafter(written[:5], 4).tokens == written[5:]
+    assert context.extended == []
 
 
-def test_prompt_lookup_finds_what_the_answer_itself_said():
-    drafter = PromptLookupDrafter([1, 1, 1], minimum=2)
-    assert drafter([7, 8, 9, 4, 7, 8], 2).tokens == (9, 4)
+def test_what_was_written_ahead_has_the_distributions_it_was_drawn_from():
+    logits = random_logits(5, 0)
+    drafter, written = ahead_of(MarkovContext(logits, [3, 2]), 3)
+    history = [2, 1, *written]
+    for position, q in enumerate(drafter([], 3).distributions):
+        before, last = history[position : position + 2]
+        np.testing.assert_allclose(dense(q), dense(distribution(logits[before, last], ONE)))
 
 
-def test_prompt_lookup_does_not_trust_short_matches():
-    assert len(PromptLookupDrafter([1, 2, 3, 4], minimum=3)([9, 2, 3], 2)) == 0
+def test_drafting_goes_on_as_ever_once_the_answer_differs_from_what_was_written_ahead():
+    context = MarkovContext(random_logits(5, 1), [0, 4])
+    drafter, written = ahead_of(context, 9)
+    output = [written[0], (written[1] + 1) % 5]
+    assert drafter.is_ahead(written[:1])
+    assert not drafter.is_ahead(output)
+    draft = drafter(output, 3)
+    assert context.tokens == [0, 4, 1, *output, *draft.tokens[:-1]]
+    assert not drafter.is_ahead([])
 
 
-def test_prompt_lookup_follows_output_that_grows():
-    drafter = PromptLookupDrafter([1, 2, 3, 4, 5], minimum=2)
-    output = []
-    for token in [2, 3]:
-        output.append(token)
-        draft = drafter(output, 2)
-    assert draft.tokens == (4, 5)
+def test_drafting_goes_on_as_ever_where_what_was_written_ahead_ends():
+    context = MarkovContext(random_logits(5, 1), [0, 4])
+    drafter, written = ahead_of(context, 3)
+    assert not drafter.is_ahead(written)
+    draft = drafter([*written, 2], 3)
+    assert context.tokens == [0, 4, 1, *written, 2, *draft.tokens[:-1]]
+
+
+def test_a_draft_written_ahead_stops_where_the_drafter_was_unsure():
+    logits = np.zeros((4, 4, 4))
+    logits[:, 0] = [0, 9, 0, 0]  # after 0 it is sure of 1, after all else of nothing
+    drafter, written = ahead_of(MarkovContext(logits, [3]), 8, last=0, confidence=0.5)
+    assert drafter([], 8).tokens == written[:2]
+
+
+def test_nothing_is_written_ahead_after_an_end_token():
+    for seed in range(20):
+        drafter = model_drafter(MarkovContext(random_logits(5, seed), [3]), is_end=lambda t: t == 2)
+        written = list(islice(drafter.write_ahead(np.random.default_rng(seed)), 30))
+        assert 2 not in written[:-1]
+        assert len(written) == 30 or written[-1] == 2
+
+
+def test_a_drafter_that_forgets_what_it_wrote_drafts_as_if_it_had_not_written():
+    greedy = SamplingParams(0)
+    fresh = model_drafter(MarkovContext(random_logits(5, 1), [0, 4]), sampling=greedy)
+    context = MarkovContext(random_logits(5, 1), [0, 4])
+    drafter, _ = ahead_of(context, 6, sampling=greedy)
+    drafter.forget_ahead()
+    context.extended.clear()
+    assert drafter([], 4).tokens == fresh([], 4).tokens
+    assert len(context.extended) == 4
+
+
+def test_drafts_are_noted_after_the_end_of_what_they_follow():
+    notes = []
+    drafter = model_drafter(MarkovContext(random_logits(9, 1), [0, 4]), notes=notes)
+    draft = drafter([5, 6, 7, 8], 3)
+    assert notes == [(6, 7, 8, *draft.tokens)]

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from functools import partial
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 import pytest
 from fakes import FakeClock, MarkovContext, random_logits
 from statistics_checks import agrees
 
-from rapid_cli.decoding.drafting import Draft, ModelDrafter, PromptLookupDrafter, no_drafter
+from rapid_cli.decoding.drafting import Draft, ModelDrafter, no_drafter
+from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import FixedGamma
 from rapid_cli.decoding.sampling import SamplingParams, distribution
-from rapid_cli.decoding.verification import verify
+from rapid_cli.decoding.verification import residual, transfer, verify
 
 VOCABULARY = 7
 TARGET, DRAFTER = random_logits(VOCABULARY, 1), random_logits(VOCABULARY, 2)
@@ -42,7 +43,7 @@ def make_drafter(kind, sampling, rng, confidence=0.0):
     if kind == "none":
         return no_drafter
     if kind == "lookup":
-        return PromptLookupDrafter([5, 0, 3] * 3, minimum=1)
+        return PromptLookupDrafter([[5, 0, 3] * 3])
     logits = TARGET if kind == "same model" else DRAFTER
     context = MarkovContext(logits, [0])
     return ModelDrafter(context, 3, sampling=sampling, rng=rng, confidence=confidence)
@@ -133,19 +134,19 @@ ONE = SamplingParams(1.0)
 SMALL_TARGET, SMALL_DRAFTER = random_logits(3, 4, spread=1), random_logits(3, 5, spread=1)
 
 
-def sequences(make, draws=6_000, length=3):
+def sequences(make, draws=6_000, length=3, gamma=4, eta=0):
     counts = Counter()
     rng = np.random.default_rng(11)
     for _ in range(draws):
         drafter = make(rng)
         target = MarkovContext(SMALL_TARGET, [0])
-        verifier = partial(verify, sampling=ONE, eta=0, rng=rng)
+        verifier = partial(verify, sampling=ONE, eta=eta, rng=rng)
         rounds = decode(
             target,
             1,
             [drafter],
             verifier,
-            FixedGamma(4),
+            FixedGamma(gamma),
             max_tokens=length,
             is_end=lambda token: False,
             clock=FakeClock(),
@@ -168,6 +169,77 @@ def test_early_stop_does_not_change_the_distribution():
         return small_drafter(rng, confidence=0.6)
 
     assert agrees(sequences(unsure), sequence_probabilities(3))
+
+
+def ahead_drafter(rng, kind=ModelDrafter, confidence=0.0, count=6):
+    """Return a drafter that has written ahead before the target has read anything."""
+    drafter = small_drafter(rng, kind, confidence)
+    list(islice(drafter.write_ahead(np.random.default_rng(rng.integers(2**32))), count))
+    return drafter
+
+
+@pytest.mark.parametrize("confidence", [0.0, 0.6])
+def test_drafting_ahead_does_not_change_the_distribution(confidence):
+    make = partial(ahead_drafter, confidence=confidence)
+    assert agrees(sequences(make), sequence_probabilities(3))
+
+
+def rapid_probabilities(length, eta):
+    """The distribution of RAPID's answers with drafts of one token, in closed form.
+
+    In a round the drafted token stands with min(q, p_hat), and a bonus follows from p; or one of
+    the residual takes its place. The last token is never drafted.
+    """
+    expected = Counter()
+
+    def go_on(tokens, probability):
+        if len(tokens) >= length:
+            expected[tokens[:length]] += probability
+            return
+        p, q = (distribution(of(tokens), ONE) for of in (after_target, after_drafter))
+        if length - len(tokens) == 1:
+            for token in range(3):
+                go_on((*tokens, token), probability * p.of(token))
+            return
+        p_hat = transfer(p, q, eta)
+        stands = [min(q.of(token), p_hat.of(token)) for token in range(3)]
+        instead = residual(p, q, p_hat)
+        for token in range(3):
+            go_on((*tokens, token), probability * (1 - sum(stands)) * instead.of(token))
+            bonus = distribution(after_target((*tokens, token)), ONE)
+            for last in range(3):
+                go_on((*tokens, token, last), probability * stands[token] * bonus.of(last))
+
+    go_on((), 1.0)
+    return dict(expected)
+
+
+def after_target(tokens):
+    return SMALL_TARGET[tuple((0, 1, *tokens)[-2:])]
+
+
+def after_drafter(tokens):
+    return SMALL_DRAFTER[tuple((0, 1, *tokens)[-2:])]
+
+
+@pytest.mark.parametrize("make", [small_drafter, ahead_drafter], ids=["as ever", "ahead"])
+def test_with_transfer_drafting_ahead_gives_the_closed_form_too(make):
+    expected = rapid_probabilities(3, 3)
+    assert sum(expected.values()) == pytest.approx(1)
+    assert agrees(sequences(make, gamma=1, eta=3), expected)
+
+
+class ProposesStaleText(ModelDrafter):
+    """Goes on with what it wrote ahead although the answer has taken another way."""
+
+    def _waiting(self, output):
+        return self._ahead[len(output) :]
+
+
+def test_text_written_ahead_for_another_answer_would_be_noticed():
+    make = partial(ahead_drafter, kind=ProposesStaleText)
+    expected = rapid_probabilities(3, 3)
+    assert not agrees(sequences(make, gamma=1, eta=3), expected)
 
 
 class DropsWhatItDrew(ModelDrafter):

@@ -10,11 +10,19 @@ import pytest
 
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.planning import Arm, FixedGamma, PlainFirst, Plan, SpeedPlanner
+from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, PlainFirst, Plan, SpeedPlanner
 from rapid_cli.decoding.stats import Round
 
 TOKENS = 2_000
 LONGEST = 16
+
+
+def kind(costs, expected=0.7):
+    return Kind(costs, AcceptanceEstimate(LONGEST, expected))
+
+
+def arm(costs):
+    return Arm([kind(costs)])
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def simulate(machine: Machine, planner, *, seed: int, noise: float = 0.0) -> flo
     rng = np.random.default_rng(seed)
     tokens, seconds = 0, 0.0
     while tokens < TOKENS:
-        gamma = planner.plan().gamma
+        gamma = planner.plan([]).gamma
         chance = machine.acceptance(tokens / TOKENS)
         misses = np.flatnonzero(rng.random(gamma) >= chance)
         accepted = int(misses[0]) if len(misses) else gamma
@@ -69,7 +77,7 @@ def best_fixed(machine: Machine, shortest: int) -> float:
 def planner_for(machine: Machine, *, stored: bool, shortest: int, learn: bool = True):
     target, draft = machine.profile() if stored else (CostCurve(), CostCurve(at_zero=0.0))
     planner = SpeedPlanner(
-        target, [Arm(draft)], shortest=shortest, longest=LONGEST, learn_costs=learn
+        target, [arm(draft)], shortest=shortest, longest=LONGEST, learn_costs=learn
     )
     return planner if stored else PlainFirst(planner, 3)
 
@@ -109,11 +117,11 @@ def test_a_collapse_is_answered_by_short_drafts_and_a_recovery_by_long_ones():
     for phase in (0.9, 0.02, 0.9):
         rng = np.random.default_rng(0)
         for _ in range(150):
-            gamma = planner.plan().gamma
+            gamma = planner.plan([]).gamma
             misses = np.flatnonzero(rng.random(gamma) >= phase)
             accepted = int(misses[0]) if len(misses) else gamma
             planner.observe(Round((0,), 0, gamma, gamma, accepted, 0.05 * gamma, 1.0))
-        lengths.append(planner.plan().gamma)
+        lengths.append(planner.plan([]).gamma)
     easy, hard, easy_again = lengths
     assert hard < easy / 2
     assert easy_again > 2 * hard
@@ -137,10 +145,10 @@ def test_without_the_clock_the_same_outcomes_give_the_same_plans():
 def test_the_drafter_that_pays_more_is_chosen():
     target = CostCurve({1: 1.0, 2: 1.05, 4: 1.1, 8: 1.2, 16: 1.4})
     dear, cheap = CostCurve({1: 0.8}, at_zero=0.0), CostCurve({1: 0.01}, at_zero=0.0)
-    planner = SpeedPlanner(target, [Arm(dear), Arm(cheap)], shortest=0)
-    assert planner.plan().drafter == 1
+    planner = SpeedPlanner(target, [arm(dear), arm(cheap)], shortest=0)
+    assert planner.plan([]).drafter == 1
     for _ in range(30):
-        plan = planner.plan()
+        plan = planner.plan([])
         if plan.drafter == 1:
             planner.observe(Round((0,), 1, plan.gamma, plan.gamma, 0, 0.01, 1.2))
         else:
@@ -148,30 +156,61 @@ def test_the_drafter_that_pays_more_is_chosen():
             planner.observe(
                 Round((0,) * (accepted + 1), 0, plan.gamma, plan.gamma, accepted, 0.8, 1.2)
             )
-    assert planner.plan().drafter == 0
+    assert planner.plan([]).drafter == 0
 
 
-def test_a_drafter_with_nothing_to_propose_is_not_taken_for_a_fast_one():
+def test_a_drafter_with_nothing_to_propose_is_not_asked():
     target = CostCurve({1: 1.0, 16: 1.3})
-    model, lookup = CostCurve({1: 0.1}, at_zero=0.0), CostCurve({1: 0.0})
-    planner = SpeedPlanner(target, [Arm(model), Arm(lookup)], shortest=0)
-    for _ in range(40):
-        plan = planner.plan()
-        drafted = 0 if plan.drafter == 1 else plan.gamma
-        accepted = drafted
+    model, free = arm(CostCurve({1: 0.1}, at_zero=0.0)), CostCurve({1: 0.0}, at_zero=0.0)
+    lookup = Arm([kind(free)], lambda output: 0 if output[-1:] == [7] else None)
+    planner = SpeedPlanner(target, [model, lookup], shortest=0)
+    assert planner.plan([1, 2]).drafter == 0
+    assert planner.plan([1, 7]).drafter == 1
+    alone = SpeedPlanner(target, [lookup], shortest=1)
+    assert alone.plan([1, 2]) == Plan(0)
+
+
+def test_of_each_kind_of_draft_it_is_learned_alone_how_it_fares():
+    target, free = CostCurve({1: 1.0, 16: 4.0}), CostCurve({1: 0.0}, at_zero=0.0)
+    kinds = [kind(free), kind(free)]
+    planner = SpeedPlanner(target, [Arm(kinds, lambda output: output[-1])], shortest=0)
+    lengths = ([], [])
+    for turn in range(120):
+        short_or_long = turn % 2
+        gamma = planner.plan([short_or_long]).gamma
+        lengths[short_or_long].append(gamma)
+        accepted = gamma if short_or_long else 0  # short matches fail, long ones hold
         planner.observe(
-            Round((0,) * (accepted + 1), plan.drafter, plan.gamma, drafted, accepted, 0.1, 1.0)
+            Round((0,) * (accepted + 1), 0, gamma, gamma, accepted, 0.0, 1 + 0.2 * gamma)
         )
-    assert planner.plan().drafter == 0
+    failing, holding = (np.mean(each[20:]) for each in lengths)
+    assert failing < 0.5
+    assert holding > 4
+
+
+def test_kinds_may_share_what_is_learned_and_cost_differently():
+    target = CostCurve({1: 1.0, 16: 4.0})
+    shared = AcceptanceEstimate(LONGEST, 0.7)
+    kinds = [
+        Kind(CostCurve({1: 5.0}, at_zero=0.0), shared),
+        Kind(CostCurve({1: 0.0}, at_zero=0.0), shared),
+    ]
+    planner = SpeedPlanner(target, [Arm(kinds, lambda output: output[-1])], shortest=0)
+    for _ in range(30):
+        gamma = planner.plan([1]).gamma
+        planner.observe(Round((0,) * (gamma + 1), 0, gamma, gamma, gamma, 0.0, 1 + 0.2 * gamma))
+    assert planner.plan([1]).gamma > 4
+    assert planner.plan([0]) == Plan(0)
+    assert shared.expected_tokens()[4] > 4
 
 
 def test_plain_rounds_come_first_and_are_learned_from():
     target = CostCurve()
-    planner = PlainFirst(SpeedPlanner(target, [Arm(CostCurve(at_zero=0.0))]), 2)
+    planner = PlainFirst(SpeedPlanner(target, [arm(CostCurve(at_zero=0.0))]), 2)
     for seconds in (2.0, 4.0):
-        assert planner.plan() == Plan(0)
+        assert planner.plan([]) == Plan(0)
         planner.observe(Round((1,), 0, 0, 0, 0, 0.0, seconds))
-    assert planner.plan().gamma > 0
+    assert planner.plan([]).gamma > 0
     assert target.at(1) == 2.0
 
 

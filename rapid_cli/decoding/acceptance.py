@@ -25,22 +25,14 @@ class AcceptanceEstimate:
         self._prior = prior
         self._reached = np.zeros(longest)
         self._accepted = np.zeros(longest)
-        self._offered, self._rounds = 1.0, 1.0
 
     def observe(self, planned: int, drafted: int, accepted: int) -> None:
         """Take note of a round in which `planned` tokens were asked for and `accepted` stand."""
         self._decay(DECAY if planned else IDLE_DECAY)
         if not planned:
             return
-        self._rounds += 1
-        self._offered += drafted > 0
         self._reached[: min(accepted + 1, drafted)] += 1
         self._accepted[:accepted] += 1
-
-    @property
-    def availability(self) -> float:
-        """Share of the rounds in which there was a draft at all."""
-        return self._offered / self._rounds
 
     def expected_tokens(self, *, deviations: float = 0.0) -> NDArray[np.float64]:
         """Return the expected tokens of a round for draft lengths 0, 1, ..., longest.
@@ -60,5 +52,3 @@ class AcceptanceEstimate:
     def _decay(self, kept: float) -> None:
         self._reached *= kept
         self._accepted *= kept
-        self._rounds = 1 + (self._rounds - 1) * kept
-        self._offered = 1 + (self._offered - 1) * kept

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 
 from rapid_cli.decoding.context import Context, Logits, Tokens, common_prefix
 from rapid_cli.decoding.sampling import Distribution, SamplingParams, distribution, sample
+
+NOTED = 3
+"""So many tokens before a draft are noted with it, for those who look its text up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,10 @@ class ModelDrafter:
     confidence max q falls under `confidence`: that is decided from q alone, and the token
     drawn there stays in the draft, so the output distribution is not biased (method: dropping
     a drawn token because it was unlikely would leave something that is no longer q).
+
+    What it wrote ahead, before the target could check anything, is proposed first, in drafts that
+    end where any other would end. Each token was drawn from q after the tokens before it, and is
+    proposed only after the same tokens, so drafts are distributed as without writing ahead.
     """
 
     def __init__(
@@ -56,32 +64,78 @@ class ModelDrafter:
         rng: np.random.Generator,
         confidence: float = 0.0,
         is_end: Callable[[int], bool] = lambda _token: False,
+        notes: list[Tokens] | None = None,
     ) -> None:
-        """Take a `context` that has read the drafter's prompt except its `last` token."""
+        """Take a `context` that has read the drafter's prompt except its `last` token.
+
+        Each draft is added to `notes`, after the end of the output that it follows.
+        """
         self._context = context
         self._base = len(context)
         self._last = last
         self._read: list[int] = []
+        self._ahead: list[tuple[int, Distribution]] = []
         self._sampling = sampling
         self._rng = rng
         self._confidence = confidence
         self._is_end = is_end
+        self._notes = [] if notes is None else notes
 
     def __call__(self, output: Tokens, gamma: int) -> Draft:
-        """Draw up to `gamma` tokens after `output`."""
+        """Draw up to `gamma` tokens after `output`, or take them from what was written ahead."""
         if gamma < 1:
             return Draft()
-        logits = self._synchronise([self._last, *output])
+        waiting = self._waiting(output)
+        drawn = iter(waiting) if waiting else self._draw([self._last, *output], self._rng)
+        draft = self._until_unsure(islice(drawn, gamma))
+        self._notes.append((*output[-NOTED:], *draft.tokens))
+        return draft
+
+    def is_ahead(self, output: Tokens) -> bool:
+        """Tell whether what follows `output` is written already."""
+        return bool(self._waiting(output))
+
+    def write_ahead(self, rng: np.random.Generator) -> Iterator[int]:
+        """Draw the answer up to its end token, one token at each step, with a generator apart.
+
+        Take as many as there is time for; they wait until they are asked for.
+        """
+        for token, q in self._draw([self._last], rng):
+            self._ahead.append((token, q))
+            yield token
+            if self._is_end(token):
+                return
+
+    def forget_ahead(self) -> None:
+        """Drop what was written ahead, to draft as if it had not been."""
+        self._ahead.clear()
+
+    def _waiting(self, output: Tokens) -> list[tuple[int, Distribution]]:
+        """Return what was written ahead after `output`; once the answer differs, that is over."""
+        written = [token for token, _ in self._ahead[: len(output)]]
+        if written != list(output):
+            self._ahead.clear()
+        return self._ahead[len(output) :]
+
+    def _until_unsure(self, drawn: Iterator[tuple[int, Distribution]]) -> Draft:
         tokens: list[int] = []
         distributions: list[Distribution] = []
-        while True:
-            q = distribution(logits[-1], self._sampling)
-            token = sample(q, self._rng)
+        for token, q in drawn:
             tokens.append(token)
             distributions.append(q)
-            unsure = q.confidence < self._confidence
-            if len(tokens) == gamma or unsure or self._is_end(token):
-                return Draft(tuple(tokens), tuple(distributions))
+            if q.confidence < self._confidence or self._is_end(token):
+                break
+        return Draft(tuple(tokens), tuple(distributions))
+
+    def _draw(
+        self, sequence: list[int], rng: np.random.Generator
+    ) -> Iterator[tuple[int, Distribution]]:
+        """Draw tokens after `sequence`, each with its distribution, as long as they are taken."""
+        logits = self._synchronise(sequence)
+        while True:
+            q = distribution(logits[-1], self._sampling)
+            token = sample(q, rng)
+            yield token, q
             logits = self._extend([token])
 
     def _synchronise(self, sequence: list[int]) -> Logits:
@@ -94,41 +148,3 @@ class ModelDrafter:
     def _extend(self, tokens: list[int]) -> Logits:
         self._read += tokens
         return self._context.extend(tokens, rows=1)
-
-
-class PromptLookupDrafter:
-    """Proposes what followed the last `ngram` tokens the last time they stood in the text.
-
-    `minimum` is the shortest match it trusts: short ones are nearly always rejected.
-    """
-
-    def __init__(self, prompt: Tokens, *, ngram: int = 8, minimum: int = 3) -> None:
-        """Search `prompt` (document and question, as the target reads them) and the output."""
-        self._sequence = list(prompt)
-        self._prompt_length = len(prompt)
-        self._ngram = ngram
-        self._minimum = minimum
-        self._ends: list[dict[tuple[int, ...], int]] = [{} for _ in range(ngram + 1)]
-        self._indexed = 0
-        self._index()
-
-    def __call__(self, output: Tokens, gamma: int) -> Draft:
-        """Propose the continuation of the longest earlier occurrence of the output's end."""
-        self._synchronise(output)
-        for length in range(self._ngram, self._minimum - 1, -1):
-            end = self._ends[length].get(tuple(self._sequence[-length:]))
-            if end is not None:
-                return Draft(tuple(self._sequence[end : end + gamma]))
-        return Draft()
-
-    def _synchronise(self, output: Tokens) -> None:
-        """Take in what was committed since; the output only ever grows."""
-        self._sequence += output[len(self._sequence) - self._prompt_length :]
-        self._index()
-
-    def _index(self) -> None:
-        """Remember where each n-gram that something follows ended last."""
-        for end in range(max(self._indexed, self._minimum), len(self._sequence)):
-            for length in range(self._minimum, min(self._ngram, end) + 1):
-                self._ends[length][tuple(self._sequence[end - length : end])] = end
-        self._indexed = len(self._sequence)

@@ -33,7 +33,7 @@ def decode(
     """
     output: list[int] = []
     while len(output) < max_tokens:
-        plan = planner.plan()
+        plan = planner.plan(output)
         gamma = min(plan.gamma, max_tokens - len(output) - 1)
         started = clock()
         draft = drafters[plan.drafter](output, gamma)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
+from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.stats import Round
 
@@ -30,8 +31,8 @@ class Plan:
 class Planner(Protocol):
     """Plans each round, and learns from how it went."""
 
-    def plan(self) -> Plan:
-        """Return the plan of the next round."""
+    def plan(self, output: Tokens) -> Plan:
+        """Return the plan of the next round, which goes on from `output`."""
         ...
 
     def observe(self, done: Round) -> None:
@@ -40,11 +41,26 @@ class Planner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """What is known of a drafter beforehand: costs by draft length, and expected acceptance."""
+class Kind:
+    """A kind of draft: its costs by length, and how likely it is to be accepted."""
 
     costs: CostCurve
-    expected_acceptance: float = 0.7
+    acceptance: AcceptanceEstimate
+
+
+def _always_the_first(_output: Tokens) -> int | None:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What is known of a drafter: the kinds of its drafts, and of which the next one would be.
+
+    `kind` returns None where it has nothing to propose after an output.
+    """
+
+    kinds: Sequence[Kind]
+    kind: Callable[[Tokens], int | None] = _always_the_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ class FixedGamma:
 
     length: int
 
-    def plan(self) -> Plan:
+    def plan(self, output: Tokens) -> Plan:  # noqa: ARG002 - it is a Planner
         """Return the length."""
         return Plan(self.length)
 
@@ -71,9 +87,9 @@ class PlainFirst:
         self._planner = planner
         self._left = rounds
 
-    def plan(self) -> Plan:
+    def plan(self, output: Tokens) -> Plan:
         """Return an empty draft for the first rounds."""
-        return Plan(0) if self._left else self._planner.plan()
+        return Plan(0) if self._left else self._planner.plan(output)
 
     def observe(self, done: Round) -> None:
         """Let the other planner learn from every round."""
@@ -85,10 +101,10 @@ class SpeedPlanner:
     """Chooses what is expected to give the most tokens a second.
 
     A draft of g tokens by drafter j takes D_j(g) + C(g + 1) seconds, both read from measured
-    curves, and gives E_j(g) tokens, from the acceptance seen so far. With `shortest` 0 a round
-    may go without a draft, and a drafter that might pay, by one standard deviation, is tried.
-    With `learn_costs` False only acceptance is learned, so that a run does not depend on the
-    clock and a seed repeats it.
+    curves, and gives E_j(g) tokens, from the acceptance seen so far of its kind. With `shortest` 0
+    a round may go without a draft, and a drafter that might pay, by one standard deviation, is
+    tried. With `learn_costs` False only acceptance is learned, so that a run does not depend on
+    the clock and a seed repeats it.
     """
 
     def __init__(
@@ -101,49 +117,54 @@ class SpeedPlanner:
         learn_costs: bool = True,
     ) -> None:
         self._target = target
-        self._drafts = [arm.costs for arm in arms]
-        self._acceptance = [AcceptanceEstimate(longest, arm.expected_acceptance) for arm in arms]
+        self._arms = arms
+        self._estimates = {id(k.acceptance): k.acceptance for arm in arms for k in arm.kinds}
+        self._offers: dict[int, Kind] = {}
         self._shortest = shortest
         self._longest = longest
         self._learn_costs = learn_costs
 
-    def plan(self) -> Plan:
+    def plan(self, output: Tokens) -> Plan:
         """Return the plan with the best expected speed."""
-        for index, curve in enumerate(self._drafts):
-            if not curve.known:
-                return Plan(min(FIRST_GAMMA, self._longest), index)
-        hopes = [self._rates(index, deviations=OPTIMISM).max() for index in self._arms]
-        best = int(np.argmax(hopes))
-        if self._shortest == 0 and hopes[best] <= 1 / self._target.at(1):
+        kinds = [arm.kind(output) for arm in self._arms]
+        self._offers = {
+            drafter: self._arms[drafter].kinds[kind]
+            for drafter, kind in enumerate(kinds)
+            if kind is not None
+        }
+        if not self._offers:
             return Plan(0)
-        first = max(self._shortest, 1)
-        return Plan(first + int(np.argmax(self._rates(best)[first - 1 :])), best)
+        for drafter, offer in self._offers.items():
+            if not offer.costs.known:
+                return Plan(min(FIRST_GAMMA, self._longest), drafter)
+        return self._fastest()
 
     def observe(self, done: Round) -> None:
         """Learn what the round cost and how its draft fared."""
-        for index in self._arms:
-            planned = done.planned if index == done.drafter else 0
-            self._acceptance[index].observe(planned, done.drafted, done.accepted)
+        tried = self._offers[done.drafter] if done.planned else None
+        for estimate in self._estimates.values():
+            planned = done.planned if tried and estimate is tried.acceptance else 0
+            estimate.observe(planned, done.drafted, done.accepted)
         if self._learn_costs:
             self._target.observe(done.drafted + 1, done.verify_seconds)
-            if done.drafted:
-                self._drafts[done.drafter].observe(done.drafted, done.draft_seconds)
+            if tried and done.drafted:
+                tried.costs.observe(done.drafted, done.draft_seconds)
 
-    @property
-    def _arms(self) -> range:
-        return range(len(self._drafts))
+    def _fastest(self) -> Plan:
+        hopes = {
+            drafter: self._rates(offer, deviations=OPTIMISM).max()
+            for drafter, offer in self._offers.items()
+        }
+        best = max(hopes, key=hopes.__getitem__)
+        if self._shortest == 0 and hopes[best] <= 1 / self._target.at(1):
+            return Plan(0)
+        first = max(self._shortest, 1)
+        return Plan(first + int(np.argmax(self._rates(self._offers[best])[first - 1 :])), best)
 
-    def _rates(self, index: int, deviations: float = 0.0) -> NDArray[np.float64]:
-        """Return expected tokens a second of a drafter for draft lengths 1, ..., longest.
-
-        In the rounds in which it has nothing to propose, the target steps alone.
-        """
-        acceptance = self._acceptance[index]
-        offered = acceptance.availability
+    def _rates(self, offer: Kind, deviations: float = 0.0) -> NDArray[np.float64]:
+        """Return expected tokens a second for drafts of 1, ..., longest tokens."""
         longest = self._longest
-        draft, verify = self._drafts[index].upto(longest), self._target.upto(longest + 1)
-        seconds = draft[1 : longest + 1] + verify[2 : longest + 2]
-        tokens = acceptance.expected_tokens(deviations=deviations)[1:]
-        alone = (1 - offered) * self._target.at(1)
-        rates: NDArray[np.float64] = (offered * tokens + 1 - offered) / (offered * seconds + alone)
+        draft, verify = offer.costs.upto(longest), self._target.upto(longest + 1)
+        tokens = offer.acceptance.expected_tokens(deviations=deviations)[1:]
+        rates: NDArray[np.float64] = tokens / (draft[1 : longest + 1] + verify[2 : longest + 2])
         return rates
