@@ -21,7 +21,8 @@ from rapid_cli.answers import (
 )
 from rapid_cli.decoding.stats import Round
 from rapid_cli.documents import Document, Passage
-from rapid_cli.generation import generate, retrieve
+from rapid_cli.drafters import retrieve
+from rapid_cli.generation import generate
 from rapid_cli.measuring import Clock, Profiles
 from rapid_cli.models import LanguageModel, Tokenizer
 from rapid_cli.prefill import Contexts
@@ -71,7 +72,7 @@ def answer(
         turns=turns,
     )
     yield from _plan_target(result, task)
-    rounds = yield from generate(result, task, contexts, profiles, clock)
+    rounds = yield from generate(result, task, contexts, profiles, started=started, clock=clock)
     yield from _write(rounds, result, started, clock)
     if result.sources is None:
         yield retrieve(result, task)

@@ -144,6 +144,13 @@ class Prefilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Drafted:
+    """All the text that the drafter has written ahead, which the target has not checked yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a person should know, in a sentence."""
 
@@ -173,4 +180,4 @@ class Finished:
     answer: Answer
 
 
-Event = Retrieved | Note | Prefilled | Piece | Decoded | Finished
+Event = Retrieved | Note | Prefilled | Drafted | Piece | Decoded | Finished

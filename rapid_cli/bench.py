@@ -13,18 +13,15 @@ import numpy as np
 from rapid_cli.answers import Options
 from rapid_cli.decoding.context import Tokens, common_prefix
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.drafting import (
-    Drafter,
-    ModelDrafter,
-    PromptLookupDrafter,
-    no_drafter,
-)
+from rapid_cli.decoding.drafting import Drafter, ModelDrafter, no_drafter
+from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import Arm
 from rapid_cli.decoding.sampling import Distribution
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.decoding.verification import likelihood_ratio, verify
-from rapid_cli.generation import CONFIDENCE, lookup_arm, model_arm, planner_for
+from rapid_cli.drafters import CONFIDENCE, lookup_arm, model_arm
+from rapid_cli.generation import planner_for
 from rapid_cli.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.models import ReadableContext
 
@@ -185,18 +182,26 @@ class Bench:
         """Return the drafters of a variant, with what the planner knows of them."""
         drafters: list[Drafter] = []
         arms: list[Arm] = []
+        texts: list[Tokens] = [self.target.prompt]
+        notes: list[Tokens] = []
         for kind in variant.options.strategy.drafters:
             if kind == "prompt-lookup":
-                drafters.append(PromptLookupDrafter(self.target.prompt))
-                arms.append(lookup_arm())
+                if variant.assumed_acceptance is not None:
+                    continue  # a coin cannot tell what a text repeats
+                lookup = PromptLookupDrafter(texts, notes)
+                drafters.append(lookup)
+                arms.append(lookup_arm(lookup))
             else:
                 assert variant.drafter is not None
-                drafters.append(self._model_drafter(variant, self.drafters[variant.drafter], rng))
-                arms.append(model_arm(stage.draft_costs[variant.drafter]))
+                reader = self.drafters[variant.drafter]
+                texts.append(reader.prompt)
+                model = self._model_drafter(variant, reader, rng, notes)
+                drafters.append(model)
+                arms.append(model_arm(model, stage.draft_costs[variant.drafter]))
         return drafters, arms
 
     def _model_drafter(
-        self, variant: Variant, reader: _Reader, rng: np.random.Generator
+        self, variant: Variant, reader: _Reader, rng: np.random.Generator, notes: list[Tokens]
     ) -> ModelDrafter:
         reader.rewind()
         return ModelDrafter(
@@ -206,6 +211,7 @@ class Bench:
             rng=rng,
             confidence=CONFIDENCE if variant.assumed_acceptance is None else 0.0,
             is_end=self.material.is_end,
+            notes=notes,
         )
 
     def _timed(
@@ -218,7 +224,7 @@ class Bench:
     ) -> Sample:
         """Run the rounds, and predict from the cost curves what they should have taken."""
         verify_curve = CostCurve(stage.verify_costs)
-        draft_curves = [CostCurve(arm.costs.points(), at_zero=0.0) for arm in arms]
+        draft_curves = [CostCurve(arm.kinds[0].costs.points(), at_zero=0.0) for arm in arms]
         stats = DecodingStats()
         predicted, first_draft, first_token = 0.0, None, None
         started = self.clock()

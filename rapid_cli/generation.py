@@ -1,81 +1,80 @@
-"""From readings to rounds of tokens: contexts, drafters, what they cost, and the loop over them."""
+"""From readings to rounds of tokens: reading, drafting meanwhile, planning, and the loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
+from rapid_cli import ahead
 from rapid_cli.answers import (
     LONGEST_DRAFT,
     Answer,
+    Drafted,
     Note,
     Options,
-    Origin,
     Prefilled,
-    Retrieved,
 )
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.drafting import Drafter, ModelDrafter, PromptLookupDrafter, no_drafter
+from rapid_cli.decoding.drafting import no_drafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import Arm, FixedGamma, PlainFirst, Planner, SpeedPlanner
 from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import verify
-from rapid_cli.measuring import Clock, Costs, Profiles, draft_costs, verify_costs
-from rapid_cli.models import LanguageModel, ReadableContext
+from rapid_cli.drafters import OPENERS, Drafters, Preparation, open_reader
+from rapid_cli.measuring import Clock, Costs, Profiles, verify_costs
+from rapid_cli.models import ReadableContext, Tokenizer
 from rapid_cli.prefill import Contexts, PromptReader
-from rapid_cli.reading import Reading, Task, read_passages, with_recent_turns
-from rapid_cli.strategies import DrafterKind
-
-Preparation = Retrieved | Note | Prefilled
-"""What happens before the first token."""
+from rapid_cli.reading import Task
 
 PLAIN_ROUNDS = 3
 """Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
-CONFIDENCE = 0.3
-"""The drafter stops a draft where its best token is less likely than this."""
 
 
 def generate(
-    result: Answer, task: Task, contexts: Contexts, profiles: Profiles, clock: Clock
+    result: Answer,
+    task: Task,
+    contexts: Contexts,
+    profiles: Profiles,
+    *,
+    started: float,
+    clock: Clock,
 ) -> Generator[Preparation, None, Iterator[Round]]:
     """Read the prompts, and return the rounds of the answer.
 
-    What was read when goes into `result.seconds`. The rounds are decoded as they are taken.
+    What was read when goes into `result.seconds`, which count from `started` where they count from
+    anything. The rounds are decoded as they are taken.
     """
     options, pair, reading = result.options, result.pair, result.target
     assert reading is not None
     rng = np.random.default_rng(options.seed)
-    before = clock()
     kept_as = task.title if reading.is_whole and not task.is_passing else None
-    target = yield from _read("target", pair.target, reading, options, contexts, kept_as=kept_as)
-    result.seconds.prefill_target = clock() - before
-    # The instructions before the text are restored too, and do not count.
-    result.restored_tokens = max(
-        0, target.reused + result.document_tokens - len(reading.prompt.context)
-    )
-    drafters: list[Drafter] = []
-    arms: list[Arm] = []
+    target = open_reader("target", pair.target, reading, options, contexts)
+    yield from _recall(target, kept_as, result, clock)
+    drafters = Drafters()
     for kind in options.strategy.drafters:
-        drafter, arm = yield from _DRAFTERS[kind](
-            result, task, contexts, profiles=profiles, rng=rng, clock=clock
+        yield from OPENERS[kind](
+            drafters, result, task, contexts, profiles=profiles, rng=rng, clock=clock
         )
-        drafters.append(drafter)
-        arms.append(arm)
-    verifier = partial(
-        verify,
-        sampling=options.sampling,
-        eta=options.eta if options.strategy.transfer else 0.0,
-        rng=rng,
-    )
+    steps: Iterator[Prefilled | Note | Drafted]
+    steps = _timed(target.finish(reading.prompt, kept_as=kept_as), result, clock)
+    if drafters.writer is not None and target.left(reading.prompt) >= ahead.LEAST_LEFT:
+        steps = _while_drafting(steps, drafters, result, rng, started=started, clock=clock)
+    yield from steps
     last = reading.prompt.all[-1]
     rounds = decode(
         target.context,
         last,
-        drafters or [no_drafter],
-        verifier,
-        _planner(result, target.context, arms, profiles, clock),
+        drafters.all or [no_drafter],
+        partial(
+            verify,
+            sampling=options.sampling,
+            eta=options.eta if options.strategy.transfer else 0.0,
+            rng=rng,
+        ),
+        _planner(result, target.context, drafters.arms, profiles, clock),
         max_tokens=options.max_tokens,
         is_end=pair.target.vocabulary.is_end,
         clock=clock,
@@ -83,15 +82,17 @@ def generate(
     return _remembered(rounds, target, last)
 
 
-def retrieve(result: Answer, task: Task) -> Retrieved:
-    """Choose the passages that the drafter reads; they are the answer's sources."""
-    model = result.pair.drafter
-    reading = read_passages(with_recent_turns(task, model), model, result.document_tokens)
-    result.sources = reading.passages
-    if "model" in result.options.strategy.drafters:
-        result.drafter = reading
+def _recall(
+    target: PromptReader, kept_as: str | None, result: Answer, clock: Clock
+) -> Iterator[Note]:
+    """Let the target hold what is known of its prompt."""
     assert result.target is not None
-    return Retrieved(result.sources, result.target.coverage, result.truncated)
+    prompt, before = result.target.prompt, clock()
+    yield from target.recall(prompt, kept_as=kept_as, fresh=result.options.fresh)
+    result.seconds.prefill_target = clock() - before
+    # The instructions before the text are restored too, and do not count.
+    known = target.reused + result.document_tokens - len(prompt.context)
+    result.restored_tokens = max(0, known)
 
 
 def _remembered(rounds: Iterator[Round], target: PromptReader, last: int) -> Iterator[Round]:
@@ -102,73 +103,58 @@ def _remembered(rounds: Iterator[Round], target: PromptReader, last: int) -> Ite
         yield done
 
 
-def _read(
-    role: Origin,
-    model: LanguageModel,
-    reading: Reading,
-    options: Options,
-    contexts: Contexts,
-    *,
-    kept_as: str | None = None,
-) -> Generator[Prefilled | Note, None, PromptReader]:
-    """Let the model read its prompt, except the last token."""
-    rows = options.longest_draft + 1
-    length = len(reading.prompt) + options.max_tokens + rows
-    reader = contexts.reader(role, model, length=length, rows=rows)
-    yield from reader.read(reading.prompt, kept_as=kept_as, fresh=options.fresh)
-    return reader
-
-
-def _model_drafter(
-    result: Answer,
-    task: Task,
-    contexts: Contexts,
-    *,
-    profiles: Profiles,
-    rng: np.random.Generator,
-    clock: Clock,
-) -> Generator[Preparation, None, tuple[Drafter, Arm]]:
-    """Let the drafter's model read the passages."""
-    options, model = result.options, result.pair.drafter
-    if result.drafter is None:
-        yield retrieve(result, task)
-    reading = result.drafter
-    assert reading is not None
+def _timed(
+    steps: Iterator[Prefilled | Note], result: Answer, clock: Clock
+) -> Iterator[Prefilled | Note]:
+    """Yield the steps of reading, and add what they take to the target's seconds."""
     before = clock()
-    context = (yield from _read("drafter", model, reading, options, contexts)).context
-    result.seconds.prefill_drafter = clock() - before
-    last = reading.prompt.all[-1]
-    key = f"{model.fingerprint} drafting"
-    # A fixed draft length needs no costs, and its context may be too short to time them.
-    costs = profiles.get(key, len(context)) if options.gamma is None else {}
-    if costs is None:
-        costs = draft_costs(context, last, options.sampling, clock)
-        profiles.put(key, len(context), costs)
-    drafter = ModelDrafter(
-        context,
-        last,
-        sampling=options.sampling,
-        rng=rng,
-        confidence=CONFIDENCE,
-        is_end=result.pair.target.vocabulary.is_end,
+    for step in steps:
+        result.seconds.prefill_target = (result.seconds.prefill_target or 0) + clock() - before
+        yield step
+        before = clock()
+
+
+def _while_drafting(
+    steps: Iterator[Prefilled | Note],
+    drafters: Drafters,
+    result: Answer,
+    rng: np.random.Generator,
+    *,
+    started: float,
+    clock: Clock,
+) -> Iterator[Prefilled | Note | Drafted]:
+    """Let the drafter write ahead while the target reads.
+
+    With a seed what it writes is only shown, since how far it comes depends on the clock, and on
+    whether the text is new.
+    """
+    options, target, writer = result.options, result.pair.target, drafters.writer
+    assert writer is not None
+    drafting = islice(writer.write_ahead(*rng.spawn(1)), options.max_tokens)
+    together = (
+        ahead.beside(steps, drafting)
+        if target.offloaded
+        else ahead.in_turns(steps, drafting, clock)
     )
-    return drafter, model_arm(costs)
+    written: list[int] = []
+    for step in together:
+        if not isinstance(step, list):
+            yield step
+            continue
+        if not written:
+            result.seconds.first_draft = clock() - started
+        written += step
+        yield Drafted(_text(written, target.vocabulary))
+    if options.seed is None:
+        drafters.notes.append(tuple(written))
+    else:
+        writer.forget_ahead()
 
 
-def _lookup_drafter(
-    result: Answer, _task: Task, _contexts: Contexts, **_: object
-) -> Generator[Preparation, None, tuple[Drafter, Arm]]:
-    """Look drafts up in what the target has read."""
-    yield from ()
-    assert result.target is not None
-    return PromptLookupDrafter(result.target.prompt.all), lookup_arm()
-
-
-_OpenDrafter = Callable[..., Generator[Preparation, None, tuple[Drafter, Arm]]]
-_DRAFTERS: dict[DrafterKind, _OpenDrafter] = {
-    "model": _model_drafter,
-    "prompt-lookup": _lookup_drafter,
-}
+def _text(tokens: Sequence[int], vocabulary: Tokenizer) -> str:
+    """Return what tokens say, without the end of the answer and a character that is not whole."""
+    pieces = [vocabulary.piece(token) for token in tokens if not vocabulary.is_end(token)]
+    return b"".join(pieces).decode("utf-8", "ignore").strip()
 
 
 def _planner(
@@ -188,16 +174,6 @@ def _planner(
         costs = verify_costs(target, result.target.prompt.all[-1], clock)
         profiles.put(model.fingerprint, len(target), costs)
     return planner_for(options, costs, arms)
-
-
-def model_arm(costs: Costs) -> Arm:
-    """Return what the planner knows of a model drafter with these costs."""
-    return Arm(CostCurve(costs, at_zero=0.0))
-
-
-def lookup_arm() -> Arm:
-    """Return what the planner knows of prompt lookup: it costs nothing, and is often wrong."""
-    return Arm(CostCurve({1: 0.0}, at_zero=0.0), expected_acceptance=0.3)
 
 
 def planner_for(options: Options, costs: Costs, arms: Sequence[Arm]) -> Planner:

@@ -36,39 +36,50 @@ class PromptReader:
     def read(
         self, prompt: PromptTokens, *, kept_as: str | None = None, fresh: bool = False
     ) -> Iterator[Prefilled | Note]:
-        """Read all of `prompt` but its last token; `reused` tells how many were known before.
+        """Recall what is known of `prompt`, and read the rest."""
+        yield from self.recall(prompt, kept_as=kept_as, fresh=fresh)
+        yield from self.finish(prompt, kept_as=kept_as)
 
-        With `kept_as` its text is restored if it was kept, unless `fresh`, or else kept under
-        that name.
+    def recall(
+        self, prompt: PromptTokens, *, kept_as: str | None = None, fresh: bool = False
+    ) -> Iterator[Note]:
+        """Hold what is known of `prompt`; `reused` tells how many tokens of its text that is.
+
+        With `kept_as` its text is restored if it was kept, unless `fresh`.
         """
         if self._note:
             yield Note(self._note)
             self._note = ""
+        self._cut(common_prefix(self._tokens, prompt.all[:-1]))
+        text = prompt.context
+        if kept_as is not None and self._states is not None and len(self._tokens) < len(text):
+            # In the same batches as without what is known, or else it would be kept a bit off.
+            self._cut(len(self._tokens) - len(self._tokens) % self.context.batch_size)
+            if not fresh:
+                yield from self._restore(self._states, text)
+        self.reused = min(len(self._tokens), len(text))
+
+    def left(self, prompt: PromptTokens) -> int:
+        """Return how many tokens of `prompt`, as it was recalled, are still to be read."""
+        return len(prompt) - 1 - len(self._tokens)
+
+    def finish(
+        self, prompt: PromptTokens, *, kept_as: str | None = None
+    ) -> Iterator[Prefilled | Note]:
+        """Read all of `prompt`, as it was recalled, but its last token.
+
+        With `kept_as` its text is kept under that name if there was anything of it to read.
+        """
         wanted = prompt.all[:-1]
-        self._cut(common_prefix(self._tokens, wanted))
-        if kept_as is not None:
-            yield from self._read_kept(prompt.context, len(wanted), kept_as, fresh=fresh)
-        else:
-            self.reused = min(len(self._tokens), len(prompt.context))
+        if kept_as is not None and self._states is not None and self.reused < len(prompt.context):
+            yield from self._read_with_checkpoints(
+                self._states, prompt.context, len(wanted), kept_as
+            )
         yield from self._read_on(wanted, len(wanted))
 
     def took(self, tokens: Sequence[int]) -> None:
         """Take note of tokens that the context has read since."""
         self._tokens += tokens
-
-    def _read_kept(
-        self, text: Tokens, total: int, name: str, *, fresh: bool
-    ) -> Iterator[Prefilled | Note]:
-        """Restore or read a text, and keep it if there was anything to read."""
-        known = len(self._tokens)
-        if self._states is not None and known < len(text):
-            # In the same batches as without what is known, or else it would be kept a bit off.
-            self._cut(known - known % self.context.batch_size)
-            if not fresh:
-                yield from self._restore(self._states, text)
-        self.reused = min(len(self._tokens), len(text))
-        if self._states is not None and self.reused < len(text):
-            yield from self._read_with_checkpoints(self._states, text, total, name)
 
     def _restore(self, states: StateStore, text: Tokens) -> Iterator[Note]:
         """Let the context hold what was kept, or what it held of `text` already."""

@@ -30,11 +30,11 @@ class Strategy:
 STRATEGIES = {
     strategy.name: strategy
     for strategy in (
-        Strategy("rapid", "document", ("model",), transfer=True),
+        Strategy("rapid", "document", ("model", "prompt-lookup"), transfer=True),
         Strategy("long-context", "document"),
         Strategy("rag", "passages"),
         Strategy("speculative", "document", ("model",)),
-        Strategy("prompt-lookup", "document", ("prompt-lookup",)),
+        Strategy("prompt-lookup", "document", ("prompt-lookup",), may_rest=True),
         Strategy("auto", "document", ("model", "prompt-lookup"), transfer=True, may_rest=True),
     )
 }

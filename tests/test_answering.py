@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import closing
 from dataclasses import replace
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +17,7 @@ from rapid_cli.answering import answer
 from rapid_cli.answers import (
     LONGEST_DRAFT,
     Decoded,
+    Drafted,
     Finished,
     Options,
     Pair,
@@ -81,6 +83,8 @@ class Opened(MarkovContext):
         for start in range(0, len(tokens), READ_PIECE):
             piece = tokens[start : start + READ_PIECE]
             self._use(len(piece), self._model.read_seconds * len(piece))
+            if self._model.interrupted_at is not None and start >= self._model.interrupted_at:
+                raise KeyboardInterrupt
             self.tokens += piece
             yield start + len(piece)
 
@@ -98,7 +102,7 @@ class Opened(MarkovContext):
 class Model:
     """A LanguageModel over a table of logits; what it computes takes time on `clock`."""
 
-    name, device = "table", "nowhere"
+    name, device, offloaded, interrupted_at = "table", "nowhere", False, None
     read_seconds, step_seconds = 0.01, 0.05
 
     def __init__(self, logits, *, pieces=PIECES, limit=5_000, clock=None, fails_at=None):
@@ -176,6 +180,7 @@ def make_document(words=1_600, chunk_words=64):
 
 
 BOOK, PASSAGES = make_document()
+SHORT, SHORT_PASSAGES = make_document(words=800)
 LOGITS = random_logits(len(PIECES), 1, spread=3)
 LOGITS[:, :, [BOS, END, ASKED]] = -1e4
 OTHER_LOGITS = LOGITS + random_logits(len(PIECES), 2, spread=1.5)
@@ -236,12 +241,14 @@ def finished(pair, chosen, **settings):
 
 
 def letter(event):
-    """Name an event by a letter: R, T or D for a prefill, p for a piece, d, F."""
+    """Name an event by a letter: R, T or D for a prefill, a for a draft, p for a piece, d, F."""
     match event:
         case Retrieved():
             return "R"
         case Prefilled(role=role):
             return {"target": "T", "drafter": "D"}[role]
+        case Drafted():
+            return "a"
         case Piece():
             return "p"
         case Decoded():
@@ -253,9 +260,83 @@ def letter(event):
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_events_come_in_order_and_finished_is_the_last(name):
     events = list(ask(self_pair(Model(LOGITS)), options(name)))
-    order = "T+RD+(p+d)+F" if name in DRAFTED else "T+(p+d)+RF"
+    order = "RD+a(Ta?)+(p+d)+F" if name in DRAFTED else "T+(p+d)+RF"
     order = "RT+(p+d)+F" if name == "rag" else order
     assert re.fullmatch(order, "".join(map(letter, events)))
+
+
+def drafted(events):
+    return [event.text for event in events if isinstance(event, Drafted)]
+
+
+@pytest.mark.parametrize("name", DRAFTED)
+def test_what_is_written_ahead_grows_while_the_target_reads(name):
+    texts = drafted(
+        ask(self_pair(Model(LOGITS, clock=(clock := FakeClock()))), options(name), clock=clock)
+    )
+    assert len(texts) > 3
+    assert all(later.startswith(text) for text, later in pairwise(texts))
+    assert len(texts[-1]) > len(texts[0])
+
+
+@pytest.mark.parametrize("name", ["long-context", "rag", "prompt-lookup"])
+def test_without_a_drafter_nothing_is_written_ahead(name):
+    assert drafted(ask(self_pair(Model(LOGITS)), options(name))) == []
+
+
+def test_nothing_is_written_ahead_of_a_text_that_is_read_soon():
+    assert drafted(ask(self_pair(Model(LOGITS)), options(), documents=(SHORT,))) == []
+
+
+def test_what_was_written_ahead_is_what_the_answer_begins_with_where_both_models_agree():
+    model = Model(chain(*range(3, 12)), clock=(clock := FakeClock()))
+    chosen = options("speculative", temperature=0, seed=None)
+    *events, last = ask(self_pair(model), chosen, clock=clock)
+    assert drafted(events)[-1] == last.answer.text == "a b c d e f g h i"
+    steps = model.opened[1].extended  # the drafter's context
+    assert steps == [1] * 10, "what was written ahead was drafted again"
+    assert last.answer.stats.accepted > 0
+
+
+def test_with_a_seed_the_answer_is_the_same_whether_or_not_a_draft_was_written_ahead(monkeypatch):
+    def text():
+        pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+        return finished(pair, options(max_tokens=80)).text
+
+    with_draft = text()
+    monkeypatch.setattr("rapid_cli.ahead.LEAST_LEFT", 10**6)
+    assert text() == with_draft
+
+
+@pytest.mark.parametrize("offloaded", [False, True])
+@pytest.mark.parametrize("steps", [3, 8, 14, 20])
+def test_an_error_while_drafting_ahead_ends_the_answer_and_leaves_no_thread(offloaded, steps):
+    drafter = Model(OTHER_LOGITS, fails_at=steps)
+    pair = Pair("two", Model(LOGITS), drafter)
+    pair.target.offloaded = offloaded
+    with pytest.raises(NativeError):
+        list(ask(pair, options()))
+    assert threading.active_count() == 1
+    assert all(context.closed for model in (pair.target, drafter) for context in model.opened)
+
+
+@pytest.mark.parametrize("offloaded", [False, True])
+def test_whoever_stops_listening_while_a_draft_is_written_leaves_no_thread(offloaded):
+    pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+    pair.target.offloaded = offloaded
+    with closing(ask(pair, options())) as events:
+        next(event for event in events if isinstance(event, Drafted))
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("offloaded", [False, True])
+def test_ctrl_c_while_a_draft_is_written_leaves_no_thread(offloaded):
+    pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+    pair.target.offloaded = offloaded
+    pair.target.interrupted_at = 700
+    with pytest.raises(KeyboardInterrupt):
+        list(ask(pair, options()))
+    assert threading.active_count() == 1
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -406,7 +487,7 @@ def test_only_strategies_that_say_so_follow_the_drafter():
         pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
         return finished(pair, options(name, eta=eta, max_tokens=80)).text
 
-    assert text("speculative", 40) == text("speculative", 0) == text("rapid", 0)
+    assert text("speculative", 40) == text("speculative", 0)
     assert text("rapid", 40) != text("rapid", 0)
 
 
@@ -469,7 +550,7 @@ def test_draft_lengths_follow_the_known_costs():
         pair = self_pair(Model(chain(*range(3, 12)) + 0.0))
         pair.target.logits[:, 11, :] = 0
         pair.target.logits[:, 11, 3] = 100  # round and round
-        chosen = options(max_tokens=200)
+        chosen = options("speculative", max_tokens=200)
         return finished(pair, chosen, profiles=Known(verify)).stats.gamma_mean
 
     assert gamma({1: 1.0, 16: 1.1}) > 8
@@ -529,7 +610,7 @@ def test_a_text_that_does_not_fit_is_read_in_part_and_told_so_at_once(name):
         ):
             *events, last = ask(pair, chosen)
             (retrieved,) = (event for event in events if isinstance(event, Retrieved))
-            assert (events[0] is retrieved) is cut
+            assert (events[0] is retrieved) is (cut or name in DRAFTED)
             assert retrieved.truncated is last.answer.truncated is cut
             assert (retrieved.coverage < 1) is cut
             assert last.answer.document_tokens == 1_600
@@ -552,7 +633,7 @@ def test_a_context_without_room_is_refused_before_anything_is_opened():
 
 
 def timed(name, **chosen):
-    """Answer with a clock that passes for known reasons alone."""
+    """Answer with a clock that passes for known reasons alone; the text is not worth a draft."""
     clock = FakeClock()
     clock.now = 100.0
     target, drafter = (Model(LOGITS, clock=clock) for _ in range(2))
@@ -561,7 +642,7 @@ def timed(name, **chosen):
 
     def search(limit):
         clock.now += 3
-        return PASSAGES[:limit]
+        return SHORT_PASSAGES[:limit]
 
     known = Seconds(load=2.0, index=5.0)
     result = finished(
@@ -571,6 +652,7 @@ def timed(name, **chosen):
         started=90.0,
         clock=clock,
         search=search,
+        documents=(SHORT,),
     )
     assert result.seconds is known
     assert (known.load, known.index) == (2.0, 5.0)

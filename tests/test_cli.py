@@ -324,9 +324,22 @@ def test_help_is_quick_and_loads_no_native_library():
 
 def test_help_names_every_command(home):
     shown = rapid("--help", home=home).stdout.decode()
-    for command in ("ask", "index", "search", "list", "remove"):
+    for command in ("ask", "index", "search", "list", "remove", "models"):
         assert re.search(rf"^\W*{command}\b", shown, re.MULTILINE)
 
 
 def test_the_version_is_that_of_the_package(home):
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", rapid("--version", home=home).stdout.decode())
+
+
+def test_a_terminal_shows_a_draft_of_a_new_text_and_a_pipe_does_not(tmp_path, home):
+    path, words = tmp_path / "long.txt", ["--max-tokens", "24", "--temperature", "0"]
+    path.write_text(STORY + WEATHER * 60)
+    shown = on_a_terminal(["ask", str(path), QUESTION, "--fresh", *words], home)
+    assert "draft, not checked yet:" in shown
+    assert shown.count("draft, not checked yet:") > 1, "it grows, and is erased in the end"
+    result = rapid("ask", path, QUESTION, "--fresh", *words, home=home)
+    assert b"not checked yet" not in result.stdout + result.stderr
+    answer = json.loads(rapid("ask", path, QUESTION, "--fresh", "--json", *words, home=home).stdout)
+    seconds = answer["stats"]["seconds"]
+    assert 0 < seconds["first_draft"] < seconds["first_token"] / 2

@@ -8,11 +8,27 @@ import re
 import pytest
 from rich.console import Console
 
-from rapid_cli.answers import Answer, Finished, Note, Options, Pair, Piece, Retrieved, Seconds
+from rapid_cli.answers import (
+    Answer,
+    Drafted,
+    Finished,
+    Note,
+    Options,
+    Pair,
+    Piece,
+    Retrieved,
+    Seconds,
+)
 from rapid_cli.citations import Citation
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.documents import Chunk, Document, Page, Passage
-from rapid_cli.render.answers import LiveAnswer, PlainAnswer, render_answer, render_sources
+from rapid_cli.render.answers import (
+    LiveAnswer,
+    PlainAnswer,
+    SilentAnswer,
+    render_answer,
+    render_sources,
+)
 from rapid_cli.render.console import Bars
 from rapid_cli.strategies import strategy_named
 
@@ -171,3 +187,28 @@ def test_notes_are_harmless_and_the_answer_is_returned():
     assert render_answer(events, PlainAnswer(stream=True), Bars(errors), errors) is answer
     assert "40%" in written.getvalue()
     assert "odd␛[2J name" in written.getvalue()
+
+
+def drafts_shown(view, *texts):
+    written = io.StringIO()
+    errors = Console(file=written, force_terminal=True, width=40, height=8)
+    with Bars(errors) as bars:
+        for text in texts:
+            render_answer([Drafted(text), Finished(made())], view, bars, errors)
+    return written.getvalue()
+
+
+def test_a_draft_is_marked_as_one_shown_by_its_last_lines_and_erased():
+    errors = Console(file=io.StringIO(), force_terminal=True, width=40)
+    view = LiveAnswer(errors, statistics=True)
+    shown = drafts_shown(view, "It was Ann\x1b[2J.", "\n".join(f"line {n}" for n in range(30)))
+    assert shown.count("draft, not checked yet:") >= 2
+    assert "It was Ann␛[2J." in shown
+    assert "line 29" in shown
+    assert "line 9\n" not in shown, "what does not fit the screen is left out"
+    assert shown.endswith("\x1b[2K\x1b[?25h\r"), "it is erased"
+
+
+@pytest.mark.parametrize("view", [PlainAnswer(stream=True), SilentAnswer()])
+def test_where_nobody_watches_no_draft_is_shown(view):
+    assert drafts_shown(view, "It was Ann.") == ""

@@ -10,11 +10,15 @@ from rapid_cli.strategies import STRATEGIES, Strategy, strategy_named
 
 def test_the_table_is_this():
     assert list(STRATEGIES.values()) == [
-        Strategy("rapid", target_reads="document", drafters=("model",), transfer=True),
+        Strategy(
+            "rapid", target_reads="document", drafters=("model", "prompt-lookup"), transfer=True
+        ),
         Strategy("long-context", target_reads="document"),
         Strategy("rag", target_reads="passages"),
         Strategy("speculative", target_reads="document", drafters=("model",)),
-        Strategy("prompt-lookup", target_reads="document", drafters=("prompt-lookup",)),
+        Strategy(
+            "prompt-lookup", target_reads="document", drafters=("prompt-lookup",), may_rest=True
+        ),
         Strategy(
             "auto",
             target_reads="document",

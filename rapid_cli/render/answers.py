@@ -12,7 +12,17 @@ from rich.live import Live
 from rich.style import Style
 from rich.text import Text
 
-from rapid_cli.answers import Answer, Decoded, Event, Finished, Note, Piece, Prefilled, Retrieved
+from rapid_cli.answers import (
+    Answer,
+    Decoded,
+    Drafted,
+    Event,
+    Finished,
+    Note,
+    Piece,
+    Prefilled,
+    Retrieved,
+)
 from rapid_cli.documents import Document, Passage
 from rapid_cli.measuring import Clock
 from rapid_cli.printable import printable, printable_line
@@ -22,13 +32,16 @@ from rapid_cli.sentences import one_line
 
 SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
 UNSUPPORTED = "no passage supports this"
+DRAFT_TITLE = "draft, not checked yet:"
 REFRESH_SECONDS = 0.04
 ORIGIN_STYLES = {"drafter": "green", "target": ""}
 """Words the drafter wrote first and the target accepted are green."""
 
 
 class AnswerView(Protocol):
-    """Shows an answer while it is written."""
+    """Shows an answer while it is written; `is_live` tells whether a person is watching."""
+
+    is_live: bool
 
     def show(self, piece: Piece) -> None:
         """Show one more piece."""
@@ -45,6 +58,8 @@ class AnswerView(Protocol):
 
 class PlainAnswer:
     """Writes pieces to stdout as they come, for pipes and files; or all of them at the end."""
+
+    is_live = False
 
     def __init__(self, *, stream: bool) -> None:
         self._stream = stream
@@ -73,6 +88,8 @@ class PlainAnswer:
 class SilentAnswer:
     """Shows nothing: the answer is printed as JSON when it is complete."""
 
+    is_live = False
+
     def show(self, piece: Piece) -> None:
         """Show nothing."""
 
@@ -89,6 +106,8 @@ class LiveAnswer:
     Only finished paragraphs go to stdout. The live part is erased before each, so stdout never
     holds anything but the answer.
     """
+
+    is_live = True
 
     def __init__(self, errors: Console, *, statistics: bool, clock: Clock = monotonic) -> None:
         self._errors = errors
@@ -169,6 +188,9 @@ def render_answer(
             case Prefilled(role=role, done=done, total=total):
                 what = "reading the text" if role == "target" else "reading the passages"
                 bars.update(what, done, total, "tokens")
+            case Drafted(text=text):
+                if view.is_live:
+                    bars.below(DRAFT_TITLE, text)
             case Piece():
                 bars.close()
                 view.show(event)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 
-from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
+from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod, RenderableType
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.style import Style
 from rich.text import Text
 
 from rapid_cli.printable import printable, printable_line
+
+SPARE_LINES = 4
+"""A text below the bars leaves so many lines to them."""
 
 
 class PlainConsole(Console):
@@ -45,11 +49,24 @@ def console(*, quiet: bool = False) -> Console:
     return PlainConsole(stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False)
 
 
+class _Progress(Progress):
+    """Bars, and a text below them."""
+
+    below: Text | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return what is drawn."""
+        yield from super().get_renderables()
+        if self.below is not None:
+            yield self.below
+
+
 class Bars:
     """Progress bars on stderr, present while something is counted; none where nobody looks."""
 
     def __init__(self, errors: Console) -> None:
-        self._progress = Progress(
+        self._errors = errors
+        self._progress = _Progress(
             # File names may look like markup.
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
@@ -72,6 +89,15 @@ class Bars:
         count = f"{done:,} {unit}" if total is None else f"{done:,}/{total:,} {unit}"
         self._progress.update(task, completed=done, total=total, count=count, rate=rate)
 
+    def below(self, title: str, text: str) -> None:
+        """Show a titled text below the bars until they are erased: its last lines if it is long."""
+        width, height = self._errors.size
+        lines = Text(printable(text), "italic dim").wrap(self._errors, width)
+        shown = lines[-max(height - SPARE_LINES, 1) :]
+        self._progress.below = Text("\n").join([Text(title, "bold dim"), *shown])
+        self._progress.start()
+        self._progress.refresh()
+
     def _task(self, what: str) -> TaskID:
         if what not in self._tasks:
             self._progress.start()
@@ -80,7 +106,8 @@ class Bars:
         return self._tasks[what]
 
     def close(self) -> None:
-        """Erase the bars."""
+        """Erase the bars, and what is below them."""
+        self._progress.below = None
         self._progress.stop()
         for task in self._tasks.values():
             self._progress.remove_task(task)
