@@ -18,6 +18,7 @@ _UNSPACED = re.compile(f"(?!{_MARKS}){_LETTER}{_MARKS}*")
 _RUN = re.compile(f"(?:{_LETTER}|{_MARKS})+|(?:(?!{_LETTER})\\w)+")
 _HYPHENATED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n\s*(?=[^\W\d_A-Z])")
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
+_DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _MOST_TERMS = 64
 """A question is searched for no more different words than these, so that it stays quick."""
 
@@ -39,9 +40,10 @@ _STOP_WORDS = frozenset(
 def indexed(text: str) -> str:
     """Return a text as the index should see it: letters of unspaced scripts are words of their own.
 
-    Words hyphenated at the end of a line are whole again, ligatures and wide forms are plain.
+    Words hyphenated at the end of a line are whole again, ligatures and wide forms are plain, and
+    U.N. is UN.
     """
-    plain = normalize("NFKC", _SOFT_HYPHEN.sub("", text))
+    plain = _plain(text)
     return _UNSPACED.sub(r" \g<0> ", _HYPHENATED.sub("", plain))
 
 
@@ -58,8 +60,12 @@ def match(question: str) -> str | None:
 
 
 def _words(question: str) -> list[str]:
-    plain = normalize("NFKC", _SOFT_HYPHEN.sub("", question)).lower()
-    return [word for run in _RUN.findall(plain) for word in _pairs(run)]
+    return [word for run in _RUN.findall(_plain(question).lower()) for word in _pairs(run)]
+
+
+def _plain(text: str) -> str:
+    text = normalize("NFKC", _SOFT_HYPHEN.sub("", text))
+    return _DOTTED.sub(lambda initials: initials[0].replace(".", ""), text)
 
 
 def _pairs(run: str) -> list[str]:
