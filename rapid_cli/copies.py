@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rapid_cli.errors import ModelError
+from rapid_cli.partial import partial_path, sweep_partial
 from rapid_cli.tuned import FileStamp
 
 Progress = Callable[[int, int], None]
 """Told the bytes written and, about, to write."""
-SUFFIX, LABEL, PARTIAL = ".gguf", ".json", ".partial"
+SUFFIX, LABEL = ".gguf", ".json"
 SPARE_BYTES = 256 << 20
 """Room on the disk that is left to others."""
 
@@ -52,10 +52,10 @@ class Copies:
 
         needed = read_format(source).copy_bytes(format_name)
         path = self._path(source, format_name)
-        partial = path.with_suffix(f".{os.getpid()}{PARTIAL}")
+        partial = partial_path(path)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            sweep_partial(self._folder)
             self._require_room(source, format_name, needed)
             requantize(source, partial, format_name, lambda done: progress(done, needed))
             self._write_label(path, source, format_name)
@@ -91,7 +91,7 @@ class Copies:
 
     def clear(self) -> int:
         """Remove all copies; return how many bytes that frees."""
-        self._sweep()
+        sweep_partial(self._folder)
         entries = self.entries()
         for entry in entries:
             self.remove(entry.path)
@@ -119,13 +119,6 @@ class Copies:
         label = json.dumps({"source": str(source.absolute()), "format": format_name})
         path.with_suffix(LABEL).write_text(label, encoding="utf-8")
 
-    def _sweep(self) -> None:
-        """Remove what killed processes have left half-written."""
-        for path in self._folder.glob(f"*{PARTIAL}"):
-            process = path.stem.rpartition(".")[2]
-            if not (process.isdecimal() and _runs(int(process))):
-                path.unlink(missing_ok=True)
-
 
 def _label(path: Path) -> tuple[Path | None, str]:
     """Return what a copy is of, and in which format; None if its note is gone."""
@@ -134,14 +127,3 @@ def _label(path: Path) -> tuple[Path | None, str]:
         return Path(label["source"]), str(label["format"])
     except (OSError, ValueError, TypeError, KeyError):
         return None, ""
-
-
-def _runs(process: int) -> bool:
-    """Tell whether a process of this machine is alive."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

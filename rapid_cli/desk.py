@@ -14,9 +14,10 @@ from rapid_cli.answers import Answer, Event, Finished, Note, Options, Pair, Seco
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
 from rapid_cli.matching import match_sentences
+from rapid_cli.pairs import PairFiles
 from rapid_cli.prefill import Contexts
 from rapid_cli.prompts import Turn
-from rapid_cli.session import PairFiles, Session
+from rapid_cli.session import Session
 
 AHEAD = 130
 """Passages searched for while the models load: as many as most drafters have room for."""

@@ -19,10 +19,11 @@ import numpy as np
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.errors import NativeError
 from rapid_cli.models import ReadableContext, Restored
+from rapid_cli.partial import partial_path, sweep_partial
 from rapid_cli.seal import BrokenSeal, Seal, check_state, read_seal, write_seal
 from rapid_cli.turns import held
 
-SUFFIX, PARTIAL = ".kv", ".partial"
+SUFFIX = ".kv"
 LARGEST_BYTES = 20 << 30
 SHARE_OF_DISK = 0.25
 SPARE_BYTES = 256 << 20
@@ -98,7 +99,7 @@ class KVStore:
 
     def clear(self) -> int:
         """Remove all that is kept and that nobody is using; return how many bytes that frees."""
-        self._sweep_partial()
+        sweep_partial(self._folder)
         return sum(map(self._evict, self._files()))
 
     def _path(self, context: ReadableContext, tokens: Sequence[int]) -> Path:
@@ -144,10 +145,10 @@ class KVStore:
     def _write(self, path: Path, context: ReadableContext, name: str, tokens: Sequence[int]) -> str:
         needed = context.cache_bytes + 4 * len(tokens)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._sweep_partial()
+        sweep_partial(self._folder)
         if refusal := self._make_room(needed, path):
             return f"What was read of {name} is not kept: {refusal}."
-        temporary = path.with_suffix(f".{os.getpid()}{PARTIAL}")
+        temporary = partial_path(path)
         try:
             context.save(temporary)
             key, engine = context.state_key, context.engine
@@ -195,13 +196,6 @@ class KVStore:
                 if other != path and _begins(read_seal(other), tokens):
                     self._evict(other)
 
-    def _sweep_partial(self) -> None:
-        """Remove what killed processes have left half-written."""
-        for path in self._folder.glob(f"*{PARTIAL}"):
-            process = path.stem.rpartition(".")[2]
-            if not (process.isdecimal() and _runs(int(process))):
-                path.unlink(missing_ok=True)
-
 
 def _fitting_seal(path: Path, context: ReadableContext) -> Seal:
     """Return the seal of a file that `context` can restore; BrokenSeal says why it cannot."""
@@ -244,17 +238,6 @@ def _used_at(path: Path) -> float:
     with suppress(OSError):
         return path.stat().st_mtime
     return 0.0
-
-
-def _runs(process: int) -> bool:
-    """Tell whether a process of this machine is alive."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _megabytes(count: int) -> str:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from rapid_cli.sharing import Sharing
     from rapid_cli.store import Store
 
-__all__ = ["PairFiles", "Session"]
-
 
 class Session:
     """What one run of a command has open; a context manager that closes contexts before weights."""

@@ -17,9 +17,10 @@ import pytest
 
 from rapid_cli import seal
 from rapid_cli.config import ModelSpec
-from rapid_cli.kvstore import PARTIAL, SPARE_BYTES, KVStore
+from rapid_cli.kvstore import SPARE_BYTES, KVStore
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import Restored
+from rapid_cli.partial import PARTIAL
 
 pytestmark = pytest.mark.models
 

@@ -36,7 +36,7 @@ chroma_server models measuring seal sqlite trials
 chroma citations words tuned
 strategies prompts chunking ranking passages places perplexity
 memory models_file turns logfile progress
-documents config printable private sentences formats
+documents config partial printable private sentences formats
 decoding.loop
 decoding.planning
 decoding.acceptance decoding.costs decoding.verification decoding.lookup
@@ -60,7 +60,7 @@ OWNERS = {
     "onnxruntime": "exported",
     "platformdirs": "config models_file",
     "prompt_toolkit": "cli",
-    "psutil": "llama reader",
+    "psutil": "llama partial reader",
     "pypdf": "reader",
     "pypdfium2": "reader",
     "rich": "cli render",
