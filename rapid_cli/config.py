@@ -18,6 +18,7 @@ CACHE = "cache"
 COLLECTIONS, SERVERS = "collections", "servers"
 SELF = "target"
 """A pair's drafter of this name is its target; with a format after a colon, a copy in that."""
+ROPE_SCALINGS = ("none", "linear", "yarn")
 COLLECTION_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 
 
@@ -58,7 +59,11 @@ class ModelSpec(Located):
     """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp.
 
     `ubatch` is how many tokens are computed at once. With `tuned`, what `rapid models tune` found
-    to be fastest here is used in place of these settings.
+    to be fastest here is used in place of these settings. `rope_scaling` is one of ROPE_SCALINGS,
+    by `rope_factor`; `rope_original_context` is what YaRN takes for the context of training.
+    `chat_template` replaces the file's own, `reasoning` switches thinking on or off where the
+    template knows how, and the text of an answer ends before any of `stop`. `sha256` is what the
+    file must have, and `rpc` names llama.cpp servers, as "host:port", that hold layers of it.
     """
 
     context_length: int | None = None
@@ -69,6 +74,15 @@ class ModelSpec(Located):
     v_type: str = "f16"
     ubatch: int | None = None
     tuned: bool = True
+    rope_scaling: str | None = None
+    rope_factor: float | None = None
+    rope_base: float | None = None
+    rope_original_context: int | None = None
+    chat_template: str | None = None
+    reasoning: bool | None = None
+    stop: tuple[str, ...] = ()
+    sha256: str | None = None
+    rpc: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +90,18 @@ class ModelPair:
     """A target and the drafter that proposes for it; `drafter` "target" is self-speculation.
 
     With `lower_precision` tuning may run the target in a format of fewer bits than its file's.
+    `gamma` None leaves draft lengths to the planner, and `note` says what a pair is good for.
     """
 
     name: str
     target: str
     drafter: str = "target"
     eta: float = 10.0
+    gamma: int | None = None
     temperature: float = 0.1
     retrieve_tokens: int | None = None
     lower_precision: bool = False
+    note: str = ""
 
     @property
     def drafter_format(self) -> str | None:

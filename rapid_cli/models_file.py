@@ -6,17 +6,15 @@ import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
-from urllib.parse import urlsplit
 
 from rapid_cli.config import (
     APP,
     SELF,
     EmbedderSpec,
-    Located,
     ModelPair,
     ModelsFile,
     ModelSpec,
@@ -27,10 +25,9 @@ from rapid_cli.config import (
 )
 from rapid_cli.errors import ConfigError
 from rapid_cli.formats import FORMATS
+from rapid_cli.model_checks import check, check_settings, template_text
 
 FILE_NAME = "models.toml"
-CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
-SCHEMES = ("http", "https")
 TABLES = ("default", "settings", "models", "pairs", "embedders", "rerankers")
 
 Spec = TypeVar("Spec", ModelSpec, ModelPair, EmbedderSpec, RerankerSpec)
@@ -97,11 +94,7 @@ def _table(
 def _settings(tables: Mapping[str, object], path: Path) -> Settings:
     where = "[settings]"
     settings = Settings(**_checked_values(Settings, _table(tables, "settings", path), path, where))
-    if settings.store is not None and not _is_server(settings.store):
-        raise ConfigError(
-            f"{path}: {where} store = {settings.store!r} is not the address of a server",
-            'it is like "http://localhost:8000"; a token for it is set as RAPID_STORE_TOKEN',
-        )
+    check_settings(settings, path, where)
     return settings
 
 
@@ -123,10 +116,9 @@ def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, p
     if missing:
         raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
     spec = kind(name, **checked)
-    if isinstance(spec, Located):
-        _check_location(spec, path, where)
+    check(spec, path, where)
     if isinstance(spec, ModelSpec):
-        _check_running(spec, path, where)
+        return replace(spec, chat_template=template_text(spec.chat_template, path, where))
     return spec
 
 
@@ -146,6 +138,8 @@ def _required(field: Field[object]) -> bool:
 
 def _checked(value: object, expected: object, path: Path, where: str, key: str) -> object:
     """Return `value` if it has the declared type; an integer is good enough for a float."""
+    if expected == tuple[str, ...]:
+        return _checked_words(value, path, where, key)
     kinds = get_args(expected) if isinstance(expected, UnionType) else (expected,)
     allowed = [kind for kind in kinds if isinstance(kind, type) and kind is not NoneType]
     if float in allowed and type(value) is int:
@@ -162,46 +156,12 @@ def _checked(value: object, expected: object, path: Path, where: str, key: str) 
     return value
 
 
-def _is_server(address: str) -> bool:
-    """Tell whether it is http(s)://HOST, with a port or a path at most: no password, no query."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    plain = f"{parts.scheme}://{parts.netloc}{parts.path}" == address
-    sound = address.isascii() and address.isprintable() and not set(address) & set(" @\\")
-    return plain and sound and parts.scheme in SCHEMES and bool(parts.hostname) and port != 0
-
-
-def _check_location(spec: Located, path: Path, where: str) -> None:
-    if sum(value is not None for value in (spec.path, spec.package, spec.repo)) != 1:
-        raise ConfigError(
-            f"{path}: {where} needs exactly one of 'path', 'package' and 'repo'",
-            "say where the model lies",
-        )
-    needs_file = spec.package is not None or (spec.repo and isinstance(spec, ModelSpec))
-    if needs_file and spec.file is None:
-        raise ConfigError(f"{path}: {where} lacks 'file'", "name the file in the package or repo")
-
-
-def _check_running(spec: ModelSpec, path: Path, where: str) -> None:
-    if spec.ubatch == 0:
-        raise ConfigError(
-            f"{path}: {where} ubatch = 0 would compute no tokens at once",
-            "give a number of tokens, such as 512, or leave it out",
-        )
-    for key, value in (("k_type", spec.k_type), ("v_type", spec.v_type)):
-        if value not in CACHE_TYPES:
-            raise ConfigError(
-                f"{path}: {where} {key} = {value!r} is not a cache type",
-                f"one of {', '.join(CACHE_TYPES)}",
-            )
-    if spec.v_type not in ("f32", "f16", "bf16") and spec.flash_attention is False:
-        raise ConfigError(
-            f"{path}: {where} v_type = {spec.v_type!r} needs flash attention",
-            'set flash_attention = true, or keep v_type = "f16"',
-        )
+def _checked_words(value: object, path: Path, where: str, key: str) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(each, str) and each for each in value):
+        return tuple(value)
+    raise ConfigError(
+        f"{path}: {where} {key} = {value!r} is not a list of texts", f'write {key} = ["..."]'
+    )
 
 
 def _check_references(loaded: ModelsFile) -> None:

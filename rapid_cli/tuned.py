@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rapid_cli.config import ModelSpec
 from rapid_cli.formats import FORMATS
-from rapid_cli.models_file import CACHE_TYPES
+from rapid_cli.model_checks import CACHE_TYPES
 
 logger = logging.getLogger(__name__)
 _SUFFIX = ".json"

@@ -35,7 +35,8 @@ exported reader
 chroma_server models measuring seal sqlite trials
 chroma citations words tuned
 strategies prompts chunking ranking passages places perplexity
-memory models_file turns logfile progress
+models_file
+memory model_checks turns logfile progress
 documents config partial printable private sentences formats
 decoding.loop
 decoding.planning

@@ -10,7 +10,8 @@ import pytest
 
 from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.errors import ConfigError
-from rapid_cli.models_file import CACHE_TYPES, find_models_file, load_models_file
+from rapid_cli.model_checks import CACHE_TYPES
+from rapid_cli.models_file import find_models_file, load_models_file
 
 PACKAGED = Path(__file__).parents[1] / "models.toml"
 MINIMAL = """
@@ -88,9 +89,11 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         target = "large"
         drafter = "small"
         eta = 20
+        gamma = 8
         temperature = 0.5
         retrieve_tokens = 2048
         lower_precision = true
+        note = "for large machines"
         [models.large]
         repo = "org/large"
         file = "large.gguf"
@@ -103,6 +106,15 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         v_type = "q4_0"
         ubatch = 256
         tuned = false
+        rope_scaling = "yarn"
+        rope_factor = 4
+        rope_base = 1e6
+        rope_original_context = 32768
+        chat_template = "{{ messages[0].content }}"
+        reasoning = false
+        stop = ["</answer>", "Question:"]
+        sha256 = "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"
+        rpc = ["192.168.1.5:50052", "[::1]:50052"]
         [models.small]
         package = "small_model"
         file = "small.gguf"
@@ -118,7 +130,15 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
     loaded = load_models_file(path)
     assert loaded.source == path
     assert loaded.pairs["both"] == ModelPair(
-        "both", "large", "small", 20.0, 0.5, 2048, lower_precision=True
+        "both",
+        target="large",
+        drafter="small",
+        eta=20.0,
+        gamma=8,
+        temperature=0.5,
+        retrieve_tokens=2048,
+        lower_precision=True,
+        note="for large machines",
     )
     assert type(loaded.pairs["both"].eta) is float
     assert loaded.models["large"] == ModelSpec(
@@ -134,6 +154,15 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         v_type="q4_0",
         ubatch=256,
         tuned=False,
+        rope_scaling="yarn",
+        rope_factor=4.0,
+        rope_base=1e6,
+        rope_original_context=32768,
+        chat_template="{{ messages[0].content }}",
+        reasoning=False,
+        stop=("</answer>", "Question:"),
+        sha256="0a" * 32,
+        rpc=("192.168.1.5:50052", "[::1]:50052"),
     )
     assert loaded.models["small"] == ModelSpec("small", package="small_model", file="small.gguf")
     assert loaded.embedders["m3"] == EmbedderSpec("m3", repo="org/m3", chunk_tokens=512)
@@ -150,7 +179,7 @@ def test_a_default_reranker_is_taken_and_must_exist(write):
 
 def test_what_is_not_said_has_a_default(write):
     loaded = load_models_file(write())
-    assert loaded.pair(None) == ModelPair("small", "tiny", "target", 10.0, 0.1, None)
+    assert loaded.pair(None) == ModelPair("small", "tiny", "target", 10.0, None, 0.1, None)
     assert loaded.model("tiny") == ModelSpec("tiny", path="tiny.gguf", k_type="f16", v_type="f16")
 
 
@@ -196,6 +225,21 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_known_one(
         ("ubatch = 0", "ubatch = 0 would compute no tokens"),
         ("ubatch = -1", "ubatch = -1 is not a number from 0 up"),
         ("tuned = 1", "tuned = 1 is not a value of type bool"),
+        ('rope_scaling = "yarm"', "rope_scaling = 'yarm' is not a way to scale"),
+        ('rope_scaling = "yarn"', "needs both rope_scaling and rope_factor"),
+        ("rope_factor = 2.0", "needs both rope_scaling and rope_factor"),
+        ('rope_scaling = "yarn"\nrope_factor = 0.25', "rope_factor = 0.25 would shorten"),
+        ("rope_original_context = 4096", "rope_original_context is for YaRN"),
+        ('stop = "Question:"', "stop = 'Question:' is not a list"),
+        ('stop = ["a", ""]', "stop = ['a', ''] is not a list"),
+        ("stop = [1]", "stop = [1] is not a list"),
+        ('sha256 = "abc"', "sha256 = 'abc' is not one"),
+        ('rpc = ["192.168.1.5"]', "rpc = '192.168.1.5' is not the address"),
+        ('rpc = ["http://a:1"]', "rpc = 'http://a:1' is not the address"),
+        (
+            'chat_template = "missing.jinja"',
+            "chat_template = 'missing.jinja' cannot be read: No such",
+        ),
     ],
 )
 def test_a_wrong_value_of_a_model_is_named_with_its_key(write, setting, complaint):
@@ -418,3 +462,13 @@ def test_a_file_that_was_named_must_exist_however_many_others_do(places, tmp_pat
     monkeypatch.setenv("RAPID_MODELS", str(missing))
     with pytest.raises(ConfigError, match=re.escape(str(missing))):
         find_models_file(None)
+
+
+def test_a_chat_template_may_be_a_file_beside_models_toml(write):
+    path = write('path = "tiny.gguf"', 'path = "tiny.gguf"\nchat_template = "mine.jinja"')
+    (path.parent / "mine.jinja").write_text("{{ messages[0].content }}!", encoding="utf-8")
+    assert load_models_file(path).model("tiny").chat_template == "{{ messages[0].content }}!"
+
+
+def test_a_pair_that_drafts_nothing_is_refused(write):
+    assert "gamma = 0" in refusal(write('target = "tiny"', 'target = "tiny"\ngamma = 0')).message
