@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from rapid_cli.answers import (
     Answer,
@@ -12,19 +11,19 @@ from rapid_cli.answers import (
     Finished,
     Note,
     Options,
-    Origin,
     Pair,
     Piece,
     Prefilled,
     Retrieved,
     Seconds,
+    Thought,
 )
 from rapid_cli.decoding.stats import Round
 from rapid_cli.documents import Document, Passage
 from rapid_cli.drafters import retrieve
 from rapid_cli.generation import generate
 from rapid_cli.measuring import Clock, Profiles
-from rapid_cli.models import LanguageModel, Tokenizer
+from rapid_cli.models import LanguageModel
 from rapid_cli.prefill import Contexts
 from rapid_cli.prompts import Turn
 from rapid_cli.reading import (
@@ -38,6 +37,7 @@ from rapid_cli.reading import (
     text_tokens,
     with_recent_turns,
 )
+from rapid_cli.writing import AnswerText
 
 
 def answer(
@@ -132,54 +132,47 @@ def _plan_target(result: Answer, task: Task) -> Iterator[Retrieved | Note]:
 
 def _write(
     rounds: Iterator[Round], result: Answer, started: float, clock: Clock
-) -> Iterator[Piece | Decoded]:
+) -> Iterator[Piece | Thought | Note | Decoded]:
     """Turn rounds into text and statistics as they come."""
     seconds, stats, before = result.seconds, result.stats, clock()
-    text = _Text(result.pair.target.vocabulary)
+    text = AnswerText(result.pair.target)
     for done in rounds:
         stats.add(done)
         if seconds.first_token is None:
             seconds.first_token = clock() - started
         if done.drafted and seconds.first_draft is None:
             seconds.first_draft = clock() - started - done.verify_seconds
-        for piece in _pieces(done, text, result):
-            result.text += piece.text
-            yield piece
+        yield from _noted(_pieces(done, text, result), result)
         yield Decoded(stats, clock() - before)
+        if text.stopped:
+            result.finish_reason = "stop"
+            break
     seconds.decode = clock() - before
-    if rest := text.end():
-        result.text += rest
-        yield Piece(rest, "target")
+    yield from _noted(text.end(), result)
+    result.tokens = text.tokens
+    if result.thinking and not result.text:
+        yield Note(
+            f"The model was still thinking when it had written {stats.tokens} tokens: "
+            "give a larger --max-tokens, or set reasoning = false for it in models.toml."
+        )
 
 
-def _pieces(done: Round, text: _Text, result: Answer) -> Iterator[Piece]:
+def _pieces(done: Round, text: AnswerText, result: Answer) -> Iterator[Piece | Thought]:
     """Return the text of a round, token by token, with who wrote it."""
     for position, token in enumerate(done.tokens):
         if result.pair.target.vocabulary.is_end(token):
             result.finish_reason = "stop"
             return
-        result.tokens.append(token)
-        origin: Origin = "drafter" if position < done.accepted else "target"
-        if written := text.add(token):
-            yield Piece(written, origin)
+        yield from text.add(token, "drafter" if position < done.accepted else "target")
+        if text.stopped:
+            return
 
 
-class _Text:
-    """Decodes tokens to text: a character may span tokens, and leading space is dropped."""
-
-    def __init__(self, vocabulary: Tokenizer) -> None:
-        self._vocabulary = vocabulary
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._begun = False
-
-    def add(self, token: int) -> str:
-        """Return the text that `token` completes, possibly none."""
-        text = self._decoder.decode(self._vocabulary.piece(token))
-        if not self._begun:
-            text = text.lstrip()
-            self._begun = bool(text)
-        return text
-
-    def end(self) -> str:
-        """Return what an unfinished character leaves."""
-        return self._decoder.decode(b"", final=True)
+def _noted(events: Iterable[Piece | Thought], result: Answer) -> Iterator[Piece | Thought]:
+    """Pass events on, and their text into the answer."""
+    for event in events:
+        if isinstance(event, Thought):
+            result.thinking += event.text
+        else:
+            result.text += event.text
+        yield event

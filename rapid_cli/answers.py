@@ -71,8 +71,8 @@ class Seconds:
 class Answer:
     """One answer with all that is known about how it came about.
 
-    `tokens` are those of the text, without the one that ended it. `citations` are of `sources`,
-    and come last.
+    `thinking` is what the model thought first. `tokens` are those of the text, without the one that
+    ended it. `citations` are of `sources`, and come last.
     """
 
     question: str
@@ -80,6 +80,7 @@ class Answer:
     pair: Pair
     seconds: Seconds
     text: str = ""
+    thinking: str = ""
     tokens: list[int] = field(default_factory=list)
     finish_reason: Literal["stop", "length"] = "length"
     sources: Sequence[Passage] | None = None
@@ -166,6 +167,13 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what the model thinks before it answers, which is no part of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """A round is over; `stats` are those of the answer so far."""
 
@@ -180,4 +188,4 @@ class Finished:
     answer: Answer
 
 
-Event = Retrieved | Note | Prefilled | Drafted | Piece | Decoded | Finished
+Event = Retrieved | Note | Prefilled | Drafted | Thought | Piece | Decoded | Finished

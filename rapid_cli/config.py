@@ -84,6 +84,12 @@ class ModelSpec(Located):
     sha256: str | None = None
     rpc: tuple[str, ...] = ()
 
+    def scaled(self, trained: int) -> int:
+        """Return the longest context, in tokens, of a model trained on contexts of `trained`."""
+        if self.rope_scaling in (None, "none"):
+            return trained
+        return int((self.rope_original_context or trained) * (self.rope_factor or 1))
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:

@@ -25,9 +25,10 @@ from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import verify
 from rapid_cli.drafters import OPENERS, Drafters, Preparation, open_reader
 from rapid_cli.measuring import Clock, Costs, Profiles, verify_costs
-from rapid_cli.models import ReadableContext, Tokenizer
+from rapid_cli.models import ReadableContext
 from rapid_cli.prefill import Contexts, PromptReader
 from rapid_cli.reading import Task
+from rapid_cli.writing import answer_text
 
 PLAIN_ROUNDS = 3
 """Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
@@ -144,17 +145,11 @@ def _while_drafting(
         if not written:
             result.seconds.first_draft = clock() - started
         written += step
-        yield Drafted(_text(written, target.vocabulary))
+        yield Drafted(answer_text(written, target))
     if options.seed is None:
         drafters.notes.append(tuple(written))
     else:
         writer.forget_ahead()
-
-
-def _text(tokens: Sequence[int], vocabulary: Tokenizer) -> str:
-    """Return what tokens say, without the end of the answer and a character that is not whole."""
-    pieces = [vocabulary.piece(token) for token in tokens if not vocabulary.is_end(token)]
-    return b"".join(pieces).decode("utf-8", "ignore").strip()
 
 
 def _planner(

@@ -132,10 +132,12 @@ class LoadedModel:
         self.context_limit = weights.spec.context_length or weights.context_limit
         self.vocabulary_size = vocabulary.size
         self.note = note
+        self.stop = weights.spec.stop
         self.format = PromptFormat(
             weights.chat_template,
             bos=vocabulary.text(vocabulary.bos) if vocabulary.bos >= 0 else "",
             eos=vocabulary.text(vocabulary.eos) if vocabulary.eos >= 0 else "",
+            reasoning=weights.spec.reasoning,
         )
 
     @property

@@ -147,6 +147,11 @@ class LanguageModel(Protocol):
         """How it wants to be asked."""
         ...
 
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """The texts before which an answer ends."""
+        ...
+
     def open(self, *, length: int, rows: int) -> AbstractContextManager[ReadableContext]:
         """Open a context for `length` tokens that gives logits for `rows` of them at a time."""
         ...

@@ -107,8 +107,11 @@ class Pairs:
         target = self._loaded(first)
         if second.note == first.note:
             second = replace(second, note="")
+        # It goes on with what the target writes, thoughts or none.
+        second = replace(second, spec=replace(second.spec, reasoning=first.spec.reasoning))
         drafter = self._loaded(second, files.note)
         _share_vocabulary(target, drafter)
+        drafter.format = drafter.format.beginning_like(target.format)
         return Pair(files.name, target, drafter)
 
     def load_target(self, files: PairFiles) -> LoadedModel:

@@ -7,9 +7,12 @@ documents and people say is plain text, whatever it looks like.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, partial
+from itertools import product
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -22,10 +25,19 @@ INSTRUCTIONS = (
     "Use only what the text says. If it does not hold the answer, say so. Be brief and exact."
 )
 OMISSION = "\n\n[...]\n\n"
+THINKING = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+)
+"""The tags between which models think before they answer."""
 # Private-use characters: no template trims or escapes them, and no template contains them.
 _TEXT, _QUESTION = "\ue000text\ue001", "\ue000question\ue001"
 _ANSWER, _FOLLOW_UP = "\ue000answer\ue001", "\ue000follow-up\ue001"
 _USER = f"{_TEXT}\n\nQuestion: {_QUESTION}"
+_PREAMBLE = re.compile(
+    "|".join(rf"{re.escape(begin)}\s*({re.escape(end)}\s*)?$" for begin, end in THINKING)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +68,74 @@ class Prompt:
 
 
 class PromptFormat:
-    """The way one model wants to be asked: its chat template, or a plain format without one."""
+    """The way one model wants to be asked: its chat template, or a plain format without one.
 
-    def __init__(self, template: str | None, *, bos: str = "", eos: str = "") -> None:
-        """Render `template` once, in Jinja's sandbox, since a GGUF file is untrusted input."""
-        self._template, self._bos, self._eos = template, bos, eos
-        rendered = _render(template, bos, eos, _ONE_QUESTION) if template else _plain()
+    `preamble` is what a template lets the answer begin with: a tag after which the model thinks, or
+    a thought that is empty, so that it does not.
+    """
+
+    def __init__(
+        self,
+        template: str | None,
+        *,
+        bos: str = "",
+        eos: str = "",
+        reasoning: bool | None = None,
+    ) -> None:
+        """Render `template` once, in Jinja's sandbox, since a GGUF file is untrusted input.
+
+        `reasoning` tells it whether the model is to think first; None leaves that to it.
+        """
+        self._render = partial(_render, template or "", bos, eos, reasoning)
+        self._has_template = bool(template)
+        rendered = self._render(_ONE_QUESTION) if template else _plain()
         split = re.split(f"{_TEXT}|{_QUESTION}", rendered)
         if len(split) != 3:
             raise _bad_template(ValueError("it does not repeat the message it is given"))
-        self._before, self._between, self._after = split
+        self._before, self._between, after = split
+        found = _PREAMBLE.search(after)
+        self.preamble = found[0] if found else ""
+        self._after = after.removesuffix(self.preamble)
+
+    @property
+    def open_thought(self) -> str | None:
+        """The tag that ends the thought which the answer begins with; None without a thought."""
+        for opener, closer in THINKING:
+            if self.preamble.rstrip() == opener:
+                return closer
+        return None
+
+    def beginning_like(self, other: PromptFormat) -> PromptFormat:
+        """Return this format with the preamble of another, whose answers it is to go on with."""
+        like = copy(self)
+        like.preamble = other.preamble
+        return like
 
     def prompt(self, text: str, question: str, turns: Sequence[Turn] = ()) -> Prompt:
         """Lay out `text`, what was asked and answered before, and `question`."""
         parts: list[Part | tuple[int, ...]] = []
         opening = self._between
+        # Of answers of before, only what came after a thought is told again.
+        told = "" if self.open_thought else self.preamble
         for turn in turns:
-            parts += [*self._asked(opening, turn.question), turn.answer]
+            parts += [*self._asked(opening, turn.question, told), turn.answer]
             opening = self._between_turns
-        parts += self._asked(opening, question)
+        parts += self._asked(opening, question, self.preamble)
         return Prompt((Part(self._before, markup=True), Part(text, markup=False)), tuple(parts))
 
-    def _asked(self, opening: str, question: str) -> list[Part]:
+    def _asked(self, opening: str, question: str, preamble: str) -> list[Part]:
         return [
             Part(opening, markup=True),
             Part(question, markup=False),
-            Part(self._after, markup=True),
+            Part(self._after + preamble, markup=True),
         ]
 
     @cached_property
     def _between_turns(self) -> str:
         """What stands between an answer and the next question."""
-        if self._template is None:
+        if not self._has_template:
             return "\n\nQuestion: "
-        rendered = _render(self._template, self._bos, self._eos, _TWO_QUESTIONS)
+        rendered = self._render(_TWO_QUESTIONS)
         split = re.split(f"{_ANSWER}|{_FOLLOW_UP}", rendered)
         if len(split) != 3:
             raise _bad_template(ValueError("it does not repeat a conversation"))
@@ -133,19 +179,25 @@ _TWO_QUESTIONS = (
 )
 
 
-def _render(template: str, bos: str, eos: str, messages: Sequence[dict[str, str]]) -> str:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+def _render(
+    template: str, bos: str, eos: str, reasoning: bool | None, messages: Sequence[dict[str, str]]
+) -> str:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
     environment.globals["raise_exception"] = _raise
-    system = {"role": "system", "content": INSTRUCTIONS}
-    # Some templates (Gemma, Mistral) refuse or drop a system message: the instructions go first
-    # in the user's instead.
-    first, *others = messages
-    merged = {"role": "user", "content": f"{INSTRUCTIONS}\n\n{first['content']}"}
+    # Templates call the switch by one of these names.
+    switches = {} if reasoning is None else {"enable_thinking": reasoning, "thinking": reasoning}
     failure: Exception = ValueError("it leaves out what it is given")
-    for said in ([system, *messages], [merged, *others]):
+    for given, said in product(_WITHOUT_AND_WITH_DATE, list(_ways_to_say(messages))):
         try:
             rendered = environment.from_string(template).render(
-                messages=said, bos_token=bos, eos_token=eos, add_generation_prompt=True
+                messages=said,
+                bos_token=bos,
+                eos_token=eos,
+                add_generation_prompt=True,
+                **switches,
+                **given,
             )
         except TemplateError as error:
             failure = error
@@ -157,6 +209,24 @@ def _render(template: str, bos: str, eos: str, messages: Sequence[dict[str, str]
     raise _bad_template(failure)
 
 
+def _ways_to_say(messages: Sequence[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    """Yield the messages with the instructions as the system's, then with them in the first.
+
+    Some templates (Gemma, Mistral) refuse or drop a system message.
+    """
+    first, *others = messages
+    yield [{"role": "system", "content": INSTRUCTIONS}, *messages]
+    yield [{"role": "user", "content": f"{INSTRUCTIONS}\n\n{first['content']}"}, *others]
+
+
+def _now(layout: str) -> str:
+    """Return the date for templates that insist on it; others do not get it.
+
+    With a date in it, what was read would be of no use the next day.
+    """
+    return datetime.now().strftime(layout)
+
+
 def _bad_template(error: Exception) -> ModelError:
     return ModelError(
         f"the model's chat template cannot be used: {error}",
@@ -166,3 +236,6 @@ def _bad_template(error: Exception) -> ModelError:
 
 def _raise(message: str) -> str:
     raise TemplateError(message)
+
+
+_WITHOUT_AND_WITH_DATE: tuple[dict[str, Callable[[str], str]], ...] = ({}, {"strftime_now": _now})

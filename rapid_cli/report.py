@@ -20,6 +20,7 @@ def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
     return {
         "question": answer.question,
         "answer": answer.text,
+        "thinking": answer.thinking or None,
         "finish_reason": answer.finish_reason,
         "strategy": options.strategy.name,
         "pair": pair.name,

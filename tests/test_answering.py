@@ -19,12 +19,14 @@ from rapid_cli.answers import (
     Decoded,
     Drafted,
     Finished,
+    Note,
     Options,
     Pair,
     Piece,
     Prefilled,
     Retrieved,
     Seconds,
+    Thought,
 )
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.documents import Chunk, Document, Page, Passage
@@ -102,7 +104,7 @@ class Opened(MarkovContext):
 class Model:
     """A LanguageModel over a table of logits; what it computes takes time on `clock`."""
 
-    name, device, offloaded, interrupted_at = "table", "nowhere", False, None
+    name, device, offloaded, interrupted_at, stop = "table", "nowhere", False, None, ()
     read_seconds, step_seconds = 0.01, 0.05
 
     def __init__(self, logits, *, pieces=PIECES, limit=5_000, clock=None, fails_at=None):
@@ -698,3 +700,45 @@ def test_several_documents_are_one_question():
     *_, last = ask(self_pair(Model(LOGITS)), options(), documents=[BOOK, other])
     assert last.answer.document_tokens == 2 * 1_600 + 4  # and two headings
     assert "# o.txt" in last.answer.target.text
+
+
+def thinking_model(*said, limit=20, stop=()):
+    """Return a model whose answer is `said`, a token each."""
+    pieces = [*PIECES, b"<think>", b"</think>", b" Ann", b".", b"\n##"]
+    model = Model(chain(*map(pieces.index, said)), pieces=pieces)
+    model.stop = stop
+    return model
+
+
+THINKS = (b"<think>", b" a", b" b", b"</think>", b" Ann", b".")
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_thoughts_are_told_apart_from_the_answer_whoever_drafted_them(name):
+    model = thinking_model(*THINKS)
+    *events, last = ask(self_pair(model), options(name, temperature=0))
+    assert last.answer.text == "Ann."
+    assert last.answer.thinking == " a b"
+    assert "".join(e.text for e in events if isinstance(e, Thought)) == " a b"
+    assert [PIECES_OF_ANN.index(t) for t in last.answer.tokens] == [0, 1]
+    assert last.answer.stats.tokens == len(THINKS) + 1, "all that was decoded counts"
+
+
+PIECES_OF_ANN = [len(PIECES) + 2, len(PIECES) + 3]
+
+
+def test_who_is_cut_off_while_thinking_says_so():
+    *events, last = ask(self_pair(thinking_model(*THINKS)), options(temperature=0, max_tokens=3))
+    assert last.answer.text == ""
+    assert last.answer.finish_reason == "length"
+    (note,) = [event.text for event in events if isinstance(event, Note)]
+    assert "still thinking when it had written 3 tokens" in note
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_an_answer_ends_at_a_stop_of_its_target(name):
+    model = thinking_model(b" Ann", b".", b"\n##", b" c", b" d", stop=("##",))
+    result = finished(self_pair(model), options(name, temperature=0))
+    assert result.text == "Ann.\n"
+    assert result.finish_reason == "stop"
+    assert result.tokens == PIECES_OF_ANN

@@ -26,7 +26,7 @@ answering library bench_report
 bench sharing tuning
 generation retrieval matching trying
 drafters
-prefill ahead
+prefill ahead writing
 answers
 reading materials shelf copies
 llama kvstore store catalog history embedder reranker hub profiles synthetic extraction

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.errors import ModelError
 from rapid_cli.models import tokenize_prompt
-from rapid_cli.prompts import INSTRUCTIONS, OMISSION, PromptFormat, document_text, passages_text
+from rapid_cli.prompts import (
+    INSTRUCTIONS,
+    OMISSION,
+    PromptFormat,
+    Turn,
+    document_text,
+    passages_text,
+)
 
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -91,6 +100,73 @@ def test_a_template_that_trims_messages_leaves_the_text_as_it_is():
 def test_without_a_system_role_the_instructions_lead_the_message(template, begin, end):
     prompt = PromptFormat(template, bos="<bos>").prompt(TEXT, QUESTION)
     assert whole(prompt) == f"{begin}{INSTRUCTIONS}\n\n{TEXT}\n\nQuestion: {QUESTION}{end}"
+
+
+QWEN_3 = (
+    "{% for message in messages %}{{'<|im_start|>' + message.role + '\n'}}"
+    "{{ message.content + '<|im_end|>\n' }}{% endfor %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}"
+    "<think>\n\n</think>\n\n{% endif %}"
+)
+R1 = CHATML[: CHATML.index("{% if add_generation")] + "{{ '<|im_start|>assistant\n<think>\n' }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "end", "open_thought"),
+    [
+        (QWEN_3, None, "assistant\n", None),
+        (QWEN_3, True, "assistant\n", None),
+        (QWEN_3, False, "assistant\n<think>\n\n</think>\n\n", None),
+        (QWEN_3.replace("enable_thinking", "thinking"), False, "</think>\n\n", None),
+        (R1, None, "assistant\n<think>\n", "</think>"),
+        (R1.replace("<think>", "[THINK]"), None, "[THINK]\n", "[/THINK]"),
+        (CHATML, False, "assistant\n", None),
+        (None, True, "Answer:", None),
+    ],
+)
+def test_a_model_thinks_or_not_as_its_template_and_models_toml_say(
+    template, reasoning, end, open_thought
+):
+    format_ = PromptFormat(template, reasoning=reasoning)
+    assert whole(format_.prompt(TEXT, QUESTION)).endswith(end)
+    assert format_.open_thought == open_thought
+
+
+def test_a_drafter_begins_its_answers_as_the_target_does():
+    plain, thinks = PromptFormat(CHATML), PromptFormat(R1)
+    assert whole(plain.beginning_like(thinks).prompt(TEXT, QUESTION)).endswith("<think>\n")
+    assert whole(thinks.beginning_like(plain).prompt(TEXT, QUESTION)).endswith("assistant\n")
+    assert whole(plain.prompt(TEXT, QUESTION)).endswith("assistant\n"), "it is a copy"
+
+
+def told(format_):
+    """Return what stands around an answer of before, and at the end."""
+    parts = format_.prompt(TEXT, QUESTION, [Turn("Why?", (7, 8))]).question
+    answer = parts.index((7, 8))
+    return parts[answer - 1].text, parts[-1].text
+
+
+def test_an_answer_of_before_is_told_without_the_thought_that_led_to_it():
+    before, now = told(PromptFormat(R1))
+    assert before.endswith("<|im_start|>assistant\n")
+    assert now.endswith("<|im_start|>assistant\n<think>\n")
+    before, now = told(PromptFormat(QWEN_3, reasoning=False))
+    assert before == now, "an empty thought stays, so that what was read still fits"
+
+
+def test_a_template_may_leave_a_loop_and_ask_for_the_date():
+    template = (
+        "{% for m in messages %}{% if loop.index > 9 %}{% break %}{% endif %}"
+        "{{ m.content }}\n{% endfor %}A{{ DATE }}:"
+    )
+    insists = template.replace("{{ DATE }}", "{{ strftime_now('%Y') }}")
+    assert re.search(r"A20\d\d:$", whole(PromptFormat(insists).prompt(TEXT, QUESTION)))
+    polite = template.replace(
+        "{{ DATE }}", "{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% endif %}"
+    )
+    assert whole(PromptFormat(polite).prompt(TEXT, QUESTION)).endswith("\nA:"), (
+        "a date in it would make what was read of no use the next day"
+    )
 
 
 @pytest.mark.parametrize("template", [None, ""])

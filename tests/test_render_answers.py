@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from rapid_cli.answers import (
     Answer,
+    Decoded,
     Drafted,
     Finished,
     Note,
@@ -18,9 +20,11 @@ from rapid_cli.answers import (
     Piece,
     Retrieved,
     Seconds,
+    Thought,
 )
 from rapid_cli.citations import Citation
 from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.render.answers import (
     LiveAnswer,
@@ -212,3 +216,47 @@ def test_a_draft_is_marked_as_one_shown_by_its_last_lines_and_erased():
 @pytest.mark.parametrize("view", [PlainAnswer(stream=True), SilentAnswer()])
 def test_where_nobody_watches_no_draft_is_shown(view):
     assert drafts_shown(view, "It was Ann.") == ""
+
+
+def thought_through(view, errors):
+    """Let a model think two lines, then answer; return what went to stderr."""
+    stats = DecodingStats()
+    stats.add(Round((1, 2), 0, 1, 1, 1, 0.1, 0.1))
+    events = [
+        Thought("Who? \x1b[2J\nIt is"),
+        Decoded(stats, 1.0),
+        Thought(" Ann"),
+        Piece("Ann", "drafter"),
+        Decoded(stats, 1.0),
+        Piece(".", "target"),
+        Finished(made()),
+    ]
+    render_answer(events, view, Bars(errors), errors)
+    view.close()
+    return errors.file.getvalue()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_thoughts_go_to_stderr_if_they_are_wanted(stream, capsys):
+    errors = Console(file=io.StringIO(), width=60)
+    said = thought_through(PlainAnswer(stream=stream, thoughts=errors), errors)
+    assert said == "Who? ␛[2J\nIt is Ann\n\n"
+    assert capsys.readouterr().out == "Ann.\n"
+
+
+def test_thoughts_are_not_shown_unless_they_are_wanted(capsys):
+    errors = Console(file=io.StringIO(), width=60)
+    assert thought_through(PlainAnswer(stream=True), errors) == ""
+    assert capsys.readouterr().out == "Ann.\n"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_on_a_terminal_a_model_is_seen_to_think(wanted, capsys):
+    errors = Console(file=io.StringIO(), force_terminal=True, width=60)
+    ticks = itertools.count(1)
+    view = LiveAnswer(errors, statistics=True, thinking=wanted, clock=lambda: float(next(ticks)))
+    said = thought_through(view, errors)
+    assert "thinking · 100% accepted" in said
+    assert "\x1b[2J" not in said
+    assert ("It is Ann" in re.sub(r"\x1b\[[0-9;]*m", "", said)) is wanted
+    assert capsys.readouterr().out == "Ann.\n"

@@ -80,6 +80,7 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
     assert told == {
         "question": "Who?",
         "answer": "Ann.",
+        "thinking": None,
         "finish_reason": "stop",
         "strategy": "rapid",
         "pair": "mine",

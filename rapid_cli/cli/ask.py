@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from rapid_cli.cli.options import (
-    AUTO,
     Choices,
     Collection,
     ContextLength,
@@ -26,6 +25,7 @@ from rapid_cli.cli.options import (
     RetrieveTokens,
     Seed,
     ShowContext,
+    ShowThinking,
     StrategyName,
     Target,
     Temperature,
@@ -58,11 +58,12 @@ def ask(
     top_p: TopP = 1.0,
     seed: Seed = None,
     eta: Eta = None,
-    gamma: Gamma = AUTO,
+    gamma: Gamma = None,
     retrieve_tokens: RetrieveTokens = None,
     context_length: ContextLength = None,
     fresh: Fresh = False,
     show_context: ShowContext = False,
+    show_thinking: ShowThinking = False,
     questions: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="Answer each line; all words are sources then."),
@@ -95,6 +96,7 @@ def ask(
         context_length=context_length,
         fresh=fresh,
         show_context=show_context,
+        show_thinking=show_thinking,
         no_stats=no_stats,
         no_log=no_log,
         quiet=quiet,

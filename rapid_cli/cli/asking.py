@@ -23,7 +23,7 @@ def run(
     words: list[str], choices: Choices, *, questions: str | None, json: bool, stream: bool
 ) -> None:
     """Answer the question in `words`, or each line of `questions` about all of `words`."""
-    manner = Manner(json, stream, not choices.no_stats, choices.show_context)
+    manner = Manner(json, stream, not choices.no_stats, choices.show_context, choices.show_thinking)
     errors = console(quiet=choices.quiet)
     if questions is None:
         sources, question = sources_and_question(words)

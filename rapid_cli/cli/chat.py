@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from rapid_cli.cli.options import (
-    AUTO,
     Choices,
     Collection,
     ContextLength,
@@ -26,6 +25,7 @@ from rapid_cli.cli.options import (
     RetrieveTokens,
     Seed,
     ShowContext,
+    ShowThinking,
     StrategyName,
     Target,
     Temperature,
@@ -57,11 +57,12 @@ def chat(
     top_p: TopP = 1.0,
     seed: Seed = None,
     eta: Eta = None,
-    gamma: Gamma = AUTO,
+    gamma: Gamma = None,
     retrieve_tokens: RetrieveTokens = None,
     context_length: ContextLength = None,
     fresh: Fresh = False,
     show_context: ShowContext = False,
+    show_thinking: ShowThinking = False,
     json: Json = False,
     no_stats: NoStats = False,
     no_log: NoLog = False,
@@ -87,6 +88,7 @@ def chat(
         context_length=context_length,
         fresh=fresh,
         show_context=show_context,
+        show_thinking=show_thinking,
         no_stats=no_stats,
         no_log=no_log,
         quiet=quiet,

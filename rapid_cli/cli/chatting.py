@@ -82,7 +82,12 @@ def run(sources: list[str], choices: Choices, *, json: bool) -> None:
     if STANDARD_INPUT in sources:
         raise typer.BadParameter("chat takes its questions from standard input: name a file")
     errors = console(quiet=choices.quiet)
-    manner = Manner(json, statistics=not choices.no_stats, texts=choices.show_context)
+    manner = Manner(
+        json,
+        statistics=not choices.no_stats,
+        texts=choices.show_context,
+        thinking=choices.show_thinking,
+    )
     failed = False
     with open_desk(sources, choices, errors, several=True) as opened:
         chat = Chat(opened, errors, manner, opened.options)

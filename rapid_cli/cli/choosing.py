@@ -70,7 +70,7 @@ def _options(choices: Choices, spec: ModelPair) -> Options:
         strategy=strategy_named(choices.strategy),
         sampling=SamplingParams(temperature, choices.top_k, choices.top_p),
         eta=_or(choices.eta, spec.eta),
-        gamma=_gamma(choices.gamma),
+        gamma=spec.gamma if choices.gamma is None else _gamma(choices.gamma),
         max_tokens=choices.max_tokens,
         seed=choices.seed,
         retrieve_tokens=choices.retrieve_tokens or spec.retrieve_tokens,

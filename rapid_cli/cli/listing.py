@@ -52,7 +52,7 @@ def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
         users,
         size_bytes=max(path.stat().st_size, shape.tensor_bytes),  # one of several files, maybe
         quantization=weights.label,
-        context_length=spec.context_length or shape.context_length,
+        context_length=spec.context_length or spec.scaled(shape.context_length),
         tuned=_tuned(pairs, path, models_file, name),
     )
 

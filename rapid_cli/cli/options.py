@@ -51,13 +51,19 @@ Eta = Annotated[
     float | None,
     typer.Option(min=0, help="Strength of knowledge transfer. Default: the pair's, or 10."),
 ]
-Gamma = Annotated[str, typer.Option(metavar="N|auto", help="Tokens drafted a round.")]
+Gamma = Annotated[
+    str | None,
+    typer.Option(metavar="N|auto", help="Tokens drafted a round. Default: the pair's, or auto."),
+]
 RetrieveTokens = Annotated[
     int | None, typer.Option(min=1, help="Tokens of passages that the drafter reads.")
 ]
 ContextLength = Annotated[int | None, typer.Option(min=1, help="Most tokens a model may hold.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Read the text again, whatever is kept.")]
 ShowContext = Annotated[bool, typer.Option("--show-context", help="Show the passages in full.")]
+ShowThinking = Annotated[
+    bool, typer.Option("--show-thinking", help="Show what a reasoning model thinks, on stderr.")
+]
 NoStats = Annotated[bool, typer.Option("--no-stats", help="No statistics.")]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Leave answers out of the history.")]
 
@@ -79,11 +85,12 @@ class Choices:
     top_p: float
     seed: int | None
     eta: float | None
-    gamma: str
+    gamma: str | None
     retrieve_tokens: int | None
     context_length: int | None
     fresh: bool
     show_context: bool
+    show_thinking: bool
     no_stats: bool
     no_log: bool
     quiet: bool

@@ -31,13 +31,20 @@ class Manner:
     stream: bool = True
     statistics: bool = True
     texts: bool = False
+    thinking: bool = False
 
 
 def show(
     events: Generator[Event, None, None], opened: Opened, errors: Console, manner: Manner
 ) -> Answer:
     """Show an answer as it comes about, then what it rests on; and remember it."""
-    view = answer_view(errors, json=manner.json, stream=manner.stream, statistics=manner.statistics)
+    view = answer_view(
+        errors,
+        json=manner.json,
+        stream=manner.stream,
+        statistics=manner.statistics,
+        thinking=manner.thinking,
+    )
     documents = opened.gathered.documents
     with closing(events), Bars(errors) as bars, closing(view):
         result = render_answer(events, view, bars, errors)

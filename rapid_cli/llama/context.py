@@ -31,6 +31,11 @@ _FLASH_ATTENTION = {
     False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
     True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
 }
+_ROPE_SCALING = {
+    "none": llama_cpp.LLAMA_ROPE_SCALING_TYPE_NONE,
+    "linear": llama_cpp.LLAMA_ROPE_SCALING_TYPE_LINEAR,
+    "yarn": llama_cpp.LLAMA_ROPE_SCALING_TYPE_YARN,
+}
 _ABORTED = 2
 _NO_TOKENS = (llama_cpp.llama_token * 1)()
 
@@ -80,6 +85,7 @@ class LlamaContext:
         params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention_of(spec)]
         params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
+        _scale_rope(params, spec)
         params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_init_from_model(weights.handle, params)
@@ -234,6 +240,18 @@ class LlamaContext:
                 f"llama.cpp failed to read {len(tokens)} tokens at {self._length} (code {code})",
                 "run with --verbose for its log",
             )
+
+
+def _scale_rope(params: llama_cpp.llama_context_params, spec: ModelSpec) -> None:
+    """Set what `spec` says of positions; the rest is as the file says."""
+    if spec.rope_scaling is not None:
+        params.rope_scaling_type = _ROPE_SCALING[spec.rope_scaling]
+    if spec.rope_factor is not None:
+        params.rope_freq_scale = 1 / spec.rope_factor
+    if spec.rope_base is not None:
+        params.rope_freq_base = spec.rope_base
+    if spec.rope_original_context is not None:
+        params.yarn_orig_ctx = spec.rope_original_context
 
 
 class _BatchViews:

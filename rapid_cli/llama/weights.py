@@ -45,8 +45,9 @@ class Weights:
             self.close()
             raise
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._handle), spec.name)
-        self.context_limit: int = llama_cpp.llama_model_n_ctx_train(self._handle)
-        self.chat_template = self._chat_template()
+        trained: int = llama_cpp.llama_model_n_ctx_train(self._handle)
+        self.context_limit = spec.scaled(trained)
+        self.chat_template = spec.chat_template or self._chat_template()
 
     @property
     def handle(self) -> object:
@@ -106,13 +107,15 @@ class Weights:
     def state_key_of(self, spec: ModelSpec) -> str:
         """Return what keys and values in a context run as `spec` says depend on, as one line.
 
-        Rope and sliding window come from the file, which stands here by its size and time.
+        What the file says of positions and windows stands here by its size and time.
         """
         file = self.path.stat()
+        rope = (spec.rope_scaling, spec.rope_factor, spec.rope_base, spec.rope_original_context)
+        scaled = f" rope={rope}" if any(each is not None for each in rope) else ""
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
             f"gpu_layers={spec.gpu_layers} flash_attention={self.flash_attention_of(spec)} "
-            f"v={spec.v_type} swa_full=True"
+            f"v={spec.v_type} swa_full=True{scaled}"
         )
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from rapid_cli.answers import (
     Piece,
     Prefilled,
     Retrieved,
+    Thought,
 )
 from rapid_cli.documents import Document, Passage
 from rapid_cli.measuring import Clock
@@ -34,6 +35,7 @@ SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
 UNSUPPORTED = "no passage supports this"
 DRAFT_TITLE = "draft, not checked yet:"
 REFRESH_SECONDS = 0.04
+THOUGHT_STYLE = "dim"
 ORIGIN_STYLES = {"drafter": "green", "target": ""}
 """Words the drafter wrote first and the target accepted are green."""
 
@@ -45,6 +47,10 @@ class AnswerView(Protocol):
 
     def show(self, piece: Piece) -> None:
         """Show one more piece."""
+        ...
+
+    def think(self, text: str) -> None:
+        """Show one more piece of what the model thinks first, if that is wanted."""
         ...
 
     def status(self, line: str) -> None:
@@ -61,13 +67,22 @@ class PlainAnswer:
 
     is_live = False
 
-    def __init__(self, *, stream: bool) -> None:
+    def __init__(self, *, stream: bool, thoughts: Console | None = None) -> None:
         self._stream = stream
         self._held: list[str] = []
         self._begun = False
+        self._thoughts = thoughts
+        self._thinking = False
+
+    def think(self, text: str) -> None:
+        """Write it where thoughts go, if anywhere."""
+        if self._thoughts is not None:
+            self._thoughts.print(printable(text), style="dim", end="", soft_wrap=True)
+            self._thinking = True
 
     def show(self, piece: Piece) -> None:
         """Write the piece, or hold it back."""
+        self._end_thought()
         self._begun = True
         if self._stream:
             sys.stdout.write(printable(piece.text))
@@ -80,9 +95,15 @@ class PlainAnswer:
 
     def close(self) -> None:
         """Write what was held back, and end the line if there was any answer."""
+        self._end_thought()
         if self._begun:
             sys.stdout.write("".join(self._held) + "\n")
             sys.stdout.flush()
+
+    def _end_thought(self) -> None:
+        if self._thinking and self._thoughts is not None:
+            self._thoughts.print("\n")
+        self._thinking = False
 
 
 class SilentAnswer:
@@ -91,6 +112,9 @@ class SilentAnswer:
     is_live = False
 
     def show(self, piece: Piece) -> None:
+        """Show nothing."""
+
+    def think(self, text: str) -> None:
         """Show nothing."""
 
     def status(self, line: str) -> None:
@@ -103,16 +127,25 @@ class SilentAnswer:
 class LiveAnswer:
     """On a terminal: the paragraph in work and a status line are live, finished ones are printed.
 
-    Only finished paragraphs go to stdout. The live part is erased before each, so stdout never
-    holds anything but the answer.
+    Only finished paragraphs go to stdout, and those of thoughts to stderr if `thinking`. The live
+    part is erased before each, so stdout never holds anything but the answer.
     """
 
     is_live = True
 
-    def __init__(self, errors: Console, *, statistics: bool, clock: Clock = monotonic) -> None:
+    def __init__(
+        self,
+        errors: Console,
+        *,
+        statistics: bool,
+        thinking: bool = False,
+        clock: Clock = monotonic,
+    ) -> None:
         self._errors = errors
         self._output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._statistics = statistics
+        self._shows_thoughts = thinking
+        self._is_thought = False
         self._clock = clock
         self._refreshed = 0.0
         self._paragraph = Text()
@@ -121,8 +154,19 @@ class LiveAnswer:
 
     def show(self, piece: Piece) -> None:
         """Add the piece; print the paragraphs it completes."""
-        first, *rest = printable(piece.text).split("\n")
-        style = ORIGIN_STYLES[piece.origin]
+        if self._is_thought:
+            self._print_paragraph()
+            self._is_thought = False
+        self._add(piece.text, ORIGIN_STYLES[piece.origin])
+
+    def think(self, text: str) -> None:
+        """Show the thought in the answer's place if that is wanted."""
+        if self._shows_thoughts:
+            self._is_thought = True
+            self._add(text, THOUGHT_STYLE)
+
+    def _add(self, text: str, style: str) -> None:
+        first, *rest = printable(text).split("\n")
         self._paragraph.append(first, style)
         for line in rest:
             self._print_paragraph()
@@ -139,11 +183,12 @@ class LiveAnswer:
         """Erase the live part and print what is left."""
         self._erase()
         if self._paragraph:
-            self._output.print(self._paragraph)
+            self._print_paragraph()
 
     def _print_paragraph(self) -> None:
         self._erase()
-        self._output.print(self._paragraph)
+        console = self._errors if self._is_thought else self._output
+        console.print(self._paragraph, soft_wrap=True)
         self._paragraph = Text()
 
     def _erase(self) -> None:
@@ -162,13 +207,15 @@ class LiveAnswer:
         self._live.update(Group(shown, *status), refresh=True)
 
 
-def answer_view(errors: Console, *, json: bool, stream: bool, statistics: bool) -> AnswerView:
+def answer_view(
+    errors: Console, *, json: bool, stream: bool, statistics: bool, thinking: bool
+) -> AnswerView:
     """Return the view that fits where stdout and stderr go."""
     if json:
         return SilentAnswer()
     if stream and sys.stdout.isatty() and errors.is_terminal and not errors.quiet:
-        return LiveAnswer(errors, statistics=statistics)
-    return PlainAnswer(stream=stream)
+        return LiveAnswer(errors, statistics=statistics, thinking=thinking)
+    return PlainAnswer(stream=stream, thoughts=errors if thinking else None)
 
 
 def render_answer(
@@ -178,6 +225,7 @@ def render_answer(
     errors: Console,
 ) -> Answer:
     """Show an answer as it comes about, and return it."""
+    thinking = ""
     for event in events:
         match event:
             case Retrieved(coverage=coverage, truncated=truncated):
@@ -191,15 +239,20 @@ def render_answer(
             case Drafted(text=text):
                 if view.is_live:
                     bars.below(DRAFT_TITLE, text)
+            case Thought(text=text):
+                bars.close()
+                view.think(text)
+                thinking = "thinking · "
             case Piece():
                 bars.close()
                 view.show(event)
+                thinking = ""
             case Decoded(stats=stats, seconds=seconds):
                 rate = stats.acceptance_rate
                 accepted = "" if rate is None else f"{rate:.0%} accepted · "
                 per_round = f"{stats.mean_acceptance_length:.1f} tokens a round"
                 speed = f"{stats.tokens / seconds:.1f} tok/s" if seconds else ""
-                view.status(f"{accepted}{per_round} · {speed}")
+                view.status(f"{thinking}{accepted}{per_round} · {speed}")
             case Finished(answer=answer):
                 return answer
     raise AssertionError("an answer ended without its last event")
