@@ -110,6 +110,48 @@ def test_a_planner_that_may_rest_is_never_much_slower_than_plain_decoding(name):
     assert simulate(machine, planner, seed=2) <= plain / 0.97
 
 
+def with_aftermath(verify, more):
+    """Return seconds by batch size, where a single step after a wider one takes `more`."""
+    before = [1]
+
+    def seconds(size):
+        switched = size == 1 < before[0]
+        before[0] = size
+        return verify(size) + (more if switched else 0)
+
+    return seconds
+
+
+@pytest.mark.parametrize("acceptance", [0.3, 0.5, 0.6, 0.9])
+def test_a_step_that_is_slow_after_a_draft_is_paid_for_by_the_draft(acceptance):
+    """Half of the tokens cannot be drafted, as where a text is quoted now and then."""
+    rng = np.random.default_rng(5)
+    quoted = rng.random(TOKENS) < 0.5
+
+    def run(planner_of):
+        verify = with_aftermath(lambda k: 1 + 0.3 * (k - 1), 0.8)
+        planner, tokens, seconds = planner_of(), 0, 0.0
+        luck = np.random.default_rng(6)
+        while tokens < TOKENS:
+            place[0] = tokens
+            gamma = planner.plan([]).gamma
+            misses = np.flatnonzero(luck.random(gamma) >= acceptance)
+            accepted = int(misses[0]) if len(misses) else gamma
+            took = verify(gamma + 1)
+            planner.observe(Round((0,) * (accepted + 1), 0, gamma, gamma, accepted, 0.0, took))
+            tokens, seconds = tokens + accepted + 1, seconds + took
+        return seconds
+
+    place = [0]
+    free = CostCurve({1: 0.0}, at_zero=0.0)
+
+    def learning():
+        offers = Arm([kind(free, 0.5)], lambda _: 0 if quoted[place[0] % TOKENS] else None)
+        return SpeedPlanner(CostCurve({1: 1.0, 16: 5.5}), [offers], shortest=0, longest=LONGEST)
+
+    assert run(learning) <= run(lambda: FixedGamma(0)) / 0.97
+
+
 def test_a_collapse_is_answered_by_short_drafts_and_a_recovery_by_long_ones():
     machine = MACHINES["flat"]
     planner = planner_for(machine, stored=True, shortest=1)

@@ -103,8 +103,9 @@ class SpeedPlanner:
     A draft of g tokens by drafter j takes D_j(g) + C(g + 1) seconds, both read from measured
     curves, and gives E_j(g) tokens, from the acceptance seen so far of its kind. With `shortest` 0
     a round may go without a draft, and a drafter that might pay, by one standard deviation, is
-    tried. With `learn_costs` False only acceptance is learned, so that a run does not depend on
-    the clock and a seed repeats it.
+    tried. What a step of one token takes longer because a wider one went before it is learned too,
+    and who drafts after such a step has to pay for it. With `learn_costs` False only acceptance is
+    learned, so that a run does not depend on the clock and a seed repeats it.
     """
 
     def __init__(
@@ -123,6 +124,8 @@ class SpeedPlanner:
         self._shortest = shortest
         self._longest = longest
         self._learn_costs = learn_costs
+        self._after_drafts = CostCurve()
+        self._has_drafted = False
 
     def plan(self, output: Tokens) -> Plan:
         """Return the plan with the best expected speed."""
@@ -146,9 +149,12 @@ class SpeedPlanner:
             planned = done.planned if tried and estimate is tried.acceptance else 0
             estimate.observe(planned, done.drafted, done.accepted)
         if self._learn_costs:
-            self._target.observe(done.drafted + 1, done.verify_seconds)
+            single_after_draft = self._has_drafted and not done.drafted
+            verify = self._after_drafts if single_after_draft else self._target
+            verify.observe(done.drafted + 1, done.verify_seconds)
             if tried and done.drafted:
                 tried.costs.observe(done.drafted, done.draft_seconds)
+        self._has_drafted = done.drafted > 0
 
     def _fastest(self) -> Plan:
         hopes = {
@@ -156,7 +162,8 @@ class SpeedPlanner:
             for drafter, offer in self._offers.items()
         }
         best = max(hopes, key=hopes.__getitem__)
-        if self._shortest == 0 and hopes[best] <= 1 / self._target.at(1):
+        resting = self._target.at(1) + (self._aftermath() if self._has_drafted else 0.0)
+        if self._shortest == 0 and hopes[best] <= 1 / resting:
             return Plan(0)
         first = max(self._shortest, 1)
         return Plan(first + int(np.argmax(self._rates(self._offers[best])[first - 1 :])), best)
@@ -166,5 +173,14 @@ class SpeedPlanner:
         longest = self._longest
         draft, verify = offer.costs.upto(longest), self._target.upto(longest + 1)
         tokens = offer.acceptance.expected_tokens(deviations=deviations)[1:]
-        rates: NDArray[np.float64] = tokens / (draft[1 : longest + 1] + verify[2 : longest + 2])
+        more = 0.0 if self._has_drafted else self._aftermath()
+        rates: NDArray[np.float64] = tokens / (
+            draft[1 : longest + 1] + verify[2 : longest + 2] + more
+        )
         return rates
+
+    def _aftermath(self) -> float:
+        """Return the seconds that the step of one token after a draft takes longer than others."""
+        if self._shortest > 0 or not self._after_drafts.known:
+            return 0.0
+        return max(self._after_drafts.at(1) - self._target.at(1), 0.0)
