@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import Json, Models, Quiet
+from rapid_cli.cli.options import Json, Models, PairName, Quiet
 
 
 def bench(
@@ -19,7 +19,7 @@ def bench(
     question: Annotated[
         str, typer.Option(help="The question about the text.")
     ] = "Summarize the main points of the text.",
-    pair: Annotated[str | None, typer.Option(help="A pair of models in models.toml.")] = None,
+    pair: PairName = None,
     models: Models = None,
     untuned: Annotated[
         bool,

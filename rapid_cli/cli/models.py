@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import Json, Models, Quiet
+from rapid_cli.cli.options import Json, Models, Quiet, complete_pair
 
 models = typer.Typer(
     help="The models of models.toml: where they are, and how they run fastest here.",
@@ -17,7 +17,10 @@ models = typer.Typer(
 @models.command()
 def tune(
     pair: Annotated[
-        str | None, typer.Argument(help="A pair of models in models.toml. Default: its own.")
+        str | None,
+        typer.Argument(
+            help="A pair of models in models.toml. Default: its own.", autocompletion=complete_pair
+        ),
     ] = None,
     *,
     models: Models = None,

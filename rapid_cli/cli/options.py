@@ -10,6 +10,19 @@ import typer
 
 AUTO = "auto"
 
+
+def complete_pair(incomplete: str) -> list[str]:
+    """Return the names of pairs that begin like this, for the shell; none without a models.toml."""
+    from rapid_cli.errors import RapidError  # noqa: PLC0415 - not for --help
+    from rapid_cli.models_file import find_models_file, load_models_file  # noqa: PLC0415
+
+    try:
+        pairs = load_models_file(find_models_file(None)).pairs
+    except RapidError:
+        return []
+    return [name for name in pairs if name.startswith(incomplete)]
+
+
 Words = Annotated[
     list[str],
     typer.Argument(
@@ -35,7 +48,10 @@ Ocr = Annotated[
 StrategyName = Annotated[
     str, typer.Option(help="rapid, long-context, rag, speculative, prompt-lookup or auto.")
 ]
-PairName = Annotated[str | None, typer.Option(help="A pair of models in models.toml.")]
+PairName = Annotated[
+    str | None,
+    typer.Option(help="A pair of models in models.toml.", autocompletion=complete_pair),
+]
 Target = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's target.")]
 Drafter = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's drafter.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")]
