@@ -36,10 +36,10 @@ CONFIDENCE = 0.3
 """The drafter stops a draft where its best token is less likely than this."""
 MODEL_ACCEPTANCE = 0.7
 """The share of a model's drafted tokens that is expected to be accepted."""
-LOOKUP_ACCEPTANCE = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
+LOOKUP_ACCEPTANCE = (0.3, 0.5, 0.65, 0.8, 0.9, 0.95)
 """The same for what is looked up, by the grade of the match.
 
-Less than a small model took, so that little is tried in vain where nothing of a text is quoted."""
+So that quoting is soon noticed, and little is tried in vain where nothing of a text is quoted."""
 
 
 @dataclass(slots=True)
