@@ -1,0 +1,94 @@
+"""What an answer's draft lengths are planned from, and what is measured for that."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import FakeClock
+from table_models import (
+    ASKED,
+    DRAFTED,
+    LOGITS,
+    OTHER_LOGITS,
+    WORDS,
+    Kept,
+    Known,
+    Model,
+    ask,
+    chain,
+    finished,
+    options,
+    self_pair,
+)
+
+from rapid_cli.answers import Decoded, Pair
+
+
+@pytest.mark.parametrize("name", DRAFTED)
+def test_costs_are_measured_once_for_each_model_and_then_reused(name):
+    profiles, clock = Kept(), FakeClock()
+    pair = Pair("two", Model(LOGITS, limit=4_000, clock=clock), Model(OTHER_LOGITS, clock=clock))
+    first = finished(pair, options(name), profiles=profiles, clock=clock)
+    read = [len(reading.prompt) - 1 for reading in (first.target, first.drafter)]
+    keys = [("table 4000", read[0]), ("table 5000 drafting", read[1])]
+    assert sorted(profiles.put_keys) == keys
+    assert profiles.costs[keys[0]] == pytest.approx(dict.fromkeys((1, 2, 4, 8, 9, 16), 0.05))
+    assert profiles.costs[keys[1]] == pytest.approx({1: 0.05, 4: 0.2})
+    second = finished(pair, options(name), profiles=profiles, clock=clock)  # Kept refuses more
+    assert second.text == first.text
+    assert second.stats.drafted == first.stats.drafted
+    measured, known = pair.target.opened
+    assert len(known.extended) == second.stats.rounds < len(measured.extended)
+
+
+@pytest.mark.parametrize(
+    ("name", "gamma"), [("long-context", None), ("rag", None), ("rapid", 4), ("auto", 4)]
+)
+def test_what_is_not_planned_with_is_not_measured(name, gamma):
+    profiles = Kept()
+    finished(self_pair(Model(LOGITS)), options(name, gamma=gamma), profiles=profiles)
+    assert profiles.got == profiles.put_keys == []
+
+
+def test_draft_lengths_follow_the_known_costs():
+    def gamma(verify):
+        pair = self_pair(Model(chain(*range(3, 12)) + 0.0))
+        pair.target.logits[:, 11, :] = 0
+        pair.target.logits[:, 11, 3] = 100  # round and round
+        chosen = options("speculative", max_tokens=200)
+        return finished(pair, chosen, profiles=Known(verify)).stats.gamma_mean
+
+    assert gamma({1: 1.0, 16: 1.1}) > 8
+    assert gamma({1: 1.0, 2: 3.0, 16: 40.0}) < 2
+
+
+@pytest.mark.parametrize("name", ["rapid", "speculative", "auto"])
+@pytest.mark.parametrize("gamma", [1, 4, 20])
+def test_a_fixed_draft_length_is_kept_after_the_plain_rounds(name, gamma):
+    model = Model(np.full((20,) * 3, -100.0))
+    for token in WORDS:
+        model.logits[:, token, token % len(WORDS) + 3] = 100
+    model.logits[:, ASKED, 3] = 100
+    chosen = options(name, gamma=gamma, max_tokens=3 + 3 * (gamma + 1))
+    lengths, before = [], 0
+    for event in ask(self_pair(model), chosen):
+        if isinstance(event, Decoded):
+            lengths.append(event.stats.drafted - before)
+            before = event.stats.drafted
+    assert lengths == [0, 0, 0, gamma, gamma, gamma]
+    assert {context.rows for context in model.opened} == {gamma + 1}
+
+
+@pytest.mark.parametrize("name", [*DRAFTED, "prompt-lookup"])
+@pytest.mark.parametrize("gamma", [None, 5])
+def test_the_first_rounds_go_without_drafts_to_know_the_speed_of_plain_decoding(name, gamma):
+    model = Model(LOGITS, clock=(clock := FakeClock()))
+    events = ask(self_pair(model), options(name, gamma=gamma, max_tokens=90), clock=clock)
+    stats = [(e.stats.rounds, e.stats.drafted) for e in events if isinstance(e, Decoded)]
+    assert stats[:3] == [(1, 0), (2, 0), (3, 0)]
+    assert stats[-1][1] > 0
+
+
+def test_the_shortest_answer_with_the_shortest_drafts_fits_its_contexts():
+    result = finished(self_pair(Model(LOGITS)), options(gamma=1, max_tokens=1), profiles=Kept())
+    assert result.stats.tokens == 1
