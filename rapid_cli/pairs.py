@@ -136,7 +136,7 @@ class Pairs:
     def _find(self, spec: ModelSpec) -> ModelFile:
         from rapid_cli.hub import locate  # noqa: PLC0415
 
-        return locate(spec.location), spec
+        return locate(spec.location, spec.name), spec
 
     def _copied(
         self, target: ModelFile, format_name: str, progress: CopyProgress | None

@@ -80,7 +80,9 @@ class Session:
         from rapid_cli.reranker import Reranker  # noqa: PLC0415 - seconds
 
         return Reranker(
-            lambda: locate(spec.location), identity=str(spec.location), passages=spec.passages
+            lambda: locate(spec.location, spec.name),
+            identity=str(spec.location),
+            passages=spec.passages,
         )
 
     @cached_property
@@ -91,7 +93,7 @@ class Session:
 
         spec = self.models_file.embedder
         return Embedder(
-            lambda: locate(spec.location),
+            lambda: locate(spec.location, spec.name),
             identity=str(spec.location),
             chunk_tokens=spec.chunk_tokens,
             cache=home() / CACHE / "embedders",

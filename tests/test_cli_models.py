@@ -281,5 +281,5 @@ def test_what_models_toml_forbids_is_not_tuned(home):
 
 def test_without_a_command_help_is_shown(home):
     done = rapid("models", home=home)
-    for command in ("tune", "list", "clear"):
+    for command in ("pull", "tune", "list", "clear"):
         assert command in done.stdout + done.stderr

@@ -148,11 +148,64 @@ def test_a_folder_in_the_cache_is_found_without_a_network(cache):
 )
 def test_what_is_not_in_the_cache_is_an_error_when_offline(cache, location):
     found = locate_elsewhere(cache, **location)
-    message, hint = found["error"]
-    assert str(Location(**location)) in message
-    assert "cannot be downloaded" in message
-    assert "HF_TOKEN" in hint
+    assert found["error"] == [
+        f"{Location(**location)} is not on this machine yet",
+        "download it: HF_HUB_OFFLINE=0 rapid models pull NAME",
+    ]
     assert found["connections"] == 0
+
+
+def test_what_is_not_in_the_cache_is_not_downloaded_by_surprise(cache):
+    found = locate_elsewhere(cache, offline=False, repo="org/large", file="large.gguf")
+    assert found["error"][1] == "download it: rapid models pull NAME"
+    assert found["connections"] == 0
+
+
+def test_the_command_that_downloads_a_model_can_be_pasted(monkeypatch):
+    location = Location(repo="org/missing", file="missing.gguf")
+    with pytest.raises(ModelError) as raised:
+        locate(location, "my model")
+    assert raised.value.hint.endswith("rapid models pull 'my model'")
+
+
+PARTS = [f"big-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+
+
+def test_a_model_in_parts_is_here_when_all_of_them_are(cache):
+    for part in (PARTS[0], PARTS[2]):
+        (cache / part).write_bytes(b"GGUF")
+    wanted = {"repo": "org/small", "file": PARTS[0]}
+    found = locate_elsewhere(cache, offline=False, **wanted)
+    assert found["error"] == [
+        f"org/small/{PARTS[0]} is not whole: {PARTS[1]} is missing",
+        "download it: rapid models pull NAME",
+    ]
+    assert locate_elsewhere(cache, way="find", **wanted)["path"] == "None"
+    (cache / PARTS[1]).write_bytes(b"GGUF")
+    assert locate_elsewhere(cache, **wanted)["path"] == str(cache / PARTS[0])
+
+
+def test_a_file_of_ones_own_that_lacks_parts_is_not_here(tmp_path):
+    for part in PARTS[:2]:
+        (tmp_path / part).write_bytes(b"GGUF")
+    location = Location(path=str(tmp_path / PARTS[0]))
+    with pytest.raises(ModelError, match=f"is not whole: {PARTS[2]} is missing"):
+        locate(location)
+    assert find(location) is None
+    (tmp_path / PARTS[2]).write_bytes(b"GGUF")
+    assert find(location) == tmp_path / PARTS[0]
+
+
+@pytest.mark.parametrize("left", ["{}.incomplete", "{}.0123abcd.incomplete"])
+def test_what_is_half_downloaded_is_never_found(cache, left):
+    blobs = cache.parents[1] / "blobs"
+    blobs.mkdir()
+    (blobs / left.format("a" * 64)).write_bytes(b"GGUF")
+    found = locate_elsewhere(cache, repo="org/small", file="large.gguf", way="find")
+    assert found["path"] == "None"
+    (cache / "large.gguf").symlink_to(f"../../blobs/{'a' * 64}")
+    found = locate_elsewhere(cache, repo="org/small", file="large.gguf", way="find")
+    assert found["path"] == "None", "the link is there, and what it means is not"
 
 
 def test_what_is_here_is_found_and_what_is_not_is_never_asked_for(cache, tmp_path):

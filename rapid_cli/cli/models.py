@@ -1,4 +1,4 @@
-"""The command lines of `rapid models tune`, `list` and `clear`."""
+"""The command lines of `rapid models pull`, `tune`, `list` and `clear`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,27 @@ models = typer.Typer(
     help="The models of models.toml: where they are, and how they run fastest here.",
     no_args_is_help=True,
 )
+
+
+@models.command()
+def pull(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME",
+            help="Pairs, models, embedders or rerankers in models.toml.",
+            show_default=False,
+        ),
+    ],
+    *,
+    models: Models = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Download models, or what is still missing of them; an interrupted download goes on."""
+    from rapid_cli.cli.pulling import run  # noqa: PLC0415 - slow, and not for --help
+
+    run(names, models=models, json=json, quiet=quiet)
 
 
 @models.command()

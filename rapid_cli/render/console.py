@@ -89,6 +89,14 @@ class Bars:
         count = f"{done:,} {unit}" if total is None else f"{done:,}/{total:,} {unit}"
         self._progress.update(task, completed=done, total=total, count=count, rate=rate)
 
+    def update_bytes(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` bytes of `what` are done, in MB and their tenths a second."""
+        task = self._task(what)
+        progress = self._progress.tasks[self._progress.task_ids.index(task)]
+        rate = f"{speed / 1e6:,.1f} MB/s" if (speed := progress.speed) else ""
+        count = f"{done / 1e6:,.0f}/{total / 1e6:,.0f} MB"
+        self._progress.update(task, completed=done, total=total, count=count, rate=rate)
+
     def below(self, title: str, text: str) -> None:
         """Show a titled text below the bars until they are erased: its last lines if it is long."""
         width, height = self._errors.size

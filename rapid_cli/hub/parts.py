@@ -1,0 +1,32 @@
+"""The files that one model consists of, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+SPLIT = re.compile(r"(?P<stem>.+)-[0-9]{5}-of-(?P<count>[0-9]{5})\.gguf")
+OTHER_RUNTIMES = (
+    *("*.onnx", "*.onnx_data", "*.h5", "*.msgpack", "*.ot", "*.mlmodel", "*.tflite", "*.ckpt"),
+    *("onnx/*", "openvino/*", "coreml/*", "*.gguf"),
+)
+"""Copies of the weights for libraries that rapid does not use."""
+PICKLED = ("pytorch_model*.bin", "pytorch_model*.bin.index.json")
+"""What sentence-transformers reads only where there are no safetensors."""
+
+
+def parts(file: str) -> list[str]:
+    """Return the files of a GGUF model: the one named, or all parts of which it is one."""
+    split = SPLIT.fullmatch(file)
+    if split is None:
+        return [file]
+    count = int(split["count"])
+    return [f"{split['stem']}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)]
+
+
+def needed(files: Sequence[str]) -> list[str]:
+    """Return the files of a sentence-transformers model that loading it takes."""
+    safe = any(file.endswith(".safetensors") for file in files)
+    patterns = (*OTHER_RUNTIMES, *PICKLED) if safe else OTHER_RUNTIMES
+    return [file for file in files if not any(fnmatchcase(file, each) for each in patterns)]

@@ -1,0 +1,207 @@
+"""Downloading models: planned first, then fetched file by file, and found from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rapid_cli.config import Located, ModelSpec
+from rapid_cli.errors import ModelError
+from rapid_cli.hub.cache import Cache
+from rapid_cli.hub.finding import find, locate
+from rapid_cli.hub.parts import parts
+from rapid_cli.hub.patience import PAUSES, Note, Patience
+from rapid_cli.hub.repository import COMMIT, RemoteFile, Snapshot, ask
+from rapid_cli.hub.transfer import Transfer
+from rapid_cli.hub.trouble import HubTrouble, amount, disk_errors, settings
+from rapid_cli.private import as_usual
+
+SPARE_BYTES = 256 << 20
+"""Room on the disk that is left to others."""
+TELL_SECONDS = 0.1
+
+Progress = Callable[[str, int, int], None]
+"""Told the name of a model, and its bytes that are here and in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a model consists of on the hub; without a snapshot it is here, and nothing is asked."""
+
+    spec: Located
+    snapshot: Snapshot | None = None
+    missing_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A model that is here now."""
+
+    name: str
+    repo: str | None
+    files: tuple[str, ...]
+    commit: str | None
+    path: Path
+    size_bytes: int
+    downloaded_bytes: int
+    seconds: float
+
+
+class Puller:
+    """Brings models here, and tells how it goes on."""
+
+    def __init__(self, note: Note, progress: Progress, pauses: Sequence[float] = PAUSES) -> None:
+        self._note = note
+        self._progress = progress
+        self._pauses = pauses
+
+    def plan(self, spec: Located) -> Plan:
+        """Ask the hub once what a model consists of; ModelError if it cannot be had."""
+        here = find(spec.location)
+        if spec.repo is None or (here and re.fullmatch(COMMIT, spec.revision or "")):
+            return Plan(spec)
+        try:
+            with disk_errors():  # a token may lie there
+                snapshot = ask(spec.location, Patience(self._note, () if here else self._pauses))
+        except HubTrouble as trouble:
+            if here is None:
+                raise
+            self._note(f"{trouble.message}; {spec.name} stays as it is here")
+            return Plan(spec)
+        _compare(spec, snapshot)
+        cache = Cache(snapshot.repo)
+        missing = sum(cache.missing_bytes(snapshot, file) for file in snapshot.files)
+        return Plan(spec, snapshot, missing)
+
+    def pull(self, plan: Plan) -> Pulled:
+        """Download what is missing of a model; ModelError if that cannot be."""
+        started, downloaded = time.perf_counter(), 0
+        if plan.snapshot is not None:
+            with as_usual(), disk_errors():  # others may share that cache
+                downloaded = self._download(plan.spec, plan.snapshot)
+        path = locate(plan.spec.location, plan.spec.name)
+        _check_sha256(plan.spec, path)
+        files = _files(path)
+        repo = plan.spec.repo
+        return Pulled(
+            name=plan.spec.name,
+            repo=repo,
+            files=tuple(files),
+            commit=_commit(path) if repo else None,
+            path=path,
+            size_bytes=sum(file.stat().st_size for file in files.values()),
+            downloaded_bytes=downloaded,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _download(self, spec: Located, snapshot: Snapshot) -> int:
+        """Download the files that are missing, and let the commit be found; return the bytes."""
+        cache, downloaded = Cache(snapshot.repo), 0
+        meter = _Meter(spec.name, snapshot, self._progress)
+        for file in snapshot.files:
+            if not cache.holds(snapshot, file):
+                with cache.locked(file, self._note):
+                    downloaded += self._fetch(spec, snapshot, file, cache, meter)
+            meter.finish(file)
+        cache.publish(snapshot, spec.revision)
+        return downloaded
+
+    def _fetch(
+        self, spec: Located, snapshot: Snapshot, file: RemoteFile, cache: Cache, meter: _Meter
+    ) -> int:
+        if cache.holds(snapshot, file):  # another program has brought it meanwhile
+            return 0
+        sha256 = _expected(spec) if file == snapshot.files[0] else None
+        transfer = Transfer(snapshot, file, sha256, meter.tell)
+        transfer.fetch(cache.partial(file), Patience(self._note, self._pauses), self._note)
+        cache.partial(file).replace(cache.blob(file))
+        return transfer.received
+
+
+def require_room(plans: Sequence[Plan]) -> None:
+    """Raise ModelError unless the disk holds what is missing, and something is left."""
+    missing = sum(plan.missing_bytes for plan in plans)
+    folder = Path(settings().HF_HUB_CACHE)
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    with disk_errors():
+        free = shutil.disk_usage(existing).free
+    if missing and free < missing + SPARE_BYTES:
+        names = " and ".join(plan.spec.name for plan in plans)
+        raise ModelError(
+            f"pulling {names} takes {amount(missing)} more, and the disk of {folder} has "
+            f"{amount(free)} left",
+            f"free {amount(missing + SPARE_BYTES - free)}, or let HF_HOME name a folder elsewhere",
+        )
+
+
+class _Meter:
+    """How much of a model's files is here, told a few times a second."""
+
+    def __init__(self, name: str, snapshot: Snapshot, progress: Progress) -> None:
+        self._name = name
+        self._total = sum(file.size for file in snapshot.files)
+        self._finished = 0
+        self._progress = progress
+        self._told = 0.0
+
+    def tell(self, done: int) -> None:
+        """Tell the bytes of the file in work."""
+        now = time.monotonic()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            self._progress(self._name, self._finished + done, self._total)
+
+    def finish(self, file: RemoteFile) -> None:
+        """Count a file as here."""
+        self._finished += file.size
+
+
+def _expected(spec: Located) -> str | None:
+    return spec.sha256 if isinstance(spec, ModelSpec) else None
+
+
+def _compare(spec: Located, snapshot: Snapshot) -> None:
+    """Raise ModelError if the hub has another file than models.toml expects."""
+    expected, first = _expected(spec), snapshot.files[0]
+    if expected and len(first.digest) == len(expected) and first.digest != expected:
+        raise ModelError(
+            f"{snapshot.repo} has another {first.name} than models.toml expects: its sha256 is "
+            f"{first.digest[:12]}... and not {expected[:12]}...",
+            "set `revision` to the commit that you mean, or mend `sha256` if you trust the new one",
+        )
+
+
+def _check_sha256(spec: Located, path: Path) -> None:
+    """Raise ModelError if a file that is here is another one than models.toml expects."""
+    expected = _expected(spec)
+    if expected is None:
+        return
+    first = path.with_name(parts(path.name)[0])
+    found = first.resolve().name
+    if not re.fullmatch("[0-9a-f]{64}", found):  # in the cache, files are called by their hashes
+        with first.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ModelError(
+            f"{first} is another file than models.toml expects: its sha256 is {found[:12]}... and "
+            f"not {expected[:12]}...",
+            "put the right file there, or mend `sha256` in models.toml",
+        )
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """Return the files of a model that is here, by their names."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return {file.relative_to(path).as_posix(): file for file in files}
+    return {name: path.with_name(name) for name in parts(path.name)}
+
+
+def _commit(path: Path) -> str | None:
+    """Return the commit that a path in the cache belongs to."""
+    return next((part for part in path.parts if re.fullmatch(COMMIT, part)), None)

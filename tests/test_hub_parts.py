@@ -1,0 +1,72 @@
+"""Which files make up a model, and how patiently they are asked for; no hub is needed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from rapid_cli.hub.parts import needed, parts
+from rapid_cli.hub.patience import LONGEST_WAIT, PAUSES, Patience
+from rapid_cli.hub.trouble import HubTrouble, amount
+
+
+@pytest.mark.parametrize(
+    "file", ["model.gguf", "model-00001-of-0000.gguf", "model-1-of-2.gguf", "m-00001-of-00002.bin"]
+)
+def test_a_model_in_one_file_is_that_file(file):
+    assert parts(file) == [file]
+
+
+def test_any_part_names_all_of_them():
+    names = [f"Q4/m-{number:05}-of-00012.gguf" for number in range(1, 13)]
+    assert parts(names[0]) == parts(names[7]) == names
+
+
+def test_weights_for_other_libraries_are_not_needed():
+    files = ["modules.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx"]
+    assert needed(files) == ["modules.json", "model.safetensors"]
+    assert needed(files[2:]) == ["pytorch_model.bin"]
+    assert needed(["1_Dense/pytorch_model.bin", "1_Dense/config.json"]) == [
+        "1_Dense/pytorch_model.bin",
+        "1_Dense/config.json",
+    ]
+
+
+def test_pauses_grow():
+    assert list(PAUSES) == sorted(set(PAUSES))
+
+
+def test_patience_ends_and_is_renewed():
+    notes = []
+    patience = Patience(notes.append, (0.0, 0.0))
+    trouble = HubTrouble("the hub is in trouble", "wait")
+    for _ in range(2):
+        patience.wait(trouble)
+    with pytest.raises(HubTrouble):
+        patience.wait(trouble)
+    patience.renew()
+    patience.wait(trouble)
+    assert notes == ["the hub is in trouble; trying again in 0 s"] * 3
+
+
+def test_a_server_is_given_the_time_that_it_asks_for_within_reason():
+    patience = Patience(lambda _: None, (0.0, 0.0))
+    started = time.monotonic()
+    patience.wait(HubTrouble("busy", "wait", seconds=0.3))
+    assert time.monotonic() - started >= 0.3
+    with pytest.raises(HubTrouble):
+        patience.wait(HubTrouble("busy", "wait", seconds=LONGEST_WAIT + 1))
+
+
+def test_trouble_that_does_not_pass_is_not_waited_for():
+    with pytest.raises(HubTrouble):
+        Patience(lambda _: None, (60.0,)).wait(HubTrouble("off", "on", passing=False))
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0.0 kB"), (1234, "1.2 kB"), (4_200_000, "4.2 MB"), (4_683_000_000, "4,683 MB")],
+)
+def test_sizes_are_told_in_the_unit_that_people_use(size, said):
+    assert amount(size) == said
