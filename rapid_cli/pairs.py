@@ -79,7 +79,7 @@ class Pairs:
         A target named alone drafts for itself, unless the pair's own drafter is asked for too. A
         drafter that is a copy of the target is made if it is not there yet.
         """
-        found = self._find(_file(target) if target else self._models_file.model(pair.target))
+        found = self._find(_file(target)) if target else self._find_own(pair, pair.target)
         note = ""
         if drafter:
             drafting = self._find(_file(drafter))
@@ -88,13 +88,13 @@ class Pairs:
         elif pair.drafter_format:
             drafting, note = self._copied(found, pair.drafter_format, progress)
         else:
-            drafting = self._find(self._models_file.model(pair.drafter))
+            drafting = self._find_own(pair, pair.drafter)
         allowed = pair.lower_precision and not target
         return PairFiles(pair.name, found, drafting, allowed, note)
 
     def find_target(self, pair: ModelPair) -> PairFiles:
         """Find the target of `pair` alone."""
-        found = self._find(self._models_file.model(pair.target))
+        found = self._find_own(pair, pair.target)
         return PairFiles(pair.name, found, found, pair.lower_precision)
 
     def load(self, files: PairFiles) -> Pair:
@@ -132,6 +132,15 @@ class Pairs:
         memory.take(spec, shape)
         with Weights(path, spec) as weights:
             yield LoadedModel(weights, shape, memory)
+
+    def _find_own(self, pair: ModelPair, name: str) -> ModelFile:
+        """Find a model of `pair`; the error for one that is not here says what is."""
+        try:
+            return self._find(self._models_file.model(name))
+        except ModelError as error:
+            from rapid_cli.offers import with_offers  # noqa: PLC0415 - for those who need it
+
+            raise with_offers(error, self._models_file, pair) from error
 
     def _find(self, spec: ModelSpec) -> ModelFile:
         from rapid_cli.hub import locate  # noqa: PLC0415

