@@ -53,13 +53,13 @@ def idle_gpu(
     return None
 
 
-def install_command(option: str) -> str:
+def install_command(option: str = "") -> str:
     """Return the command that builds the installed llama.cpp anew, with a CMake option on."""
     pinned = LIBRARY
     with suppress(PackageNotFoundError):
         pinned = f"{LIBRARY}=={version(LIBRARY)}"
-    build = f'CMAKE_ARGS="-D{option}=on"'
-    return f"{build} pip install --force-reinstall --no-cache-dir {pinned}"
+    build = f'CMAKE_ARGS="-D{option}=on" ' if option else ""
+    return f"{build}pip install --force-reinstall --no-cache-dir {pinned}"
 
 
 def _nvidia_name(root: Path) -> str:

@@ -17,7 +17,7 @@ LAYERS = """
 __main__
 cli
 render watching
-desk
+desk doctor
 report session sources plots
 pairs
 loading adjusting
@@ -59,9 +59,10 @@ OWNERS = {
     "llama_cpp": "llama",
     "matplotlib": "plots",
     "onnxruntime": "exported",
+    "packaging": "doctor",
     "platformdirs": "config models_file",
     "prompt_toolkit": "cli",
-    "psutil": "llama partial reader",
+    "psutil": "doctor llama partial reader",
     "pypdf": "reader",
     "pypdfium2": "reader",
     "rich": "cli render",
