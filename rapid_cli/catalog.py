@@ -46,6 +46,7 @@ ALTER TABLE documents ADD COLUMN embedded INTEGER NOT NULL DEFAULT 0;
 DROP TABLE IF EXISTS vectors;
 """
 
+COUNT = "SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents"
 ENTRIES = """
 SELECT document_id, name, path, page_count, coalesce(chunk_count, 0), embedded, indexed_at
 FROM sources JOIN documents ON documents.id = document_id
@@ -98,6 +99,15 @@ class Catalog:
     def close(self) -> None:
         """Close the file; a later use opens it again."""
         self._file.close()
+
+    def counted(self) -> tuple[int, int]:
+        """Return how many documents there are, and their chunks; the file is left as it is.
+
+        StoreError if any of it is damaged.
+        """
+        for documents, chunks in self._file.examine(COUNT):
+            return documents, chunks
+        return 0, 0
 
     def cut_of(self, document_id: str) -> str | None:
         """Return what the chunks of a document were cut for, None if it has none."""

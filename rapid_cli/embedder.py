@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -147,6 +147,20 @@ def export_name(folder: Path) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def opened(folder: Path, exports: Path) -> Exported | Loaded:
+    """Return the export of the model in `folder`, or else itself: nothing is made or mended.
+
+    ModelError if it cannot be loaded.
+    """
+    from rapid_cli.exported import Exported  # noqa: PLC0415 - loads a native library
+
+    with _load_errors(str(folder)):
+        place = exports / export_name(folder)
+        with suppress(Exception):  # a damaged one is made anew at its next use
+            return Exported(place)
+        return _load(folder)
 
 
 def _open(place: Path) -> Exported | None:

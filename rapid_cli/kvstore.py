@@ -168,7 +168,7 @@ class KVStore:
         used, free = sum(map(_size, others)), self._free_bytes(self._folder)
         cap = self._cap_bytes
         if cap is None:
-            cap = min(LARGEST_BYTES, int(SHARE_OF_DISK * (free + used)))
+            cap = usual_cap(free + used)
         if needed > cap:
             return f"it takes {_megabytes(needed)}, and the cache may hold {_megabytes(cap)}"
         for file in others:
@@ -195,6 +195,11 @@ class KVStore:
             with suppress(OSError, BrokenSeal):
                 if other != path and _begins(read_seal(other), tokens):
                     self._evict(other)
+
+
+def usual_cap(available_bytes: int) -> int:
+    """Return the most that is kept where nobody says; what is kept already counts as available."""
+    return min(LARGEST_BYTES, int(SHARE_OF_DISK * available_bytes))
 
 
 def _fitting_seal(path: Path, context: ReadableContext) -> Seal:

@@ -90,6 +90,20 @@ def logged(*, verbose: bool = False) -> Iterator[None]:
         logging.raiseExceptions = raised
 
 
+@contextmanager
+def unwritten() -> Iterator[None]:
+    """Write nothing into the log's file meanwhile."""
+    root = logging.getLogger()
+    files = [handler for handler in root.handlers if isinstance(handler, LogFile)]
+    for file in files:
+        root.removeHandler(file)
+    try:
+        yield
+    finally:
+        for file in files:
+            root.addHandler(file)
+
+
 def _at(handler: logging.Handler, level: int) -> logging.Handler:
     handler.setLevel(level)
     handler.setFormatter(Line())

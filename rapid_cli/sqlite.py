@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -60,6 +60,22 @@ class DatabaseFile:
         with self.errors():
             return self.connection.execute(query, values).fetchall()
 
+    def examine(self, query: str) -> list[Row]:
+        """Return what a query finds in a file that is whole, or nothing where there is no file.
+
+        It is neither made nor brought up to date; StoreError if it is damaged.
+        """
+        if not self._path.exists():
+            return []
+        with self.errors(), closing(self._open("rw")) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            if self._require_known(connection) == 0:  # it is there, and nothing in it yet
+                return []
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found.splitlines()[-1])
+            return connection.execute(query).fetchall()
+
     @cached_property
     def connection(self) -> Connection:
         """The open file; errors that it raises are those of sqlite3, see `errors`."""
@@ -69,19 +85,24 @@ class DatabaseFile:
             message = f"the {self._title} folder {self._path.parent} cannot be made"
             hint = HINTS[sqlite3.SQLITE_CANTOPEN]
             raise StoreError(f"{message}: {error.strerror}", hint) from error
+        connection = self._open("rwc")
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open(self, mode: str) -> Connection:
         connection = sqlite3.connect(
-            self._path,
+            f"{self._path.absolute().as_uri()}?mode={mode}",
+            uri=True,
             timeout=BUSY_SECONDS,
             isolation_level="IMMEDIATE",
             # Passages are searched in a thread while models load; nobody else uses it meanwhile.
             check_same_thread=False,
         )
         connection.row_factory = Row
-        try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     def close(self) -> None:
@@ -100,11 +121,16 @@ class DatabaseFile:
             message = f"the {self._title} {self._path} cannot be used: {error}"
             raise StoreError(message, hint) from error
 
-    def _prepare(self, connection: Connection) -> None:
+    def _require_known(self, connection: Connection) -> int:
+        """Return the version of the file; StoreError if it is a later one than is known."""
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > self._version:
             message = f"the {self._title} {self._path} was made by a newer rapid"
             raise StoreError(message, "update rapid to read it")
+        return int(version)
+
+    def _prepare(self, connection: Connection) -> None:
+        version = self._require_known(connection)
         _write_ahead(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         if version < self._version:

@@ -70,6 +70,13 @@ class Store:
         if collection is not None:
             self._compare(collection, {"embedder": identity})
 
+    def probe(self) -> None:
+        """Search for anything at all: StoreError if what that takes is damaged."""
+        collection = self._collection()
+        if collection is not None:
+            dimension = int(str((collection.metadata or {}).get("dimension")))
+            self._nearest(np.ones(dimension, dtype=np.float32), None, 1)
+
     def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
         """Prepare for vectors of this embedder; StoreError if the library is made with another."""
         self._embedder = {

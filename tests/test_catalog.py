@@ -223,3 +223,28 @@ def test_a_library_of_an_earlier_version_keeps_its_documents_to_be_cut_anew(tmp_
         assert catalog.reader_of("a") == 0
         put(catalog, document, 1)
         assert catalog.withdrawn() == []
+
+
+def test_counting_leaves_the_file_as_it_is(catalog: Catalog, tmp_path: Path) -> None:
+    put(catalog, make_document("a", "/a.txt"), 3)
+    put(catalog, make_document("b", "/b.txt"), 2)
+    catalog.close()
+    path = tmp_path / "library.sqlite3"
+    before = path.read_bytes()
+    assert Catalog(tmp_path).counted() == (2, 5)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_counting_makes_nothing_and_brings_nothing_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "library.sqlite3"
+    assert Catalog(tmp_path).counted() == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+    path.touch()
+    assert Catalog(tmp_path).counted() == (0, 0)
+    before = sqlite3.connect(path)
+    before.executescript(VERSION_2)
+    before.close()
+    assert Catalog(tmp_path).counted() == (1, 1)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)

@@ -17,7 +17,7 @@ import pytest
 
 from rapid_cli import seal
 from rapid_cli.config import ModelSpec
-from rapid_cli.kvstore import SPARE_BYTES, KVStore
+from rapid_cli.kvstore import LARGEST_BYTES, SPARE_BYTES, KVStore, usual_cap
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import Restored
 from rapid_cli.partial import PARTIAL
@@ -397,3 +397,8 @@ def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path):
     for entry in entries:
         found = seal.read_seal(entry.path)
         seal.check_state(entry.path, found)
+
+
+def test_without_a_cap_a_quarter_of_the_disk_is_kept_and_not_endlessly_much():
+    assert usual_cap(8 << 30) == 2 << 30
+    assert usual_cap(1 << 50) == LARGEST_BYTES

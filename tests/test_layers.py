@@ -17,7 +17,7 @@ LAYERS = """
 __main__
 cli
 render watching
-desk
+desk doctor
 report session sources plots
 pairs
 loading adjusting offers
@@ -37,7 +37,7 @@ chroma citations words tuned
 strategies prompts chunking ranking passages places perplexity
 models_file
 memory model_checks turns logfile progress
-documents config partial printable private sentences formats
+documents config partial printable private sentences formats findings hardware
 decoding.loop
 decoding.planning
 decoding.acceptance decoding.costs decoding.verification decoding.lookup
@@ -59,9 +59,10 @@ OWNERS = {
     "llama_cpp": "llama",
     "matplotlib": "plots",
     "onnxruntime": "exported",
+    "packaging": "doctor",
     "platformdirs": "config models_file",
     "prompt_toolkit": "cli",
-    "psutil": "llama partial reader",
+    "psutil": "doctor llama partial reader",
     "pypdf": "reader",
     "pypdfium2": "reader",
     "rich": "cli render",

@@ -17,7 +17,7 @@ import pytest
 from pdfs import make_pdf
 
 from rapid_cli import logfile
-from rapid_cli.logfile import FILE_NAME, LARGEST_BYTES, LONGEST_MESSAGE, logged
+from rapid_cli.logfile import FILE_NAME, LARGEST_BYTES, LONGEST_MESSAGE, logged, unwritten
 
 
 @pytest.fixture
@@ -143,6 +143,16 @@ def test_all_is_as_before_when_it_ends(home: Path) -> None:
         raise KeyboardInterrupt
     assert before == (root.handlers[:], root.level, own.level, logging.raiseExceptions)
     assert warnings.showwarning is shown
+
+
+def test_a_folder_can_be_looked_at_without_a_log_in_it(home: Path) -> None:
+    with logged():
+        with unwritten():
+            logging.getLogger("pypdf").warning("is not written")
+        assert not home.exists()
+        logging.getLogger("pypdf").warning("is written again")
+    (line,) = lines(home)
+    assert "is written again" in line
 
 
 def test_the_command_line_logs_where_the_library_is(home: Path) -> None:

