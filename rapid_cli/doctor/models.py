@@ -107,18 +107,26 @@ def check_other_pairs(examination: Examination) -> Iterator[Finding]:
     if not others:
         yield Finding("ok", "other pairs", "models.toml names none")
         return
-    missing = {pair.name: names for pair in others if (names := _missing(models_file, pair))}
-    text = f"{len(others) - len(missing)} of {len(others)} are here"
-    if missing:
-        listed = "; ".join(f"{name} lacks {', '.join(names)}" for name, names in missing.items())
-        text = f"{text}: {listed}"
-    yield Finding("ok", "other pairs", text)
+    missing = {pair.name: _missing(models_file, pair) for pair in others}
+    here = [name for name, lacking in missing.items() if not lacking]
+    parts = [f"{len(here)} of {len(others)} are here" + (f": {', '.join(here)}" if here else "")]
+    for pair in others:
+        lacking = missing[pair.name]
+        if 0 < len(lacking) < len(_models(pair)):
+            parts.append(f"{pair.name} lacks {', '.join(lacking)}")
+    if any(missing.values()):
+        parts.append("`rapid models pull NAME` brings one")
+    yield Finding("ok", "other pairs", "; ".join(parts))
+
+
+def _models(pair: ModelPair) -> list[str]:
+    """Return the names of the models of a pair."""
+    return [pair.target] if _is_own(pair) else [pair.target, pair.drafter]
 
 
 def _missing(models_file: ModelsFile, pair: ModelPair) -> list[str]:
     """Return the names of the models of a pair that are not here."""
-    names = [pair.target] if _is_own(pair) else [pair.target, pair.drafter]
-    return [name for name in names if hub.find(models_file.model(name).location) is None]
+    return [name for name in _models(pair) if hub.find(models_file.model(name).location) is None]
 
 
 def check_tuning(examination: Examination) -> Iterator[Finding]:
