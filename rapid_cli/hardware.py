@@ -1,0 +1,71 @@
+"""GPUs of this machine that llama.cpp, as it was built, does not use."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+LIBRARY = "llama-cpp-python"
+NVIDIA = Path("proc/driver/nvidia")
+AMD = (Path("dev/kfd"), Path("sys/class/kfd"))
+"""What the kernel's driver for computing shows, below the root folder."""
+
+Which = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class IdleGpu:
+    """A GPU by its name, and the command that builds llama.cpp for it."""
+
+    name: str
+    install: str
+
+
+def idle_gpu(
+    *,
+    used: bool,
+    root: Path = Path("/"),
+    which: Which = shutil.which,
+    system: str = sys.platform,
+    machine: str = platform.machine(),
+) -> IdleGpu | None:
+    """Return a GPU that is here and not used; None if there is none, or nothing is known of one.
+
+    `used` tells whether llama.cpp computes on a GPU. The other arguments are the
+    machine: the folder that its files lie below, what finds programs, and Python's names for it.
+    Nothing is run and no library is loaded.
+    """
+    if used:
+        return None
+    if (root / NVIDIA / "version").exists() or which("nvidia-smi"):
+        return IdleGpu(_nvidia_name(root), install_command("GGML_CUDA"))
+    if any((root / path).exists() for path in AMD):
+        return IdleGpu("an AMD GPU", install_command("GGML_HIP"))
+    if (system, machine) == ("darwin", "arm64"):
+        return IdleGpu("the GPU of Apple Silicon", install_command("GGML_METAL"))
+    return None
+
+
+def install_command(option: str) -> str:
+    """Return the command that builds the installed llama.cpp anew, with a CMake option on."""
+    pinned = LIBRARY
+    with suppress(PackageNotFoundError):
+        pinned = f"{LIBRARY}=={version(LIBRARY)}"
+    build = f'CMAKE_ARGS="-D{option}=on"'
+    return f"{build} pip install --force-reinstall --no-cache-dir {pinned}"
+
+
+def _nvidia_name(root: Path) -> str:
+    """Return the name of the first one, which the driver tells."""
+    for path in sorted((root / NVIDIA / "gpus").glob("*/information")):
+        with suppress(OSError, UnicodeDecodeError):
+            if found := re.search(r"^Model:\s*(\S.*)$", path.read_text("utf-8"), re.MULTILINE):
+                return found[1].strip()
+    return "an NVIDIA GPU"
