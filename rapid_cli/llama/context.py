@@ -80,6 +80,7 @@ class LlamaContext:
         params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention_of(spec)]
         params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
+        params.offload_kqv = params.op_offload = weights.offloaded
         params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_init_from_model(weights.handle, params)
