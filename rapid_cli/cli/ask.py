@@ -11,6 +11,7 @@ from rapid_cli.cli.options import (
     Choices,
     Collection,
     ContextLength,
+    Device,
     Drafter,
     Eta,
     Fresh,
@@ -61,6 +62,7 @@ def ask(
     gamma: Gamma = AUTO,
     retrieve_tokens: RetrieveTokens = None,
     context_length: ContextLength = None,
+    device: Device = None,
     fresh: Fresh = False,
     show_context: ShowContext = False,
     questions: Annotated[
@@ -93,6 +95,7 @@ def ask(
         gamma=gamma,
         retrieve_tokens=retrieve_tokens,
         context_length=context_length,
+        device=device,
         fresh=fresh,
         show_context=show_context,
         no_stats=no_stats,
