@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,8 +19,17 @@ CACHE = "cache"
 COLLECTIONS, SERVERS = "collections", "servers"
 SELF = "target"
 """A pair's drafter of this name is its target; with a format after a colon, a copy in that."""
+ALL_LAYERS = -1
+"""Of a model, on the GPU: as many as there are."""
 ROPE_SCALINGS = ("none", "linear", "yarn")
 COLLECTION_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
+
+
+class DeviceChoice(StrEnum):
+    """Where models are computed at a person's wish; without one, a GPU takes what it can hold."""
+
+    CPU = "cpu"
+    GPU = "gpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Located:
 class ModelSpec(Located):
     """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp.
 
+    `gpu_layers` None puts as many on a GPU as its memory allows; the output is one of them.
     `ubatch` is how many tokens are computed at once. With `tuned`, what `rapid models tune` found
     to be fastest here is used in place of these settings. `rope_scaling` is one of ROPE_SCALINGS,
     by `rope_factor`; `rope_original_context` is what YaRN takes for the context of training.

@@ -31,7 +31,8 @@ class ModelShape:
     """The sizes of a model that its memory depends on.
 
     `kv_heads` holds a number for each layer, `key_length` and `value_length` are of one head, and
-    `sliding_window` is 0 if every layer sees everything.
+    `sliding_window` is 0 if every layer sees everything. `outside_bytes` of all tensors belong to
+    no layer, and `output_bytes` are what the output needs, even where it shares them.
     """
 
     architecture: str
@@ -46,6 +47,8 @@ class ModelShape:
     sliding_window: int
     context_length: int
     tensor_bytes: int
+    outside_bytes: int = 0
+    output_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +148,8 @@ def advice(
     small = _smaller(k_type), _smaller(v_type) if flash_attention else v_type
     hints = _smaller_context(need_of, free_bytes, length, (k_type, v_type), small)
     message = (
-        f"{name} with a context of {length} tokens needs {_gib(_with_margin(need))} of {memory} "
-        f"({_parts(need)}), and {_gib(free_bytes)} are free"
+        f"{name} with a context of {length} tokens needs {gib(with_margin(need))} of {memory} "
+        f"({_parts(need)}), and {gib(free_bytes)} are free"
     )
     return Advice(message, "; or ".join(hints) or _smaller_model(need_of, free_bytes, small))
 
@@ -177,7 +180,7 @@ def _smaller_context(
     hints = []
     with_small, settings = need_of(length, *small), f"{_settings(types, small)} in models.toml"
     if fits(with_small, free_bytes):
-        hints.append(f"set {settings}: that needs {_gib(_with_margin(with_small))}")
+        hints.append(f"set {settings}: that needs {gib(with_margin(with_small))}")
     fitting = longest(need_of, free_bytes, length, *types)
     if fitting:
         hints.append(f"use --context-length {fitting}")
@@ -192,7 +195,7 @@ def _smaller_model(need_of: NeedOf, free_bytes: int, small: Types) -> str:
     room = int(free_bytes / (1 + MARGIN)) - least.without_weights().total_bytes
     if room < GIB // 10:
         return "free memory, or use a smaller model"
-    return f"use a smaller model: one of {_gib(room)} would fit with {SHORTEST} tokens"
+    return f"use a smaller model: one of {gib(room)} would fit with {SHORTEST} tokens"
 
 
 def _settings(types: Types, small: Types) -> str:
@@ -206,11 +209,13 @@ def _parts(need: MemoryNeed) -> str:
     return ", ".join(f"{name} {size / GIB:.1f}" for name, size in named) + f", {MARGIN:.0%} spare"
 
 
-def _with_margin(need: MemoryNeed) -> int:
+def with_margin(need: MemoryNeed) -> int:
+    """Return the bytes that must be free for `need` to fit."""
     return int(need.total_bytes * (1 + MARGIN))
 
 
-def _gib(size: int) -> str:
+def gib(size: int) -> str:
+    """Return a number of bytes for a person to read."""
     return f"{size / GIB:.1f} GiB"
 
 

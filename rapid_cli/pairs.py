@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,13 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rapid_cli.answers import Pair
-from rapid_cli.config import CACHE, SELF, ModelPair, ModelsFile, ModelSpec, home
+from rapid_cli.config import (
+    ALL_LAYERS,
+    CACHE,
+    SELF,
+    DeviceChoice,
+    ModelPair,
+    ModelsFile,
+    ModelSpec,
+    home,
+)
 from rapid_cli.errors import ModelError
+from rapid_cli.hardware import idle_gpu, install_command
+from rapid_cli.offloading import PLANNED_LENGTH
 
 if TYPE_CHECKING:
     from rapid_cli.adjusting import Adjusted
     from rapid_cli.copies import Copies
-    from rapid_cli.loading import LoadedModel, Memory
+    from rapid_cli.fitting import Memory
+    from rapid_cli.loading import LoadedModel
     from rapid_cli.tuned import TunedModels
 
 TUNED = "tuned"
@@ -44,13 +56,25 @@ class PairFiles:
 class Pairs:
     """Pairs of models, and single ones; what is loaded is freed with `opened`.
 
-    With `untuned` models run as llama.cpp would run them by itself.
+    With `untuned` models run as llama.cpp would run them by itself. `device` says where they are
+    computed, whatever models.toml says. Layers are counted for a GPU so that `context_length` fits
+    too, or where it is not known one of 8,192 tokens.
     """
 
-    def __init__(self, models_file: ModelsFile, opened: ExitStack, *, untuned: bool) -> None:
+    def __init__(
+        self,
+        models_file: ModelsFile,
+        opened: ExitStack,
+        *,
+        untuned: bool,
+        device: DeviceChoice | None = None,
+        context_length: int | None = None,
+    ) -> None:
         self._models_file = models_file
         self._open = opened
         self._untuned = untuned
+        self._device = device
+        self._length = context_length or PLANNED_LENGTH
 
     @cached_property
     def tuned(self) -> TunedModels:
@@ -101,15 +125,17 @@ class Pairs:
         """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
         first = self._adjusted(*files.target, lower_precision=files.lower_precision)
         second = first if files.drafter == files.target else self._adjusted(*files.drafter)
+        drafting = min(self._length, PLANNED_LENGTH)  # it reads no more than passages
         if first.runs_like(second):
-            target = self._loaded(first, files.note)
+            target = self._loaded(first, files.note, lengths=(self._length, drafting))
             return Pair(files.name, target, target)
-        target = self._loaded(first)
         if second.note == first.note:
             second = replace(second, note="")
         # It goes on with what the target writes, thoughts or none.
         second = replace(second, spec=replace(second.spec, reasoning=first.spec.reasoning))
-        drafter = self._loaded(second, files.note)
+        # It runs at every step, on a short context: where a GPU does not hold both, it goes first.
+        drafter = self._loaded(second, files.note, lengths=(drafting,))
+        target = self._loaded(first)
         _share_vocabulary(target, drafter)
         drafter.format = drafter.format.beginning_like(target.format)
         return Pair(files.name, target, drafter)
@@ -120,32 +146,51 @@ class Pairs:
 
     def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
         """Load one model; its weights are freed with the session. ModelError if it is too large."""
-        return self._loaded(self._adjusted(path, spec))
+        return self._loaded(self._adjusted(path, self._on_device(spec)))
 
     @contextmanager
     def borrow(self, path: Path, spec: ModelSpec) -> Iterator[LoadedModel]:
         """Load a model for a while, as `spec` says however it was tuned; nothing is made to fit."""
+        from rapid_cli.fitting import Memory  # noqa: PLC0415
         from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
-        from rapid_cli.loading import LoadedModel, Memory  # noqa: PLC0415
+        from rapid_cli.loading import LoadedModel  # noqa: PLC0415
 
         shape, memory = read_shape(path), Memory(smaller_cache=False)
-        memory.take(spec, shape)
+        spec, _ = memory.take(spec, shape)
         with Weights(path, spec) as weights:
             yield LoadedModel(weights, shape, memory)
 
     def _find_own(self, pair: ModelPair, name: str) -> ModelFile:
         """Find a model of `pair`; the error for one that is not here says what is."""
+        spec = self._models_file.model(name)
         try:
-            return self._find(self._models_file.model(name))
+            path = _locate(spec)
         except ModelError as error:
             from rapid_cli.offers import with_offers  # noqa: PLC0415 - for those who need it
 
             raise with_offers(error, self._models_file, pair) from error
+        return path, self._on_device(spec)
 
     def _find(self, spec: ModelSpec) -> ModelFile:
-        from rapid_cli.hub import locate  # noqa: PLC0415
+        return _locate(spec), self._on_device(spec)
 
-        return locate(spec.location, spec.name), spec
+    def _on_device(self, spec: ModelSpec) -> ModelSpec:
+        """Return `spec` computed where a person wants it; ModelError if that cannot be."""
+        if self._device is None:
+            return spec
+        if self._device is DeviceChoice.CPU:
+            return replace(spec, gpu_layers=0)
+        from rapid_cli.llama import will_offload  # noqa: PLC0415 - loads a native library
+
+        placed = replace(spec, gpu_layers=ALL_LAYERS)
+        if not will_offload(placed):
+            idle = idle_gpu(used=False)
+            command = idle.install if idle else install_command("GGML_CUDA")
+            raise ModelError(
+                f"{spec.name} cannot be computed on a GPU: this llama.cpp uses none here",
+                f"for {idle.name if idle else 'one by NVIDIA'}, install it by: {command}",
+            )
+        return placed
 
     def _copied(
         self, target: ModelFile, format_name: str, progress: CopyProgress | None
@@ -177,7 +222,7 @@ class Pairs:
 
     @cached_property
     def _memory(self) -> Memory:
-        from rapid_cli.loading import Memory  # noqa: PLC0415 - loads a native library
+        from rapid_cli.fitting import Memory  # noqa: PLC0415 - loads a native library
 
         return Memory(smaller_cache=self._models_file.settings.smaller_cache)
 
@@ -191,20 +236,28 @@ class Pairs:
             spec,
             self.tuned,
             self.copies,
-            machine=llama.machine(),
+            machine=llama.machine(gpu=spec.gpu_layers != 0),
             engine=llama.engine(),
             lower_precision=lower_precision,
         )
 
-    def _loaded(self, found: Adjusted, note: str = "") -> LoadedModel:
+    def _loaded(
+        self, found: Adjusted, note: str = "", *, lengths: Sequence[int] = ()
+    ) -> LoadedModel:
         from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
         from rapid_cli.loading import LoadedModel  # noqa: PLC0415
 
         shape = read_shape(found.path)
-        self._memory.take(found.spec, shape)
-        weights = self._open.enter_context(Weights(found.path, found.spec))
-        note = " ".join(filter(None, (found.note, note)))
+        spec, placed = self._memory.take(found.spec, shape, lengths=lengths or (self._length,))
+        weights = self._open.enter_context(Weights(found.path, spec))
+        note = " ".join(filter(None, (found.note, note, placed)))
         return LoadedModel(weights, shape, self._memory, note=note)
+
+
+def _locate(spec: ModelSpec) -> Path:
+    from rapid_cli.hub import locate  # noqa: PLC0415
+
+    return locate(spec.location, spec.name)
 
 
 def _file(path: Path) -> ModelSpec:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rapid_cli.answers import Pair
-from rapid_cli.config import CACHE, ModelsFile, home, library_folder
+from rapid_cli.config import CACHE, DeviceChoice, ModelsFile, home, library_folder
 from rapid_cli.pairs import PairFiles, Pairs
 from rapid_cli.profiles import StoredProfiles
 
@@ -34,15 +34,19 @@ class Session:
         collection: str | None = None,
         ocr: bool = False,
         untuned: bool = False,
+        device: DeviceChoice | None = None,
+        context_length: int | None = None,
     ) -> None:
         """Take the library of a `collection`, or the main one; with `ocr`, scans are read.
 
-        With `untuned` models run as llama.cpp would run them by itself.
+        `untuned`, `device` and `context_length` say how models run, as `Pairs` understands them.
         """
         self.models_file = models_file
         self._collection = collection
         self._ocr = ocr
         self._untuned = untuned
+        self._device = device
+        self._context_length = context_length
         self._open = ExitStack()
 
     @cached_property
@@ -122,7 +126,13 @@ class Session:
     @cached_property
     def pairs(self) -> Pairs:
         """The models that answer."""
-        return Pairs(self.models_file, self._open, untuned=self._untuned)
+        return Pairs(
+            self.models_file,
+            self._open,
+            untuned=self._untuned,
+            device=self._device,
+            context_length=self._context_length,
+        )
 
     def load_pair(self, files: PairFiles) -> Pair:
         """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""

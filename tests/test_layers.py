@@ -21,6 +21,7 @@ desk doctor
 report session sources plots
 pairs
 loading adjusting offers
+fitting
 indexing
 answering library bench_report
 bench sharing tuning
@@ -36,6 +37,7 @@ chroma_server models measuring seal sqlite trials
 chroma citations words tuned
 strategies prompts chunking ranking passages places perplexity
 models_file
+offloading
 memory model_checks turns logfile progress
 documents config partial printable private sentences formats findings hardware
 decoding.loop

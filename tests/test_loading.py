@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from rapid_cli import loading
+from rapid_cli import fitting
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
+from rapid_cli.fitting import Memory
 from rapid_cli.llama import Weights, read_shape
-from rapid_cli.loading import LoadedModel, Memory
+from rapid_cli.loading import LoadedModel
 from rapid_cli.memory import MARGIN, estimate
 
 pytestmark = pytest.mark.models
@@ -37,7 +38,7 @@ def needed(shape, spec, k_type):
 
 
 def free(monkeypatch, size):
-    monkeypatch.setattr(loading, "free_memory", lambda _offloaded: size)
+    monkeypatch.setattr(fitting, "free_memory", lambda _offloaded: size)
 
 
 @pytest.fixture
@@ -116,6 +117,6 @@ def test_without_a_way_to_know_what_is_free_nothing_is_refused(monkeypatch, load
     def unknown(_offloaded):
         raise ImportError("psutil")
 
-    monkeypatch.setattr(loading, "free_memory", unknown)
+    monkeypatch.setattr(fitting, "free_memory", unknown)
     with load().open(length=LENGTH, rows=ROWS) as context:
         assert context.note == ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import Json, Models, PairName, Quiet
+from rapid_cli.cli.options import Device, Json, Models, PairName, Quiet
 
 
 def bench(
@@ -28,6 +28,7 @@ def bench(
             help="Run models as llama.cpp does by itself: no tuning, no settings of attention.",
         ),
     ] = False,
+    device: Device = None,
     context_lengths: Annotated[
         str | None,
         typer.Option(metavar="N,...", help="Tokens the target reads. Default: up to 4096."),

@@ -17,6 +17,7 @@ from rapid_cli.bench import Progress, Sample, Stage, Variant
 from rapid_cli.bench import run as measure
 from rapid_cli.bench_report import StageRow, rows, stage_row
 from rapid_cli.cli.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.config import DeviceChoice
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
 from rapid_cli.models_file import find_models_file, load_models_file
@@ -43,6 +44,7 @@ def run(
     pair: str | None,
     models: Path | None,
     untuned: bool,
+    device: DeviceChoice | None,
     context_lengths: str | None,
     strategy: list[str] | None,
     gamma: list[int] | None,
@@ -79,7 +81,11 @@ def run(
     sampling = SamplingParams(temperature)
     plain = Options(STRATEGIES[PLAIN], sampling, eta=spec.eta, max_tokens=max_tokens)
     found = _Found()
-    with Session(models_file, untuned=untuned) as session, Bars(errors) as bars:
+    planned = max(lengths) + plain.max_tokens + plain.longest_draft if lengths else None
+    with (
+        Session(models_file, untuned=untuned, device=device, context_length=planned) as session,
+        Bars(errors) as bars,
+    ):
         if synthetic:
             setup = synthetic_setup(session, synthetic, draft or [], folder, bars)
             coins = assume_acceptance or [PAPER_ACCEPTANCE]

@@ -17,7 +17,11 @@ from rapid_cli.cli.options import AUTO, Choices
 from rapid_cli.config import ModelPair
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.desk import Desk
+from rapid_cli.hardware import idle_gpu
+from rapid_cli.llama import accelerators
 from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.pairs import PairFiles
+from rapid_cli.printable import printable_line
 from rapid_cli.render.console import Bars
 from rapid_cli.session import Session
 from rapid_cli.sources import Gathered
@@ -43,7 +47,13 @@ def open_desk(
     models_file = load_models_file(find_models_file(choices.models))
     spec = models_file.pair(choices.pair)
     options = _options(choices, spec)
-    with Session(models_file, collection=choices.collection, ocr=choices.ocr) as session:
+    with Session(
+        models_file,
+        collection=choices.collection,
+        ocr=choices.ocr,
+        device=choices.device,
+        context_length=choices.context_length,
+    ) as session:
         with Bars(errors) as bars:
             files = session.pairs.find(
                 spec, choices.target, choices.drafter, progress=copy_progress(bars)
@@ -60,8 +70,20 @@ def open_desk(
                 several=several,
             ) as desk,
         ):
+            _say_what_is_idle(files, errors)
             log = models_file.settings.history and not choices.no_log
             yield Opened(session, gathered, desk, options, log)
+
+
+def _say_what_is_idle(files: PairFiles, errors: Console) -> None:
+    """Print a word on a GPU that llama.cpp was not built for; not to those who chose the CPU."""
+    _, target = files.target
+    if target.gpu_layers == 0:
+        return
+    idle = idle_gpu(used=bool(accelerators()))
+    if idle:
+        note = f"{idle.name} is not used, since llama.cpp was built without it: {idle.install}"
+        errors.print(printable_line(note), style="yellow", soft_wrap=True)
 
 
 def _options(choices: Choices, spec: ModelPair) -> Options:

@@ -59,10 +59,12 @@ def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
 
 def _tuned(pairs: Pairs, path: Path, models_file: ModelsFile, name: str) -> str:
     """Tell whether a model runs as it was tuned, and why not if it was tuned at all."""
-    if not models_file.model(name).tuned:
+    spec = models_file.model(name)
+    if not spec.tuned:
         return "forbidden"
     lower = any(pair.lower_precision for pair in models_file.pairs.values() if pair.target == name)
-    found, note = pairs.tuned.find(path, machine(), engine(), lower_precision=lower)
+    here = machine(gpu=spec.gpu_layers != 0)
+    found, note = pairs.tuned.find(path, here, engine(), lower_precision=lower)
     if found is None:
         return f"stale: {note}" if note else "no"
     return "yes"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import Json, Models, Quiet, complete_pair
+from rapid_cli.cli.options import Device, Json, Models, Quiet, complete_pair
 
 models = typer.Typer(
     help="The models of models.toml: where they are, and how they run fastest here.",
@@ -45,6 +45,7 @@ def tune(
     ] = None,
     *,
     models: Models = None,
+    device: Device = None,
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -57,7 +58,7 @@ def tune(
     """Find the fastest way to run a pair's target here, and use it from now on."""
     from rapid_cli.cli.tuning import run  # noqa: PLC0415 - slow, and not for --help
 
-    run(pair, models=models, seconds=seconds, json=json, quiet=quiet)
+    run(pair, models=models, device=device, seconds=seconds, json=json, quiet=quiet)
 
 
 @models.command("list")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rapid_cli.config import DeviceChoice
+
 AUTO = "auto"
 
 
@@ -75,6 +77,10 @@ RetrieveTokens = Annotated[
     int | None, typer.Option(min=1, help="Tokens of passages that the drafter reads.")
 ]
 ContextLength = Annotated[int | None, typer.Option(min=1, help="Most tokens a model may hold.")]
+Device = Annotated[
+    DeviceChoice | None,
+    typer.Option(help="Where models are computed. Default: a GPU takes the layers it can hold."),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Read the text again, whatever is kept.")]
 ShowContext = Annotated[bool, typer.Option("--show-context", help="Show the passages in full.")]
 ShowThinking = Annotated[
@@ -104,6 +110,7 @@ class Choices:
     gamma: str | None
     retrieve_tokens: int | None
     context_length: int | None
+    device: DeviceChoice | None
     fresh: bool
     show_context: bool
     show_thinking: bool

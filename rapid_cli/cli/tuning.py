@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rapid_cli.cli.opening import copy_progress
-from rapid_cli.config import ModelPair, ModelSpec
+from rapid_cli.config import DeviceChoice, ModelPair, ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.formats import WeightFormat
@@ -29,19 +29,26 @@ from rapid_cli.tuning import Found, Tuner
 
 
 def run(
-    pair: str | None, *, models: Path | None, seconds: float | None, json: bool, quiet: bool
+    pair: str | None,
+    *,
+    models: Path | None,
+    device: DeviceChoice | None,
+    seconds: float | None,
+    json: bool,
+    quiet: bool,
 ) -> None:
     """Tune the target of a pair, keep what was found, and print it."""
     models_file = load_models_file(find_models_file(models))
     spec = models_file.pair(pair)
     errors = console(quiet=quiet)
-    with Session(models_file) as session, Bars(errors) as bars:
+    with Session(models_file, device=device) as session, Bars(errors) as bars:
         path, target = session.pairs.find_target(spec).target
         if not target.tuned:
             raise ConfigError(
                 f"{models_file.source} says tuned = false for {target.name}",
                 "remove that line, and tune again",
             )
+        here = machine(gpu=target.gpu_layers != 0)
         bench = _Bench(session.pairs, path, target, read_format(path))
         with bench.copies_while_tuning(bars) as copies:
             for refusal in copies.refused:
@@ -58,7 +65,7 @@ def run(
                 seconds,
             )
             stages, found = _followed(tuner.run(), bars)
-            _keep(session, spec, path, found)
+            _keep(session, spec, path, found, here)
             copies.chosen = found.settings.format
     unrest = max(stage.unrest for stage in stages)
     if unrest > UNREST:
@@ -69,9 +76,9 @@ def run(
             soft_wrap=True,
         )
     if json:
-        print(jsonlib.dumps(tuning_json(target.name, bench.format, machine(), stages, found)))
+        print(jsonlib.dumps(tuning_json(target.name, bench.format, here, stages, found)))
     else:
-        print_tuning(target.name, bench.format, machine(), stages, found)
+        print_tuning(target.name, bench.format, here, stages, found)
 
 
 @dataclass(slots=True)
@@ -143,12 +150,12 @@ def _followed(
                 stages.append(event)
 
 
-def _keep(session: Session, pair: ModelPair, path: Path, found: Found) -> None:
-    """Keep what was found for this machine, file and library, and what things cost then."""
+def _keep(session: Session, pair: ModelPair, path: Path, found: Found, here: str) -> None:
+    """Keep what was found for a machine, file and library, and what things cost then."""
     tuned = Tuned(
         path=str(path.absolute()),
         file=FileStamp.of(path),
-        machine=machine(),
+        machine=here,
         engine=engine(),
         lower_precision=pair.lower_precision,
         settings=found.settings,

@@ -1,8 +1,9 @@
 """The only owner of llama_cpp: weights, the contexts opened on them, and their vocabulary."""
 
 from rapid_cli.llama.context import LlamaContext, batch_sizes
+from rapid_cli.llama.devices import accelerators, compute_devices, free_memory, machine
 from rapid_cli.llama.metadata import read_format, read_shape
-from rapid_cli.llama.native import available_threads, compute_devices, engine, free_memory, machine
+from rapid_cli.llama.native import available_threads, engine
 from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
 from rapid_cli.llama.weights import Weights, will_offload
@@ -11,6 +12,7 @@ __all__ = [
     "LlamaContext",
     "Vocabulary",
     "Weights",
+    "accelerators",
     "available_threads",
     "batch_sizes",
     "check_pair",

@@ -86,6 +86,7 @@ class LlamaContext:
         params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
         _scale_rope(params, spec)
+        params.offload_kqv = params.op_offload = weights.offloaded
         params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_init_from_model(weights.handle, params)

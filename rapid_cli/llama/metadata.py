@@ -6,7 +6,7 @@ import ctypes
 import os
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,7 @@ def read_shape(path: Path) -> ModelShape:
                 f"{path} does not describe a language model",
                 "rapid runs language models in llama.cpp's format",
             )
+        tensors = [*header.tensors(), *_tensors_elsewhere(path, header)]
         attention = f"{architecture}.attention"
         heads = header.number(f"{attention}.head_count")
         head_length = embedding // max(heads, 1)
@@ -92,8 +93,9 @@ def read_shape(path: Path) -> ModelShape:
             vocabulary=vocabulary,
             sliding_window=header.number(f"{attention}.sliding_window"),
             context_length=header.number(f"{architecture}.context_length"),
-            tensor_bytes=header.tensor_bytes
-            + sum(tensor.size_bytes for tensor in _tensors_elsewhere(path, header)),
+            tensor_bytes=sum(tensor.size_bytes for tensor in tensors),
+            outside_bytes=sum(tensor.size_bytes for tensor in tensors if not tensor.in_layer),
+            output_bytes=_output_bytes(tensors),
         )
 
 
@@ -103,7 +105,7 @@ def read_format(path: Path) -> WeightFormat:
         label = _LABELS.get(header.number("general.file_type", -1), "")
         tensors = [*header.tensors(), *_tensors_elsewhere(path, header)]
         header_bytes = max(path.stat().st_size - header.tensor_bytes, 0)
-    layers = [tensor for tensor in tensors if tensor.name.startswith("blk.")]
+    layers = [tensor for tensor in tensors if tensor.in_layer]
     sizes: Counter[str] = Counter()
     for tensor in layers:
         sizes[tensor.kind] += tensor.size_bytes
@@ -129,6 +131,11 @@ class _Tensor:
     kind: str
     weights: int
     size_bytes: int
+
+    @property
+    def in_layer(self) -> bool:
+        """Whether it belongs to one of the layers."""
+        return self.name.startswith("blk.")
 
 
 class _Header:
@@ -220,6 +227,12 @@ def _tensors_elsewhere(path: Path, header: _Header) -> Iterator[_Tensor]:
         name = path.name.replace(f"-00001-of-{count:05}", f"-{part:05}-of-{count:05}")
         with _opened(path.with_name(name)) as other:
             yield from other.tensors()
+
+
+def _output_bytes(tensors: Iterable[_Tensor]) -> int:
+    """Return the bytes of the output, which may be those that tokens go in by."""
+    sizes = {tensor.name: tensor.size_bytes for tensor in tensors}
+    return sizes.get("output.weight") or sizes.get("token_embd.weight", 0)
 
 
 def _feed_forward(header: _Header, architecture: str) -> int:

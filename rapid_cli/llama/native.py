@@ -1,4 +1,4 @@
-"""llama.cpp as a library of the process: its start, its log, its devices, its interruption."""
+"""llama.cpp as a library of the process: its start, its log, its interruption, its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ logger = logging.getLogger("rapid_cli.llama")
 _LEVELS = {3: logging.INFO, 4: logging.INFO}
 """ggml's levels: what it calls information is too detailed for anyone but a debugger."""
 
+SHOW_CURSOR = "\x1b[?25h"
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 _errors: list[str] = []
@@ -36,10 +37,31 @@ def _log(level: int, text: bytes, _user_data: ctypes.c_void_p) -> None:
         logger.log(_LEVELS.get(level, logging.DEBUG), line)
 
 
+def _give_up(message: bytes) -> None:
+    """Say why llama.cpp ends the process, and end it: its own way is a dump of the stack."""
+    reason = re.sub(r"^\S+:\d+: ", "", message.decode("utf-8", "replace").strip())
+    lines = [f"rapid: llama.cpp gave up: {reason}", f"  {_hint(reason)}", ""]
+    if sys.stderr.isatty():
+        lines[0] = SHOW_CURSOR + lines[0]
+    with suppress(OSError):
+        os.write(2, ("\n" + "\n".join(lines)).encode("utf-8", "replace"))
+    os._exit(1)
+
+
+_given_up = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(_give_up)
+
+
+def _hint(reason: str) -> str:
+    if "RPC" in reason:
+        return "a machine that `rpc` in models.toml names no longer answers: see to it, ask again"
+    return "what was read of a text is kept up to its last checkpoint: try again with --verbose"
+
+
 @cache
 def start() -> None:
     """Initialise the backends once a process, and send llama.cpp's log into `logging`."""
     llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
+    libggml.ggml_set_abort_callback(_given_up)
     llama_cpp.llama_backend_init()
 
 
@@ -50,61 +72,17 @@ def recorded_errors() -> Iterator[list[str]]:
     yield _errors
 
 
-@cache
-def compute_devices() -> tuple[str, ...]:
-    """Name the devices that llama.cpp computes on, accelerators before the CPU."""
-    return tuple(_device_name(device) for device in _devices())
-
-
-@cache
-def _devices() -> tuple[ctypes.c_void_p, ...]:
-    start()
-    get = libggml.ggml_backend_dev_get
-    get.argtypes, get.restype = [ctypes.c_size_t], ctypes.c_void_p
-    devices = [ctypes.c_void_p(get(i)) for i in range(libggml.ggml_backend_dev_count())]
-    devices.sort(key=_is_cpu)
-    return tuple(devices)
-
-
-def _is_cpu(device: ctypes.c_void_p) -> bool:
-    kind = libggml.ggml_backend_dev_type
-    kind.argtypes, kind.restype = [ctypes.c_void_p], ctypes.c_int
-    return bool(kind(device) == 0)  # GGML_BACKEND_DEVICE_TYPE_CPU
-
-
-def _device_name(device: ctypes.c_void_p) -> str:
-    describe = libggml.ggml_backend_dev_description
-    describe.argtypes, describe.restype = [ctypes.c_void_p], ctypes.c_char_p
-    return str(describe(device).decode("utf-8", "replace")).strip()
-
-
-def machine() -> str:
-    """Name what the speed of models depends on here besides files and settings, as one line."""
-    return f"{', '.join(compute_devices())}; {available_threads()} threads"
-
-
 def engine() -> str:
     """Name the library, whose version decides how fast it is and what its files hold."""
     return f"llama-cpp-python {llama_cpp.__version__}"
 
 
-def free_memory(offloaded: bool) -> int:
-    """Return the bytes free where layers are computed: on the accelerator, or in memory."""
-    device = _devices()[0]
-    if offloaded and not _is_cpu(device):
-        return _free_on(device)
+def free_host_memory() -> int:
+    """Return the bytes of memory that this process may still take."""
     import psutil  # noqa: PLC0415 - a machine that only measures speed may lack it
 
     available = int(psutil.virtual_memory().available)
     return min([available, *(free_in_group(folder) for folder in _groups())])
-
-
-def _free_on(device: ctypes.c_void_p) -> int:
-    ask, size = libggml.ggml_backend_dev_memory, ctypes.POINTER(ctypes.c_size_t)
-    ask.argtypes, ask.restype = [ctypes.c_void_p, size, size], None
-    free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    ask(device, ctypes.byref(free), ctypes.byref(total))
-    return free.value
 
 
 def _groups() -> list[Path]:

@@ -9,18 +9,24 @@ from types import TracebackType
 
 import llama_cpp
 
-from rapid_cli.config import ModelSpec
+from rapid_cli.config import ALL_LAYERS, ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
+from rapid_cli.llama.devices import (
+    ComputeDevice,
+    accelerators,
+    compute_devices,
+    named_together,
+)
+from rapid_cli.llama.remote import remote_devices
 from rapid_cli.llama.vocabulary import Vocabulary
 
 MAGIC = b"GGUF"
-ALL_LAYERS = -1
 
 
 def will_offload(spec: ModelSpec) -> bool:
-    """Tell whether layers of a model are computed on a GPU."""
-    return bool(llama_cpp.llama_supports_gpu_offload()) and spec.gpu_layers != 0
+    """Tell whether layers of a model are computed on a GPU, here or on another machine."""
+    return spec.gpu_layers != 0 and bool(spec.rpc or accelerators())
 
 
 class Weights:
@@ -32,6 +38,12 @@ class Weights:
         check_magic(path)
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = ALL_LAYERS if spec.gpu_layers is None else spec.gpu_layers
+        self._devices = _devices_for(spec)
+        handles = [device.handle for device in self._devices]
+        # Without GPUs in this list llama.cpp does not use them for wide batches either.
+        self._listed = (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
+        if spec.rpc or not handles:
+            params.devices = ctypes.cast(self._listed, ctypes.c_void_p)
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._handle:
@@ -56,9 +68,27 @@ class Weights:
         return self._handle
 
     @property
+    def layers(self) -> int:
+        """How many layers there are; the output is one, as llama.cpp counts."""
+        return int(llama_cpp.llama_model_n_layer(self.handle)) + 1
+
+    @property
+    def gpu_layers(self) -> int:
+        """How many of them are computed on GPUs, here or on another machine."""
+        chosen = self.spec.gpu_layers
+        if not self._devices:
+            return 0
+        return self.layers if chosen is None or chosen < 0 else min(chosen, self.layers)
+
+    @property
     def offloaded(self) -> bool:
-        """Whether layers are computed on a GPU."""
-        return will_offload(self.spec)
+        """Whether any are."""
+        return self.gpu_layers > 0
+
+    @property
+    def wholly_offloaded(self) -> bool:
+        """Whether all are."""
+        return self.gpu_layers == self.layers
 
     @property
     def window(self) -> int:
@@ -81,12 +111,25 @@ class Weights:
         On the CPU it makes the logits of sliding-window models depend on how cells lie in the
         cache, by up to 4 for Gemma 3, so what is restored would not equal what was read.
         """
-        return self.offloaded or not self.window
+        return self.wholly_offloaded or not self.window
 
     @property
     def device(self) -> str:
-        """Where the layers are computed."""
-        return native.compute_devices()[0 if self.offloaded else -1]
+        """Where the layers are computed: those on GPUs, if there are any."""
+        return named_together(self._devices) if self.offloaded else compute_devices()[-1]
+
+    @property
+    def placement(self) -> str:
+        """The same for a person to read, with the number of layers on GPUs."""
+        if not self.offloaded:
+            return self.device
+        return f"{self.device} ({self.gpu_layers} of {self.layers} layers)"
+
+    @property
+    def _chosen_layers(self) -> int | None:
+        """Layers on GPUs where that is not what llama.cpp does by itself."""
+        usual = self.wholly_offloaded or not (self._devices or accelerators())
+        return None if usual else self.gpu_layers
 
     @property
     def size_bytes(self) -> int:
@@ -97,7 +140,13 @@ class Weights:
     def fingerprint(self) -> str:
         """What the speed of these weights depends on, as one line."""
         file, spec = self.path.stat(), self.spec
-        settings = (spec.gpu_layers, spec.threads, self.flash_attention, spec.k_type, spec.v_type)
+        settings = (
+            self._chosen_layers,
+            spec.threads,
+            self.flash_attention,
+            spec.k_type,
+            spec.v_type,
+        )
         ubatch = "" if spec.ubatch is None else f"ubatch={spec.ubatch} "
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} {ubatch}"
@@ -114,7 +163,7 @@ class Weights:
         scaled = f" rope={rope}" if any(each is not None for each in rope) else ""
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
-            f"gpu_layers={spec.gpu_layers} flash_attention={self.flash_attention_of(spec)} "
+            f"gpu_layers={self._chosen_layers} flash_attention={self.flash_attention_of(spec)} "
             f"v={spec.v_type} swa_full=True{scaled}"
         )
 
@@ -160,6 +209,14 @@ class Weights:
     def _chat_template(self) -> str | None:
         raw = llama_cpp.llama_model_chat_template(self.handle, None)
         return raw.decode("utf-8", "replace") if raw else None
+
+
+def _devices_for(spec: ModelSpec) -> list[ComputeDevice]:
+    """Return the GPUs that hold layers; those of other machines first, to save traffic."""
+    if spec.gpu_layers == 0:
+        return []
+    remote = remote_devices(spec.rpc) if spec.rpc else []
+    return [*remote, *accelerators()]
 
 
 def check_magic(path: Path) -> None:

@@ -1,0 +1,74 @@
+"""Which layers of a model a GPU holds, by the memory that is free there.
+
+Layers are counted as llama.cpp does: the output is the last one, and the last ones go to the GPU.
+"""
+
+from __future__ import annotations
+
+from rapid_cli.memory import MemoryNeed, ModelShape, fits
+
+NOTHING = MemoryNeed(0, 0, 0)
+PLANNED_LENGTH = 8192
+"""The context that layers are counted for where nothing is known of the one to come."""
+
+
+def layer_count(shape: ModelShape) -> int:
+    """Return how many layers a model has, its output among them."""
+    return shape.layers + 1
+
+
+def gpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
+    """Return what of `need` lies on the GPU if the last `layers` are computed there.
+
+    What goes into the first layer stays with the CPU. Where layers stay too, the GPU helps with
+    wide batches, and holds a copy of one of them for that.
+    """
+    if not layers:
+        return NOTHING
+    inner = layers - 1
+    layer = _layer_bytes(shape)
+    copy = layer if inner < shape.layers else 0
+    return MemoryNeed(
+        inner * layer + shape.output_bytes,
+        _cache_part(need.cache_bytes, shape, shape.layers - inner, shape.layers),
+        need.compute_bytes + copy,
+    )
+
+
+def cpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
+    """Return what of `need` lies in the computer's own memory if `layers` are on the GPU.
+
+    Computing is counted in full, since any layer takes that much.
+    """
+    if not layers:
+        return need
+    outer = shape.layers - (layers - 1)
+    if not outer:
+        return NOTHING
+    return MemoryNeed(
+        shape.tensor_bytes - (shape.layers - outer) * _layer_bytes(shape),
+        _cache_part(need.cache_bytes, shape, 0, outer),
+        need.compute_bytes,
+    )
+
+
+def layers_that_fit(
+    shape: ModelShape, need: MemoryNeed, free_bytes: int, others: MemoryNeed = NOTHING
+) -> int:
+    """Return how many layers of a model fit into `free_bytes` of GPU memory, with a margin.
+
+    `need` is that of the model with its contexts, and `others` what other models take there.
+    """
+    layers = layer_count(shape)
+    while layers and not fits(others + gpu_part(need, shape, layers), free_bytes):
+        layers -= 1
+    return layers
+
+
+def _layer_bytes(shape: ModelShape) -> int:
+    return (shape.tensor_bytes - shape.outside_bytes) // shape.layers
+
+
+def _cache_part(cache_bytes: int, shape: ModelShape, first: int, end: int) -> int:
+    """Return the keys and values of layers `first` up to `end`."""
+    return cache_bytes * sum(shape.kv_heads[first:end]) // max(sum(shape.kv_heads), 1)
