@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import chroma_servers
 import numpy as np
@@ -34,7 +35,6 @@ from rapid_cli.documents import Chunk
 from rapid_cli.findings import Finding
 from rapid_cli.llama import engine as engine_name
 from rapid_cli.llama import machine as machine_name
-from rapid_cli.llama.build import Device
 from rapid_cli.store import Store
 from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
 
@@ -348,7 +348,7 @@ def test_a_gpu_that_is_there_and_unused_is_a_warning(examination, tmp_path, monk
 
 def test_gpus_that_are_used_are_told_with_their_memory(tmp_path):
     (tmp_path / "dev" / "kfd").mkdir(parents=True)
-    gpu = Device("NVIDIA H100", "gpu", 60 << 30, 80 << 30)
+    gpu = SimpleNamespace(name="NVIDIA H100", free_bytes=60 << 30, total_bytes=80 << 30)
     (finding,) = engine.gpu_findings([gpu], tmp_path)
     assert finding.verdict == "ok"
     assert finding.text == "NVIDIA H100: 60.0 of 80.0 GiB are free, layers are computed there"

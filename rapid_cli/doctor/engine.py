@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from rapid_cli.memory import GIB
 if TYPE_CHECKING:
     from rapid_cli.config import ModelsFile
     from rapid_cli.doctor.examination import Examination
-    from rapid_cli.llama.build import Device
+    from rapid_cli.llama import ComputeDevice
 
 CONNECT_SECONDS = 1.0
 
@@ -38,13 +38,12 @@ def check_engine(examination: Examination) -> Iterator[Finding]:
 def check_gpu(examination: Examination) -> Iterator[Finding]:
     """Tell the GPUs that llama.cpp uses, or that there is one which it does not."""
     examination.require_engine()
-    from rapid_cli.llama import build  # noqa: PLC0415
+    from rapid_cli.llama import accelerators  # noqa: PLC0415
 
-    gpus = [device for device in build.devices() if device.kind == "gpu"]
-    yield from gpu_findings(gpus, Path("/"))
+    yield from gpu_findings(accelerators(), Path("/"))
 
 
-def gpu_findings(gpus: list[Device], root: Path) -> Iterator[Finding]:
+def gpu_findings(gpus: Sequence[ComputeDevice], root: Path) -> Iterator[Finding]:
     """Judge the GPUs that llama.cpp sees on the machine whose files lie below `root`."""
     for gpu in gpus:
         sizes = f"{gpu.free_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB are free"

@@ -32,9 +32,9 @@ LARGEST_COPY = 500_000_000
 
 def engine() -> Found:
     """Load llama.cpp, and let it look for devices."""
-    from rapid_cli.llama import build  # noqa: PLC0415
+    from rapid_cli.llama import compute_devices  # noqa: PLC0415
 
-    return {"devices": len(build.devices())}
+    return {"devices": list(compute_devices())}
 
 
 def starter(path: str) -> Found:

@@ -1,7 +1,13 @@
 """The only owner of llama_cpp: weights, the contexts opened on them, and their vocabulary."""
 
 from rapid_cli.llama.context import LlamaContext, batch_sizes
-from rapid_cli.llama.devices import accelerators, compute_devices, free_memory, machine
+from rapid_cli.llama.devices import (
+    ComputeDevice,
+    accelerators,
+    compute_devices,
+    free_memory,
+    machine,
+)
 from rapid_cli.llama.metadata import read_format, read_shape
 from rapid_cli.llama.native import available_threads, engine
 from rapid_cli.llama.requantizing import requantize
@@ -9,6 +15,7 @@ from rapid_cli.llama.vocabulary import Vocabulary, check_pair
 from rapid_cli.llama.weights import Weights, will_offload
 
 __all__ = [
+    "ComputeDevice",
     "LlamaContext",
     "Vocabulary",
     "Weights",

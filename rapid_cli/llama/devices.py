@@ -27,9 +27,17 @@ class ComputeDevice:
     @property
     def free_bytes(self) -> int:
         """The bytes that are free on it now."""
+        return self._memory()[0]
+
+    @property
+    def total_bytes(self) -> int:
+        """All the bytes of its memory."""
+        return self._memory()[1]
+
+    def _memory(self) -> tuple[int, int]:
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         libggml.ggml_backend_dev_memory(self.handle, ctypes.byref(free), ctypes.byref(total))
-        return free.value
+        return free.value, total.value
 
 
 def _declare() -> None:
