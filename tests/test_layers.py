@@ -37,7 +37,7 @@ chroma citations words tuned
 strategies prompts chunking ranking passages places perplexity
 models_file
 memory model_checks turns logfile progress
-documents config partial printable private sentences formats
+documents config partial printable private sentences formats findings
 decoding.loop
 decoding.planning
 decoding.acceptance decoding.costs decoding.verification decoding.lookup
