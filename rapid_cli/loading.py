@@ -44,7 +44,7 @@ class Memory:
         """
         offloaded = will_offload(spec)
         free = self._free(offloaded)
-        self._loaded[offloaded] += shape.tensor_bytes
+        self._loaded[offloaded] += shape.loaded_bytes(offloaded=offloaded)
         need_of = self._need_of(spec, shape, rows=1, flash_attention=spec.flash_attention)
         said = (
             None if free is None else advice(spec.name, need_of, free_bytes=free, length=SHORTEST)
