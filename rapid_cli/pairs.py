@@ -41,6 +41,19 @@ class PairFiles:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which models a pair takes; without a drafter of its own the target's weights draft.
+
+    They do so as they are, or in a copy of the format `copied`.
+    """
+
+    target: ModelSpec
+    drafter: ModelSpec | None
+    copied: str | None
+    lower_precision: bool
+
+
 class Pairs:
     """Pairs of models, and single ones; what is loaded is freed with `opened`.
 
@@ -79,28 +92,36 @@ class Pairs:
         A target named alone drafts for itself, unless the pair's own drafter is asked for too. A
         drafter that is a copy of the target is made if it is not there yet.
         """
-        found = self._find(_file(target) if target else self._models_file.model(pair.target))
+        roles = self.roles(pair, target, drafter)
+        found = drafting = self.find_model(roles.target)
         note = ""
+        if roles.drafter:
+            drafting = self.find_model(roles.drafter)
+        elif roles.copied:
+            drafting, note = self._copied(found, roles.copied, progress)
+        return PairFiles(pair.name, found, drafting, roles.lower_precision, note)
+
+    def roles(
+        self, pair: ModelPair, target: Path | None = None, drafter: Path | None = None
+    ) -> Roles:
+        """Return which models `find` looks for."""
+        reads = _file(target) if target else self._models_file.model(pair.target)
+        drafts, copied = None, None
         if drafter:
-            drafting = self._find(_file(drafter))
-        elif target or pair.drafter == SELF:
-            drafting = found
-        elif pair.drafter_format:
-            drafting, note = self._copied(found, pair.drafter_format, progress)
-        else:
-            drafting = self._find(self._models_file.model(pair.drafter))
-        allowed = pair.lower_precision and not target
-        return PairFiles(pair.name, found, drafting, allowed, note)
+            drafts = _file(drafter)
+        elif not target and pair.drafter != SELF:
+            copied = pair.drafter_format
+            drafts = None if copied else self._models_file.model(pair.drafter)
+        return Roles(reads, drafts, copied, pair.lower_precision and not target)
 
     def find_target(self, pair: ModelPair) -> PairFiles:
         """Find the target of `pair` alone."""
-        found = self._find(self._models_file.model(pair.target))
+        found = self.find_model(self._models_file.model(pair.target))
         return PairFiles(pair.name, found, found, pair.lower_precision)
 
     def load(self, files: PairFiles) -> Pair:
         """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
-        first = self._adjusted(*files.target, lower_precision=files.lower_precision)
-        second = first if files.drafter == files.target else self._adjusted(*files.drafter)
+        first, second = self.adjusted(files)
         if first.runs_like(second):
             target = self._loaded(first, files.note)
             return Pair(files.name, target, target)
@@ -110,6 +131,12 @@ class Pairs:
         drafter = self._loaded(second, files.note)
         _share_vocabulary(target, drafter)
         return Pair(files.name, target, drafter)
+
+    def adjusted(self, files: PairFiles) -> tuple[Adjusted, Adjusted]:
+        """Return how target and drafter run here."""
+        first = self._adjusted(*files.target, lower_precision=files.lower_precision)
+        second = first if files.drafter == files.target else self._adjusted(*files.drafter)
+        return first, second
 
     def load_target(self, files: PairFiles) -> LoadedModel:
         """Load the target alone."""
@@ -130,7 +157,8 @@ class Pairs:
         with Weights(path, spec) as weights:
             yield LoadedModel(weights, shape, memory)
 
-    def _find(self, spec: ModelSpec) -> ModelFile:
+    def find_model(self, spec: ModelSpec) -> ModelFile:
+        """Find the file of one model; ModelError, with what to do, if it is not here."""
         from rapid_cli.hub import locate  # noqa: PLC0415
 
         return locate(spec.location), spec

@@ -18,7 +18,7 @@ __main__
 cli
 render watching
 desk
-report session sources plots
+report session sources plots checking
 pairs
 loading adjusting
 indexing

@@ -1,14 +1,17 @@
 """The only owner of llama_cpp: weights, the contexts opened on them, and their vocabulary."""
 
 from rapid_cli.llama.context import LlamaContext, batch_sizes
-from rapid_cli.llama.metadata import read_format, read_shape
+from rapid_cli.llama.kinds import may_fuse
+from rapid_cli.llama.metadata import read_extents, read_format, read_shape
 from rapid_cli.llama.native import available_threads, compute_devices, engine, free_memory, machine
+from rapid_cli.llama.outline import Outline
 from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
 from rapid_cli.llama.weights import Weights, will_offload
 
 __all__ = [
     "LlamaContext",
+    "Outline",
     "Vocabulary",
     "Weights",
     "available_threads",
@@ -18,6 +21,8 @@ __all__ = [
     "engine",
     "free_memory",
     "machine",
+    "may_fuse",
+    "read_extents",
     "read_format",
     "read_shape",
     "requantize",
