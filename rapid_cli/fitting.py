@@ -175,7 +175,7 @@ def _memory_name(gpu: bool) -> str:
 
 def _capped(length: int, spec: ModelSpec, shape: ModelShape) -> int:
     """Return a length that a context of this model may have."""
-    limit = spec.context_length or int(shape.context_length * (spec.rope_factor or 1))
+    limit = spec.context_length or spec.scaled(shape.context_length)
     return min(length, limit or length)
 
 

@@ -1,7 +1,8 @@
 """How many bytes a model and its context take, and what to change if they do not fit.
 
-The sizes follow llama.cpp's buffers. Weights: all tensors. Cache: keys and values of every token
-that a context can hold, in every layer. Compute: what the widest step of a batch needs beside them.
+The sizes follow llama.cpp's buffers. Weights: all tensors, and the vocabulary in the computer's own
+memory. Cache: keys and values of every token that a context can hold, in every layer. Compute: what
+the widest step of a batch needs beside them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _BLOCK_BYTES = _FLOATS | {"q8_0": 34, "q5_1": 24, "q5_0": 22, "q4_1": 20, "q4_0"
 """Bytes of 32 cached numbers: quantized types keep a scale with each block."""
 Types = tuple[str, str]  # of keys and of values
 _FLOAT, _HALF, _INDEX = 4, 2, 8
+_ENTRY = 180  # of a token or a merge, with its text and its place in a table: as measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class ModelShape:
 
     `kv_heads` holds a number for each layer, `key_length` and `value_length` are of one head, and
     `sliding_window` is 0 if every layer sees everything. `outside_bytes` of all tensors belong to
-    no layer, and `output_bytes` are what the output needs, even where it shares them.
+    no layer, and `output_bytes` are what the output needs, even where it shares them. `merges`
+    counts the pairs of tokens that a tokenizer joins.
     """
 
     architecture: str
@@ -49,6 +52,12 @@ class ModelShape:
     tensor_bytes: int
     outside_bytes: int = 0
     output_bytes: int = 0
+    merges: int = 0
+
+    def loaded_bytes(self, *, offloaded: bool) -> int:
+        """Return what is taken by loading it: a GPU needs no vocabulary."""
+        words = 0 if offloaded else (self.vocabulary + self.merges) * _ENTRY
+        return self.tensor_bytes + words
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,7 @@ def estimate(
     if not offloaded:
         compute += _work_bytes(shape, length, tokens, flash)
     cache = _cache_bytes(shape, length, k_type, v_type)
-    return MemoryNeed(shape.tensor_bytes, cache, compute)
+    return MemoryNeed(shape.loaded_bytes(offloaded=offloaded), cache, compute)
 
 
 def fits(need: MemoryNeed, free_bytes: int) -> bool:
@@ -147,11 +156,19 @@ def advice(
     # Values can be quantized only where flash attention is sure.
     small = _smaller(k_type), _smaller(v_type) if flash_attention else v_type
     hints = _smaller_context(need_of, free_bytes, length, (k_type, v_type), small)
-    message = (
-        f"{name} with a context of {length} tokens needs {gib(with_margin(need))} of {memory} "
-        f"({_parts(need)}), and {gib(free_bytes)} are free"
-    )
+    message = f"{name} with a context of {length} tokens {balance(need, free_bytes, memory)}"
     return Advice(message, "; or ".join(hints) or _smaller_model(need_of, free_bytes, small))
+
+
+def balance(need: MemoryNeed, free_bytes: int, memory: str = "memory") -> str:
+    """Say what something needs, with its margin, and what is free."""
+    needs = f"needs {gib(with_margin(need))} of {memory} ({_parts(need)})"
+    return f"{needs}, and {gib(free_bytes)} are free"
+
+
+def with_margin(need: MemoryNeed) -> int:
+    """Return the bytes that have to be free for it."""
+    return int(need.total_bytes * (1 + MARGIN))
 
 
 def longest(
@@ -207,11 +224,6 @@ def _parts(need: MemoryNeed) -> str:
     sizes = (need.weights_bytes, need.cache_bytes, need.compute_bytes)
     named = zip(("weights", "cache", "computing"), sizes, strict=True)
     return ", ".join(f"{name} {size / GIB:.1f}" for name, size in named) + f", {MARGIN:.0%} spare"
-
-
-def with_margin(need: MemoryNeed) -> int:
-    """Return the bytes that must be free for `need` to fit."""
-    return int(need.total_bytes * (1 + MARGIN))
 
 
 def gib(size: int) -> str:

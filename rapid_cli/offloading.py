@@ -46,7 +46,7 @@ def cpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
     if not outer:
         return NOTHING
     return MemoryNeed(
-        shape.tensor_bytes - (shape.layers - outer) * _layer_bytes(shape),
+        shape.loaded_bytes(offloaded=False) - (shape.layers - outer) * _layer_bytes(shape),
         _cache_part(need.cache_bytes, shape, 0, outer),
         need.compute_bytes,
     )

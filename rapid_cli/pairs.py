@@ -53,6 +53,19 @@ class PairFiles:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which models a pair takes; without a drafter of its own the target's weights draft.
+
+    They do so as they are, or in a copy of the format `copied`.
+    """
+
+    target: ModelSpec
+    drafter: ModelSpec | None
+    copied: str | None
+    lower_precision: bool
+
+
 class Pairs:
     """Pairs of models, and single ones; what is loaded is freed with `opened`.
 
@@ -103,28 +116,36 @@ class Pairs:
         A target named alone drafts for itself, unless the pair's own drafter is asked for too. A
         drafter that is a copy of the target is made if it is not there yet.
         """
-        found = self._find(_file(target)) if target else self._find_own(pair, pair.target)
+        roles = self.roles(pair, target, drafter)
+        found = drafting = self._find_for(pair, roles.target)
         note = ""
+        if roles.drafter:
+            drafting = self._find_for(pair, roles.drafter)
+        elif roles.copied:
+            drafting, note = self._copied(found, roles.copied, progress)
+        return PairFiles(pair.name, found, drafting, roles.lower_precision, note)
+
+    def roles(
+        self, pair: ModelPair, target: Path | None = None, drafter: Path | None = None
+    ) -> Roles:
+        """Return which models `find` looks for."""
+        reads = _file(target) if target else self._models_file.model(pair.target)
+        drafts, copied = None, None
         if drafter:
-            drafting = self._find(_file(drafter))
-        elif target or pair.drafter == SELF:
-            drafting = found
-        elif pair.drafter_format:
-            drafting, note = self._copied(found, pair.drafter_format, progress)
-        else:
-            drafting = self._find_own(pair, pair.drafter)
-        allowed = pair.lower_precision and not target
-        return PairFiles(pair.name, found, drafting, allowed, note)
+            drafts = _file(drafter)
+        elif not target and pair.drafter != SELF:
+            copied = pair.drafter_format
+            drafts = None if copied else self._models_file.model(pair.drafter)
+        return Roles(reads, drafts, copied, pair.lower_precision and not target)
 
     def find_target(self, pair: ModelPair) -> PairFiles:
         """Find the target of `pair` alone."""
-        found = self._find_own(pair, pair.target)
+        found = self._find_for(pair, self._models_file.model(pair.target))
         return PairFiles(pair.name, found, found, pair.lower_precision)
 
     def load(self, files: PairFiles) -> Pair:
         """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
-        first = self._adjusted(*files.target, lower_precision=files.lower_precision)
-        second = first if files.drafter == files.target else self._adjusted(*files.drafter)
+        first, second = self.adjusted(files)
         drafting = min(self._length, PLANNED_LENGTH)  # it reads no more than passages
         if first.runs_like(second):
             target = self._loaded(first, files.note, lengths=(self._length, drafting))
@@ -139,6 +160,12 @@ class Pairs:
         _share_vocabulary(target, drafter)
         drafter.format = drafter.format.beginning_like(target.format)
         return Pair(files.name, target, drafter)
+
+    def adjusted(self, files: PairFiles) -> tuple[Adjusted, Adjusted]:
+        """Return how target and drafter run here."""
+        first = self._adjusted(*files.target, lower_precision=files.lower_precision)
+        second = first if files.drafter == files.target else self._adjusted(*files.drafter)
+        return first, second
 
     def load_target(self, files: PairFiles) -> LoadedModel:
         """Load the target alone."""
@@ -160,18 +187,20 @@ class Pairs:
         with Weights(path, spec) as weights:
             yield LoadedModel(weights, shape, memory)
 
-    def _find_own(self, pair: ModelPair, name: str) -> ModelFile:
-        """Find a model of `pair`; the error for one that is not here says what is."""
-        spec = self._models_file.model(name)
+    def _find_for(self, pair: ModelPair, spec: ModelSpec) -> ModelFile:
+        """Find a model; the error for one of `pair` that is not here says what is."""
         try:
             path = _locate(spec)
         except ModelError as error:
+            if spec not in self._models_file.models.values():  # a file on the command line
+                raise
             from rapid_cli.offers import with_offers  # noqa: PLC0415 - for those who need it
 
             raise with_offers(error, self._models_file, pair) from error
         return path, self._on_device(spec)
 
-    def _find(self, spec: ModelSpec) -> ModelFile:
+    def find_model(self, spec: ModelSpec) -> ModelFile:
+        """Find the file of one model; ModelError, with what to do, if it is not here."""
         return _locate(spec), self._on_device(spec)
 
     def _on_device(self, spec: ModelSpec) -> ModelSpec:

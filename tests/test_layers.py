@@ -18,7 +18,7 @@ __main__
 cli
 render watching
 desk doctor
-report session sources plots
+report session sources plots checking
 pairs
 loading adjusting offers
 fitting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -142,10 +143,65 @@ def test_many_rows_of_logits_are_what_llama_cpp_allocates(gemma):
     assert compute > 128 * MIB  # 64 rows of a vocabulary of 262,144, computed and given out
 
 
+MEASURED = """
+import sys
+from pathlib import Path
+import psutil
+from rapid_cli.config import ModelSpec
+from rapid_cli.llama import LlamaContext, Weights, native, read_shape
+
+path, length, k_type = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+spec = ModelSpec("a", path=str(path), flash_attention=False, k_type=k_type, gpu_layers=0)
+native.start()
+read_shape(path)
+process = psutil.Process()
+before = process.memory_info().rss
+with Weights(path, spec) as weights, LlamaContext(weights, length=length, rows=8) as context:
+    tokens = [300 + number * 7919 % 30000 for number in range(length)]
+    list(context.read(tokens[:-8]))
+    context.extend(tokens[-8:], rows=8)
+    print(process.memory_info().rss - before)
+"""
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("length", [2048, 4096])
+@pytest.mark.parametrize(("model", "k_type"), [("starter_path", "q8_0"), ("gemma_path", "f16")])
+def test_estimates_are_what_a_process_grows_by(request, model, k_type, length):
+    path = request.getfixturevalue(model)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(path), str(length), k_type],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    need = estimate(
+        read_shape(path),
+        length=length,
+        rows=ROWS,
+        batch=512,
+        k_type=k_type,
+        flash_attention=False,
+    )
+    assert need.total_bytes == pytest.approx(int(done.stdout), rel=0.15)
+
+
 def test_a_token_of_an_8b_llama_takes_128_kib():
     need = estimate(LLAMA_8B, length=32768, rows=16, batch=512)
     assert need.cache_bytes == 32768 * 128 * 1024 == 4 * GIB
-    assert need.weights_bytes == LLAMA_8B.tensor_bytes
+
+
+def test_tokens_and_merges_take_memory_of_the_computer_and_none_of_a_gpu():
+    def weights(shape, *, offloaded):
+        return estimate(shape, length=512, rows=1, batch=512, offloaded=offloaded).weights_bytes
+
+    assert weights(LLAMA_8B, offloaded=True) == LLAMA_8B.tensor_bytes
+    words = weights(LLAMA_8B, offloaded=False) - LLAMA_8B.tensor_bytes
+    assert 15 * MIB < words < 30 * MIB
+    merging = replace(LLAMA_8B, merges=LLAMA_8B.vocabulary)
+    assert weights(merging, offloaded=False) == LLAMA_8B.tensor_bytes + 2 * words
 
 
 @pytest.mark.parametrize(

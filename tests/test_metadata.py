@@ -11,7 +11,7 @@ import pytest
 
 from rapid_cli import synthetic
 from rapid_cli.errors import ModelError
-from rapid_cli.llama import read_shape
+from rapid_cli.llama import read_extents, read_shape
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,14 @@ def test_only_the_header_has_to_be_there(tiny_path, tmp_path):
     short = tmp_path / "short.gguf"
     short.write_bytes(content[: len(content) - whole.tensor_bytes])
     assert read_shape(short) == whole
+
+
+def test_a_file_ends_where_its_last_tensor_ends(tiny_path, tmp_path):
+    size = tiny_path.stat().st_size
+    assert read_extents(tiny_path) == {tiny_path: size}
+    short = tmp_path / "short.gguf"
+    short.write_bytes(tiny_path.read_bytes()[: size // 2])
+    assert read_extents(short) == {short: size}
 
 
 def text(value):
@@ -119,6 +127,12 @@ def test_layers_may_have_heads_of_their_own_or_use_those_of_others(tmp_path):
     assert sharing == replace(shape, kv_heads=(4, 2, 0, 0), feed_forward=9)
 
 
+def test_the_merges_of_a_tokenizer_are_counted(tmp_path):
+    keys = MODEL | {"tokenizer__ggml__merges": ["a b", "b c"]}
+    assert read_shape(write_header(tmp_path / "a.gguf", **keys)).merges == 2
+    assert read_shape(write_header(tmp_path / "b.gguf", **MODEL)).merges == 0
+
+
 def test_the_experts_that_a_token_visits_count_together(tmp_path):
     keys = MODEL | {"odd__expert_used_count": 8, "odd__expert_feed_forward_length": 96}
     assert read_shape(write_header(tmp_path / "a.gguf", **keys)).feed_forward == 768
@@ -133,6 +147,9 @@ def test_a_model_in_several_files_has_the_tensors_of_all(tmp_path):
         read_shape(first)
     write_header(tmp_path / "big-00003-of-00003.gguf", [32], **keys)
     assert read_shape(first).tensor_bytes == 4 * (8 + 8 + 16 + 32)
+    sizes = {path.name[4:9]: extent for path, extent in read_extents(first).items()}
+    assert list(sizes) == ["00001", "00002", "00003"]
+    assert sizes["00003"] - sizes["00002"] == 4 * 16
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ SHAPE = ModelShape(
     outside_bytes=800 * MIB,
     output_bytes=500 * MIB,
 )
+WORDS = SHAPE.loaded_bytes(offloaded=False) - SHAPE.tensor_bytes  # the vocabulary
 NEED = MemoryNeed(SHAPE.tensor_bytes, 1024 * MIB, 300 * MIB)
 
 
@@ -47,14 +48,14 @@ def test_a_part_is_its_layers_their_keys_and_values_and_a_copy_of_one_layer():
         8 * 128 * MIB + 500 * MIB, 8 * 32 * MIB, 300 * MIB + 128 * MIB
     )
     assert cpu_part(NEED, SHAPE, 9) == MemoryNeed(
-        24 * 128 * MIB + 800 * MIB, 24 * 32 * MIB, 300 * MIB
+        24 * 128 * MIB + 800 * MIB + WORDS, 24 * 32 * MIB, 300 * MIB
     )
 
 
 def test_the_output_alone_is_one_layer():
     assert gpu_part(NEED, SHAPE, 1).weights_bytes == 500 * MIB
     assert gpu_part(NEED, SHAPE, 1).cache_bytes == 0
-    assert cpu_part(NEED, SHAPE, 1).weights_bytes == SHAPE.tensor_bytes
+    assert cpu_part(NEED, SHAPE, 1).weights_bytes == SHAPE.tensor_bytes + WORDS
 
 
 def test_without_layers_there_the_gpu_holds_nothing():

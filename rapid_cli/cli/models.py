@@ -1,4 +1,4 @@
-"""The command lines of `rapid models pull`, `tune`, `list` and `clear`."""
+"""The command lines of `rapid models pull`, `check`, `tune`, `list` and `clear`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import Device, Json, Models, Quiet, complete_pair
+from rapid_cli.cli.options import Device, Drafter, Json, Models, Quiet, Target, complete_pair
 
 models = typer.Typer(
     help="The models of models.toml: where they are, and how they run fastest here.",
@@ -67,6 +67,23 @@ def list_models(*, models: Models = None, json: Json = False) -> None:
     from rapid_cli.cli.listing import list_models  # noqa: PLC0415 - slow, and not for --help
 
     list_models(models, json=json)
+
+
+@models.command()
+def check(
+    pair: Annotated[
+        str | None, typer.Argument(help="A pair of models in models.toml. Default: its own.")
+    ] = None,
+    *,
+    models: Models = None,
+    target: Target = None,
+    drafter: Drafter = None,
+    json: Json = False,
+) -> None:
+    """Tell in seconds whether a pair can work here, without reading its weights."""
+    from rapid_cli.cli.checking import run  # noqa: PLC0415 - slow, and not for --help
+
+    run(pair, models=models, target=target, drafter=drafter, json=json)
 
 
 @models.command()

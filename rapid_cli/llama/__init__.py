@@ -8,8 +8,10 @@ from rapid_cli.llama.devices import (
     free_memory,
     machine,
 )
-from rapid_cli.llama.metadata import read_format, read_shape
+from rapid_cli.llama.kinds import may_fuse
+from rapid_cli.llama.metadata import read_extents, read_format, read_shape
 from rapid_cli.llama.native import available_threads, engine
+from rapid_cli.llama.outline import Outline
 from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
 from rapid_cli.llama.weights import Weights, will_offload
@@ -17,6 +19,7 @@ from rapid_cli.llama.weights import Weights, will_offload
 __all__ = [
     "ComputeDevice",
     "LlamaContext",
+    "Outline",
     "Vocabulary",
     "Weights",
     "accelerators",
@@ -27,6 +30,8 @@ __all__ = [
     "engine",
     "free_memory",
     "machine",
+    "may_fuse",
+    "read_extents",
     "read_format",
     "read_shape",
     "requantize",

@@ -50,7 +50,9 @@ def _declare() -> None:
         ("gguf_get_arr_data", ctypes.c_void_p, (file, entry)),
         ("gguf_get_val_data", ctypes.c_void_p, (file, entry)),
         ("gguf_get_val_str", ctypes.c_char_p, (file, entry)),
+        ("gguf_get_data_offset", size, (file,)),
         ("gguf_get_n_tensors", entry, (file,)),
+        ("gguf_get_tensor_offset", size, (file, entry)),
         ("gguf_get_tensor_size", size, (file, entry)),
         ("gguf_get_tensor_name", ctypes.c_char_p, (file, entry)),
         ("gguf_get_tensor_type", ctypes.c_int, (file, entry)),
@@ -96,7 +98,21 @@ def read_shape(path: Path) -> ModelShape:
             tensor_bytes=sum(tensor.size_bytes for tensor in tensors),
             outside_bytes=sum(tensor.size_bytes for tensor in tensors if not tensor.in_layer),
             output_bytes=_output_bytes(tensors),
+            merges=header.count("tokenizer.ggml.merges"),
         )
+
+
+def read_extents(path: Path) -> dict[Path, int]:
+    """Return how long the files of a model have to be: of the first, and of those named after it.
+
+    A file that is shorter was cut. ModelError if one of them is no GGUF file.
+    """
+    with _opened(path) as header:
+        extents = {path: header.end}
+        for part in _other_files(path, header):
+            with _opened(part) as other:
+                extents[part] = other.end
+    return extents
 
 
 def read_format(path: Path) -> WeightFormat:
@@ -180,6 +196,20 @@ class _Header:
         count = libggml.gguf_get_n_tensors(self._file)
         return sum(libggml.gguf_get_tensor_size(self._file, tensor) for tensor in range(count))
 
+    @property
+    def end(self) -> int:
+        """Where the last of the tensors ends, in bytes from the beginning of the file."""
+        start = libggml.gguf_get_data_offset(self._file)
+        return max(
+            (
+                start
+                + libggml.gguf_get_tensor_offset(self._file, entry)
+                + libggml.gguf_get_tensor_size(self._file, entry)
+                for entry in range(libggml.gguf_get_n_tensors(self._file))
+            ),
+            default=0,
+        )
+
     def tensors(self) -> Iterator[_Tensor]:
         for entry in range(libggml.gguf_get_n_tensors(self._file)):
             kind = libggml.gguf_get_tensor_type(self._file, entry)
@@ -221,12 +251,17 @@ def _kv_heads(header: _Header, attention: str, layers: int, heads: int) -> tuple
 
 
 def _tensors_elsewhere(path: Path, header: _Header) -> Iterator[_Tensor]:
-    """Yield the tensors that lie in files named after this one, the first of several."""
+    for part in _other_files(path, header):
+        with _opened(part) as other:
+            yield from other.tensors()
+
+
+def _other_files(path: Path, header: _Header) -> Iterator[Path]:
+    """Yield the files of a model that are named after this one, the first of several."""
     count = header.number("split.count")
     for part in range(2, count + 1):
         name = path.name.replace(f"-00001-of-{count:05}", f"-{part:05}-of-{count:05}")
-        with _opened(path.with_name(name)) as other:
-            yield from other.tensors()
+        yield path.with_name(name)
 
 
 def _output_bytes(tensors: Iterable[_Tensor]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Protocol
 
 import llama_cpp
 
@@ -48,6 +49,14 @@ class Vocabulary:
         """Return `token` as the vocabulary writes it, control tokens too."""
         return self._piece(token, special=True).decode("utf-8", "replace")
 
+    def entry(self, token: int) -> tuple[bytes, int]:
+        """Return what the file says of `token`: in one kind of tokenizer it decides the text."""
+        handle = self._handle
+        return (
+            llama_cpp.llama_vocab_get_text(handle, token),
+            llama_cpp.llama_vocab_get_attr(handle, token),
+        )
+
     def _piece(self, token: int, *, special: bool) -> bytes:
         room = 64
         while True:
@@ -62,23 +71,58 @@ class Vocabulary:
         return bool(llama_cpp.llama_vocab_is_eog(self._handle, token))
 
 
-def check_pair(target: Vocabulary, drafter: Vocabulary) -> int:
+class Tokens(Protocol):
+    """What of a vocabulary is compared."""
+
+    name: str
+    size: int
+    type: int
+    bos: int
+    eos: int
+
+    def entry(self, token: int) -> object:
+        """Return what the file says of `token`, which is quicker than its text."""
+        ...
+
+    def text(self, token: int) -> str:
+        """Return `token` as the vocabulary writes it."""
+        ...
+
+
+def check_pair(target: Tokens, drafter: Tokens) -> int:
     """Return how many tokens the two have in common, or raise IncompatibleModels saying why not."""
-    names = f"{drafter.name} cannot draft for {target.name}"
-    hint = 'use a drafter of the target\'s own family, or self-speculation: drafter = "target"'
-    for what, left, right in (
-        ("kinds of tokenizer", target.type, drafter.type),
-        ("begin-of-text tokens", target.bos, drafter.bos),
-        ("end-of-text tokens", target.eos, drafter.eos),
-    ):
-        if left != right:
-            raise IncompatibleModels(f"{names}: their {what} differ ({left} and {right})", hint)
+    differences = [
+        f"their {what} differ ({left} and {right})"
+        for what, left, right in (
+            ("kinds of tokenizer", target.type, drafter.type),
+            ("begin-of-text tokens", target.bos, drafter.bos),
+            ("end-of-text tokens", target.eos, drafter.eos),
+        )
+        if left != right
+    ]
     if abs(target.size - drafter.size) > PADDING_ROWS:
-        sizes = f"{target.size} and {drafter.size} tokens"
-        raise IncompatibleModels(f"{names}: their vocabularies have {sizes}", hint)
-    common = min(target.size, drafter.size)
-    for token in range(FIRST_COMPARED, common):
+        differences.append(f"their vocabularies have {target.size} and {drafter.size} tokens")
+    token = _first_difference(target, drafter)
+    if token is not None:
+        texts = f"{target.text(token)!r} and {drafter.text(token)!r}"
+        first = f"the first differing token is {token}:" if differences else f"token {token} is"
+        differences.append(f"{first} {texts}")
+    if differences:
+        # The first says enough, and a token what it means in practice.
+        said = ", and ".join(dict.fromkeys((differences[0], differences[-1])))
+        raise IncompatibleModels(
+            f"{drafter.name} cannot draft for {target.name}: {said}",
+            'use a drafter of the target\'s own family, or self-speculation: drafter = "target"',
+        )
+    return min(target.size, drafter.size)
+
+
+def _first_difference(target: Tokens, drafter: Tokens) -> int | None:
+    """Return the first token that both have and that is not the same text; None if all are."""
+    alike = target.type == drafter.type
+    for token in range(FIRST_COMPARED, min(target.size, drafter.size)):
+        if alike and target.entry(token) == drafter.entry(token):
+            continue
         if target.text(token) != drafter.text(token):
-            texts = f"{target.text(token)!r} and {drafter.text(token)!r}"
-            raise IncompatibleModels(f"{names}: token {token} is {texts}", hint)
-    return common
+            return token
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +17,7 @@ from rapid_cli.llama.devices import (
     compute_devices,
     named_together,
 )
+from rapid_cli.llama.kinds import check_kind, load_error, may_fuse, own_chat_template
 from rapid_cli.llama.remote import remote_devices
 from rapid_cli.llama.vocabulary import Vocabulary
 
@@ -47,19 +47,18 @@ class Weights:
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._handle:
-            reason = errors[0] if errors else "llama.cpp gave no reason"
-            raise ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
+            raise load_error(path, errors)
         self.path = path
         self.spec = spec
         try:
-            self._check_architecture()
+            check_kind(self._handle, spec.name)
         except ModelError:
             self.close()
             raise
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._handle), spec.name)
         trained: int = llama_cpp.llama_model_n_ctx_train(self._handle)
         self.context_limit = spec.scaled(trained)
-        self.chat_template = spec.chat_template or self._chat_template()
+        self.chat_template = spec.chat_template or own_chat_template(self._handle)
 
     @property
     def handle(self) -> object:
@@ -106,12 +105,8 @@ class Weights:
 
     @property
     def may_fuse(self) -> bool:
-        """Whether fused attention is as good as the other.
-
-        On the CPU it makes the logits of sliding-window models depend on how cells lie in the
-        cache, by up to 4 for Gemma 3, so what is restored would not equal what was read.
-        """
-        return self.wholly_offloaded or not self.window
+        """Whether fused attention is as good as the other."""
+        return may_fuse(self.window, offloaded=self.wholly_offloaded)
 
     @property
     def device(self) -> str:
@@ -185,30 +180,6 @@ class Weights:
     ) -> None:
         """Free the weights."""
         self.close()
-
-    def _check_architecture(self) -> None:
-        refused: tuple[tuple[Callable[[object], bool], str], ...] = (
-            (llama_cpp.llama_model_is_recurrent, "recurrent"),
-            (llama_cpp.llama_model_is_hybrid, "hybrid (partly recurrent)"),
-            (llama_cpp.llama_model_is_diffusion, "a diffusion model"),
-            (llama_cpp.llama_model_has_encoder, "an encoder-decoder model"),
-        )
-        for is_kind, name in refused:
-            if is_kind(self.handle):
-                architecture = self._metadata("general.architecture")
-                raise ModelError(
-                    f"{self.spec.name} ({architecture}) is {name}: its memory cannot be cut back",
-                    "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3",
-                )
-
-    def _metadata(self, key: str) -> str:
-        buffer = ctypes.create_string_buffer(256)
-        llama_cpp.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
-        return buffer.value.decode("utf-8", "replace")
-
-    def _chat_template(self) -> str | None:
-        raw = llama_cpp.llama_model_chat_template(self.handle, None)
-        return raw.decode("utf-8", "replace") if raw else None
 
 
 def _devices_for(spec: ModelSpec) -> list[ComputeDevice]:

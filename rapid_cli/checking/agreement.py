@@ -1,0 +1,113 @@
+"""Target and drafter together: whether they share a vocabulary, and how they will run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rapid_cli.checking.model import Seen
+from rapid_cli.checking.room import Plan, Runs
+from rapid_cli.config import ModelPair
+from rapid_cli.errors import IncompatibleModels, RapidError
+from rapid_cli.findings import Finding
+from rapid_cli.llama import check_pair, engine, machine, read_format, read_shape
+from rapid_cli.pairs import PairFiles, Pairs, Roles
+
+
+def check_vocabularies(target: Seen, drafter: Seen) -> Finding:
+    """Tell whether the drafter's tokens are the target's."""
+    for seen in (target, drafter):
+        if seen.outline is None:
+            return Finding(
+                "warning", "vocabulary", f"not compared, for the {seen.role} cannot be opened"
+            )
+    assert target.outline is not None
+    assert drafter.outline is not None
+    try:
+        common = check_pair(target.outline.vocabulary, drafter.outline.vocabulary)
+    except IncompatibleModels as error:
+        return Finding("failure", "vocabulary", error.message, error.hint)
+    return Finding("ok", "vocabulary", f"{common} tokens in common")
+
+
+def check_copy(pairs: Pairs, target: Seen, copied: str | None) -> Finding:
+    """Tell with which of the target's weights the drafter works, where it has none of its own."""
+    own = Finding("ok", "drafter", "the target's own weights, loaded once")
+    if copied is None or target.path is None or target.shape is None:
+        return own
+    copy, weights = pairs.copies.find(target.path, copied), read_format(target.path)
+    if copy is not None:
+        megabytes = copy.stat().st_size / 1e6
+        said = f"a copy of the target in {copied}, made already, {megabytes:,.0f} MB"
+    elif weights.kind == copied:
+        return replace(
+            own,
+            verdict="warning",
+            text=f"the target's own weights, which are in {copied} already",
+            hint='set drafter = "target" in models.toml',
+        )
+    else:
+        megabytes = weights.copy_bytes(copied) / 1e6
+        said = f"a copy of the target in {copied}, made with the first answer, {megabytes:,.0f} MB"
+    return Finding("ok", "drafter", said)
+
+
+def check_tuning(
+    pairs: Pairs, target: Seen, *, lower_precision: bool, again: str
+) -> Iterator[Finding]:
+    """Tell whether the target runs as it was tuned here; `again` is the command that tunes it."""
+    subject = "target tuning"
+    if target.path is None or target.shape is None:
+        return
+    if not target.spec.tuned:
+        yield Finding("ok", subject, "models.toml forbids it")
+        return
+    found, note = pairs.tuned.find(
+        target.path, machine(), engine(), lower_precision=lower_precision
+    )
+    if found is not None:
+        file = (target.path, target.spec)
+        note = pairs.adjusted(PairFiles("", file, file, lower_precision))[0].note
+    if note:
+        yield Finding("warning", subject, note)
+    elif found is None:
+        yield Finding("ok", subject, "not tuned", again and f"fastest settings: {again}")
+    else:
+        yield Finding("ok", subject, "tuned on this machine")
+
+
+def planned(
+    pairs: Pairs, pair: ModelPair, roles: Roles, target: Seen, drafter: Seen | None
+) -> Plan | None:
+    """Return how both will run; None if a file is not usable."""
+    drafting = target if drafter is None else drafter
+    if target.path is None or drafting.path is None or not (target.shape and drafting.shape):
+        return None
+    copy, drafts_as = None, drafting.spec
+    if roles.copied:
+        copy = pairs.copies.find(target.path, roles.copied)
+        drafts_as = replace(drafts_as, name=f"{drafts_as.name} {roles.copied}")
+    first, second = pairs.adjusted(
+        PairFiles(
+            pair.name,
+            (target.path, target.spec),
+            (copy or drafting.path, drafts_as),
+            roles.lower_precision,
+        )
+    )
+    try:
+        reads = target.shape if first.path == target.path else read_shape(first.path)
+        drafts = drafting.shape if second.path == drafting.path else read_shape(second.path)
+    except RapidError:  # a damaged copy, which is said when it is loaded
+        reads, drafts = target.shape, drafting.shape
+    shared = first.runs_like(second)
+    if roles.copied and copy is None:
+        weights = read_format(target.path)
+        shared = weights.kind == roles.copied
+        if not shared:
+            drafts = replace(drafts, tensor_bytes=weights.copy_bytes(roles.copied))
+    return Plan(
+        Runs(first.spec, reads, target.window, target.context_limit),
+        Runs(second.spec, drafts, drafting.window, drafting.context_limit),
+        shared,
+    )

@@ -1,0 +1,54 @@
+"""`rapid models check`, once its command line is understood."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from rapid_cli.checking import Checked, check
+from rapid_cli.checking.model import Seen
+from rapid_cli.cli.boundary import FAILED
+from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.render.findings import print_findings
+from rapid_cli.report import Json
+from rapid_cli.session import Session
+
+
+def run(
+    pair: str | None,
+    *,
+    models: Path | None,
+    target: Path | None,
+    drafter: Path | None,
+    json: bool,
+) -> None:
+    """Check a pair, print what was found, and exit with 1 if it cannot work."""
+    models_file = load_models_file(find_models_file(models))
+    chosen = models_file.pair(pair)
+    with Session(models_file) as session:
+        checked = check(session.pairs, chosen, target, drafter)
+    if json:
+        print(jsonlib.dumps(_json(chosen.name, checked)))
+    else:
+        print_findings(checked.findings)
+    if not checked.ok:
+        raise typer.Exit(FAILED)
+
+
+def _json(pair: str, checked: Checked) -> Json:
+    drafter = checked.drafter or checked.target
+    return {
+        "pair": pair,
+        "ok": checked.ok,
+        "target": _model(checked.target),
+        "drafter": _model(drafter),
+        "findings": [asdict(finding) for finding in checked.findings],
+        "memory": [asdict(at) for at in checked.memory],
+    }
+
+
+def _model(seen: Seen) -> Json:
+    return {"name": seen.spec.name, "path": str(seen.path) if seen.path else None}
