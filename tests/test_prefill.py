@@ -6,9 +6,9 @@ from contextlib import closing
 from itertools import islice
 
 import pytest
-import test_answering
+import table_models
 from fakes import FakeClock
-from test_answering import BOOK, LOGITS, OTHER_LOGITS, PASSAGES, Known, Ticking, options
+from table_models import BOOK, LOGITS, OTHER_LOGITS, PASSAGES, Known, Ticking, options
 
 from rapid_cli.answering import answer, read_ahead
 from rapid_cli.answers import LONGEST_DRAFT, Finished, Note, Pair, Prefilled, Seconds
@@ -399,12 +399,12 @@ def test_room_for_questions_to_come_is_added_within_what_the_model_reads(limit, 
     assert [context.capacity for context in model.opened] == [capacity]
 
 
-class OpenedWide(test_answering.Opened):
+class OpenedWide(table_models.Opened):
     """A context of a table of logits with all that a reader needs, which notes what is read."""
 
     def __init__(self, model, length, rows):
         super().__init__(model, length, rows)
-        self.floor, self.capacity, self.batch_size = 0, length, test_answering.READ_PIECE
+        self.floor, self.capacity, self.batch_size = 0, length, table_models.READ_PIECE
         self.read_lengths = []
 
     def read(self, tokens):
@@ -412,7 +412,7 @@ class OpenedWide(test_answering.Opened):
         yield from super().read(tokens)
 
 
-class Model(test_answering.Model):
+class Model(table_models.Model):
     """A table of logits whose contexts may stay open."""
 
     def open(self, *, length, rows):
