@@ -63,7 +63,10 @@ def check_tuning(
         yield Finding("ok", subject, "models.toml forbids it")
         return
     found, note = pairs.tuned.find(
-        target.path, machine(), engine(), lower_precision=lower_precision
+        target.path,
+        machine(gpu=target.spec.gpu_layers != 0),
+        engine(),
+        lower_precision=lower_precision,
     )
     if found is not None:
         file = (target.path, target.spec)

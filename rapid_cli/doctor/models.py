@@ -146,7 +146,7 @@ def check_tuning(examination: Examination) -> Iterator[Finding]:
     from rapid_cli.llama import engine, machine  # noqa: PLC0415
 
     tuned, note = examination.session.pairs.tuned.find(
-        path, machine(), engine(), lower_precision=pair.lower_precision
+        path, machine(gpu=spec.gpu_layers != 0), engine(), lower_precision=pair.lower_precision
     )
     if tuned:
         yield Finding("ok", "tuning", f"{spec.name} runs as it was tuned on this machine")
