@@ -121,6 +121,12 @@ class ModelPair:
     note: str = ""
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The names of its models in models.toml: one if the target's weights draft, too."""
+        own = self.drafter == SELF or self.drafter_format
+        return (self.target,) if own else tuple(dict.fromkeys((self.target, self.drafter)))
+
+    @property
     def drafter_format(self) -> str | None:
         """The format of the target's copy that drafts; None if the drafter is no such copy."""
         name, colon, format_name = self.drafter.partition(":")

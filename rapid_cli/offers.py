@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rapid_cli.config import SELF, ModelPair, ModelsFile
+from rapid_cli.config import ModelPair, ModelsFile
 from rapid_cli.errors import ModelError
 from rapid_cli.hub import find
 
@@ -12,7 +12,7 @@ OFFERED = 2
 
 def with_offers(error: ModelError, models_file: ModelsFile, pair: ModelPair) -> ModelError:
     """Return the error of a pair that is not here, with a way on for a person who has none yet."""
-    here = [each.name for each in models_file.pairs.values() if _is_here(models_file, each)]
+    here = [each.name for each in models_file.pairs.values() if is_here(models_file, each)]
     if here:
         options = " or ".join(f"--pair {name}" for name in here[:OFFERED])
         return ModelError(error.message, f"{error.hint}; what is here: {options}")
@@ -30,6 +30,6 @@ def with_offers(error: ModelError, models_file: ModelsFile, pair: ModelPair) -> 
     return ModelError("no language model is on this machine yet", "; ".join(steps))
 
 
-def _is_here(models_file: ModelsFile, pair: ModelPair) -> bool:
-    names = {pair.target} if pair.drafter.startswith(SELF) else {pair.target, pair.drafter}
-    return all(find(models_file.model(name).location) for name in names)
+def is_here(models_file: ModelsFile, pair: ModelPair) -> bool:
+    """Tell whether all models of a pair are on this machine."""
+    return all(find(models_file.model(name).location) for name in pair.models)

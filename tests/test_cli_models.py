@@ -187,6 +187,9 @@ def test_models_are_listed_with_what_is_missing_and_nothing_is_downloaded(home):
     assert models["far"]["pairs"] == models["none"]["pairs"] == ["away"]
     assert starter["tuned"] == "no"
     assert found["copies"] == []
+    pairs = {each["name"]: each for each in found["pairs"]}
+    assert (pairs["starter"]["state"], pairs["away"]["state"]) == ("present", "not all here")
+    assert (pairs["away"]["target"], pairs["away"]["drafter"]) == ("far", "none")
 
 
 def test_a_table_says_the_same(home, starter_path):
@@ -196,6 +199,8 @@ def test_a_table_says_the_same(home, starter_path):
     assert head[:4] == ["MODEL", "STATE", "MB", "FORMAT"]
     assert lines[0][:6] == ["smollm2", "present", "98", "Q4_1", "8192", "yes"]
     assert lines[1][:3] == ["far", "not downloaded", ""]
+    at = lines.index(["PAIR", "STATE", "TARGET", "DRAFTER", "NOTE"])
+    assert lines[at + 1][:4] == ["starter", "present", "smollm2", "target"]
 
 
 def test_a_stale_tuning_is_listed_as_such(home, starter_path):

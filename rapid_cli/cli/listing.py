@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rapid_cli.config import ModelsFile
+from rapid_cli.config import ModelPair, ModelsFile
 from rapid_cli.errors import ModelError
 from rapid_cli.hub import find
 from rapid_cli.llama import engine, machine, read_format, read_shape
 from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.offers import is_here
 from rapid_cli.pairs import Pairs
-from rapid_cli.render.models import ModelRow, print_models
+from rapid_cli.render.models import ModelRow, PairRow, print_models
 from rapid_cli.session import Session
 
 MISSING = {"path": "missing", "package": "not installed", "repo": "not downloaded"}
 
 
 def list_models(models: Path | None, *, json: bool) -> None:
-    """List the models of models.toml and the copies of weights; nothing is downloaded."""
+    """List the models and pairs of models.toml and copies of weights; nothing is downloaded."""
     models_file = load_models_file(find_models_file(models))
     with Session(models_file) as session:
         rows = [_row(models_file, name, session.pairs) for name in models_file.models]
-        print_models(rows, session.pairs.copies.entries(), as_json=json)
+        pairs = [_pair_row(models_file, pair) for pair in models_file.pairs.values()]
+        print_models(rows, pairs, session.pairs.copies.entries(), as_json=json)
 
 
 def clear(models: Path | None) -> None:
@@ -32,11 +34,14 @@ def clear(models: Path | None) -> None:
     print(f"freed {freed / 1e6:,.0f} MB, forgot the tuning of {forgotten} models")
 
 
+def _pair_row(models_file: ModelsFile, pair: ModelPair) -> PairRow:
+    state = "present" if is_here(models_file, pair) else "not all here"
+    return PairRow(pair.name, state, pair.target, pair.drafter, pair.note)
+
+
 def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
     spec = models_file.model(name)
-    users = [
-        pair.name for pair in models_file.pairs.values() if name in (pair.target, pair.drafter)
-    ]
+    users = [pair.name for pair in models_file.pairs.values() if name in pair.models]
     path = find(spec.location)
     if path is None:
         kind = "path" if spec.path else "package" if spec.package else "repo"

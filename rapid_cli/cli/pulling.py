@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from rapid_cli.cli.boundary import FAILED, print_error
-from rapid_cli.config import SELF, Located, ModelPair, ModelsFile, suggestion
+from rapid_cli.config import Located, ModelPair, ModelsFile, suggestion
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.hub.patience import PAUSES
 from rapid_cli.hub.pulling import Plan, Pulled, Puller, require_room
@@ -56,9 +56,7 @@ def models_of(models_file: ModelsFile, name: str) -> list[Located]:
     """Return what a name in models.toml stands for; ConfigError if it stands for nothing."""
     pair = models_file.pairs.get(name)
     if pair is not None:
-        drafts_itself = pair.drafter == SELF or pair.drafter_format
-        both = [pair.target] if drafts_itself else [pair.target, pair.drafter]
-        return [models_file.model(each) for each in dict.fromkeys(both)]
+        return [models_file.model(each) for each in pair.models]
     tables = (models_file.models, models_file.embedders, models_file.rerankers)
     for table in tables:
         if name in table:

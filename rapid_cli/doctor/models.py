@@ -35,14 +35,14 @@ def check_pair(examination: Examination) -> Iterator[Finding]:
     pair = models_file.pair(None)
     target = models_file.model(pair.target)
     path = located(target)
-    drafter = None if _is_own(pair) else models_file.model(pair.drafter)
+    drafter = models_file.model(pair.drafter) if len(pair.models) > 1 else None
     drafter_path = located(drafter) if drafter else None
     examination.require_engine()
     from rapid_cli.llama import free_memory, read_shape, will_offload  # noqa: PLC0415
 
     shape = read_shape(path)
     others = read_shape(drafter_path).tensor_bytes if drafter_path else 0
-    limit = target.context_length or shape.context_length
+    limit = target.context_length or target.scaled(shape.context_length)
     text = f"{pair.name}: {target.name} {_drafts(examination, pair, path)}"
     if target.rpc:
         yield Finding("ok", "pair", f"{text}, on other machines")
@@ -58,11 +58,6 @@ def check_pair(examination: Examination) -> Iterator[Finding]:
     else:
         message = f"{text}; {weights} do not fit the {memory} with even a short context"
         yield Finding("failure", "pair", message, f"free memory, or use a smaller model: {MORE}")
-
-
-def _is_own(pair: ModelPair) -> bool:
-    """Tell whether the target's own weights draft, in whatever format."""
-    return pair.drafter == SELF or pair.drafter_format is not None
 
 
 def _drafts(examination: Examination, pair: ModelPair, path: Path) -> str:
@@ -112,21 +107,16 @@ def check_other_pairs(examination: Examination) -> Iterator[Finding]:
     parts = [f"{len(here)} of {len(others)} are here" + (f": {', '.join(here)}" if here else "")]
     for pair in others:
         lacking = missing[pair.name]
-        if 0 < len(lacking) < len(_models(pair)):
+        if 0 < len(lacking) < len(pair.models):
             parts.append(f"{pair.name} lacks {', '.join(lacking)}")
     if any(missing.values()):
         parts.append("`rapid models pull NAME` brings one")
     yield Finding("ok", "other pairs", "; ".join(parts))
 
 
-def _models(pair: ModelPair) -> list[str]:
-    """Return the names of the models of a pair."""
-    return [pair.target] if _is_own(pair) else [pair.target, pair.drafter]
-
-
 def _missing(models_file: ModelsFile, pair: ModelPair) -> list[str]:
     """Return the names of the models of a pair that are not here."""
-    return [name for name in _models(pair) if hub.find(models_file.model(name).location) is None]
+    return [name for name in pair.models if hub.find(models_file.model(name).location) is None]
 
 
 def check_tuning(examination: Examination) -> Iterator[Finding]:

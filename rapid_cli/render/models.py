@@ -15,6 +15,7 @@ from rapid_cli.tuned import Settings
 from rapid_cli.tuning import Found
 
 MODELS = ("MODEL", "STATE", "MB", "FORMAT", "CONTEXT", "TUNED", "PAIRS", "PLACE")
+PAIRS = ("PAIR", "STATE", "TARGET", "DRAFTER", "NOTE")
 COPIES = ("COPY OF", "FORMAT", "MB", "STATE", "PLACE")
 TRIALS = (
     *("of", "candidate", "context", "prefill tok/s", "decoding tok/s", "batch of 8, s"),
@@ -36,14 +37,32 @@ class ModelRow:
     tuned: str = "no"
 
 
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A pair of models.toml, and whether it could answer as it is."""
+
+    name: str
+    state: str
+    target: str
+    drafter: str
+    note: str
+
+
 def print_models(
-    models: Sequence[ModelRow], copies: Sequence[WeightCopy], *, as_json: bool
+    models: Sequence[ModelRow],
+    pairs: Sequence[PairRow],
+    copies: Sequence[WeightCopy],
+    *,
+    as_json: bool,
 ) -> None:
-    """Print all models, then the copies of weights with a sum."""
+    """Print all models, the pairs of them, and the copies of weights with a sum."""
     if as_json:
-        print(json.dumps({"models": list(map(asdict, models)), "copies": _copies_json(copies)}))
+        rows = {"models": list(map(asdict, models)), "pairs": list(map(asdict, pairs))}
+        print(json.dumps(rows | {"copies": _copies_json(copies)}))
         return
     print_table([MODELS, *map(_model_cells, models)])
+    print()
+    print_table([PAIRS, *map(_pair_cells, pairs)])
     if copies:
         total = sum(copy.size_bytes for copy in copies)
         print()
@@ -165,6 +184,10 @@ def _model_cells(row: ModelRow) -> tuple[str, ...]:
         *(row.name, row.state, _megabytes(row.size_bytes), row.quantization),
         *(str(row.context_length or ""), row.tuned, ", ".join(row.pairs), row.place),
     )
+
+
+def _pair_cells(row: PairRow) -> tuple[str, ...]:
+    return (row.name, row.state, row.target, row.drafter, row.note)
 
 
 def _copy_cells(copy: WeightCopy) -> tuple[str, ...]:
