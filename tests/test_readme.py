@@ -24,8 +24,12 @@ def section(title: str) -> str:
     return found[1]
 
 
-def options(command: str) -> set[str]:
-    names = {name for each in COMMANDS[command].params for name in each.opts}
+def options(command: str, below: str = "") -> set[str]:
+    """Return the options of a command, or of the one `below` it."""
+    found = COMMANDS[command]
+    if below in getattr(found, "commands", ()):
+        found = found.commands[below]
+    names = {name for each in found.params for name in each.opts}
     return {name for name in names if name.startswith("--")} - {"--help"}
 
 
@@ -39,8 +43,9 @@ def test_every_command_shown_exists_with_its_options(line):
     words = line.split(" #")[0].split()
     command = next(word for word in words[1:] if not word.startswith("-"))
     assert command in COMMANDS
+    below = words[words.index(command) + 1 :][:1]
     used = {word for word in words if re.fullmatch(r"--[a-z-]+", word)}
-    assert used - {"--verbose"} <= options(command)
+    assert used - {"--verbose"} <= options(command, *below)
 
 
 def test_the_strategies_are_those_of_the_table():
