@@ -13,9 +13,9 @@ from typing import TextIO
 from rapid_cli import hub
 from rapid_cli.catalog import FILE_NAME
 from rapid_cli.chroma import FOLDER, REBUILD
-from rapid_cli.config import CACHE, Located, Location, ModelsFile, home, library_folder
+from rapid_cli.config import CACHE, Location, ModelsFile, home, library_folder
 from rapid_cli.doctor.running import Trial
-from rapid_cli.errors import ConfigError, ModelError, RapidError
+from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.hardware import install_command
 from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.session import Session
@@ -68,7 +68,8 @@ class Examination:
     @cached_property
     def embedder(self) -> Path:
         """The folder of the embedder; ModelError where it is not here."""
-        return located(self.models_file.embedder)
+        spec = self.models_file.embedder
+        return hub.locate(spec.location, spec.name)
 
     @property
     def exports(self) -> Path:
@@ -147,14 +148,3 @@ class Examination:
         traceback: TracebackType | None,
     ) -> None:
         self._open.close()
-
-
-def located(spec: Located) -> Path:
-    """Return where a model lies on this machine; ModelError with how to get it. No download."""
-    path = hub.find(spec.location)
-    if path is None and spec.repo is None:
-        return hub.locate(spec.location)  # which knows what is wrong
-    if path is None:
-        message = f"{spec.name} is not on this machine yet ({spec.location})"
-        raise ModelError(message, f"download it: rapid models pull {spec.name}")
-    return path

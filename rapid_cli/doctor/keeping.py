@@ -86,7 +86,7 @@ def _others_may(folder: Path) -> str:
 
 def check_embedder(examination: Examination) -> Iterator[Finding]:
     """Tell whether what turns texts into vectors is here, and the reranker if there is one."""
-    from rapid_cli.doctor.examination import located  # noqa: PLC0415
+    from rapid_cli.hub import locate  # noqa: PLC0415 - half a second, where a model is on the hub
 
     models_file = examination.models_file
     folder, name = examination.embedder, models_file.embedder.name
@@ -94,7 +94,7 @@ def check_embedder(examination: Examination) -> Iterator[Finding]:
     when = "prepared" if prepared else "it is prepared at its first use, which takes seconds"
     yield Finding("ok", "embedder", f"{name} is here: {when}")
     if models_file.reranker:
-        located(models_file.reranker)
+        locate(models_file.reranker.location, models_file.reranker.name)
         yield Finding("ok", "embedder", f"the reranker {models_file.reranker.name} is here")
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rapid_cli import hub
 from rapid_cli.config import SELF, ModelPair, ModelsFile, ModelSpec
-from rapid_cli.doctor.examination import located
 from rapid_cli.doctor.machine import counted
 from rapid_cli.findings import Finding, Verdict
 from rapid_cli.memory import GIB, MemoryNeed, NeedOf, estimate, longest
@@ -34,9 +33,9 @@ def check_pair(examination: Examination) -> Iterator[Finding]:
     models_file = examination.models_file
     pair = models_file.pair(None)
     target = models_file.model(pair.target)
-    path = located(target)
+    path = hub.locate(target.location, target.name)
     drafter = models_file.model(pair.drafter) if len(pair.models) > 1 else None
-    drafter_path = located(drafter) if drafter else None
+    drafter_path = hub.locate(drafter.location, drafter.name) if drafter else None
     examination.require_engine()
     from rapid_cli.llama import free_memory, read_shape, will_offload  # noqa: PLC0415
 
