@@ -143,6 +143,10 @@ class Pairs:
         found = self._find_for(pair, self._models_file.model(pair.target))
         return PairFiles(pair.name, found, found, pair.lower_precision)
 
+    def find_models(self, pair: ModelPair) -> list[ModelFile]:
+        """Find the models that `pair` names, its target first; copies of that do not count."""
+        return [self._find_for(pair, self._models_file.model(name)) for name in pair.models]
+
     def load(self, files: PairFiles) -> Pair:
         """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
         first, second = self.adjusted(files)

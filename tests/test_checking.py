@@ -394,6 +394,18 @@ def test_tuning_is_told_as_the_list_tells_it(session, tiny, tmp_path):
     assert "on another machine (PDP-11)" in stale.text
 
 
+def test_the_tuning_of_a_drafter_is_told_too(session, tiny, tmp_path):
+    path = shutil.copy(tiny, tmp_path / "mine.gguf")
+    opened = session(tiny, path)
+    pairs, pair = opened.pairs, opened.models_file.pair("two")
+    hint = "fastest settings: rapid models tune two"
+    assert of(check(pairs, pair), "drafter tuning").hint == hint
+    pairs.tuned.put(Tuned(str(path), FileStamp.of(path), machine(), engine(), False, SETTINGS))
+    found = check(pairs, pair)
+    assert of(found, "drafter tuning").text == "tuned on this machine"
+    assert of(found, "target tuning").text == "not tuned"
+
+
 def test_tuned_false_is_said(checked, tiny):
     assert of(checked(tiny, more="tuned = false"), "target tuning").text == "models.toml forbids it"
 

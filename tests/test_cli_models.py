@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from cut_models import cut
 
 from rapid_cli.llama import engine, machine
 from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
@@ -282,6 +283,47 @@ def test_what_models_toml_forbids_is_not_tuned(home):
     done = rapid("models", "tune", home=home)
     assert done.returncode == 1
     assert "says tuned = false for smollm2" in done.stderr
+
+
+@pytest.fixture
+def with_drafter(home, starter_path, tmp_path) -> Path:
+    """Let a smaller model draft for the starter model; return its file."""
+    drafter = cut(starter_path, tmp_path / "small.gguf", layers=2)
+    (home / "models.toml").write_text(
+        MODELS.replace(
+            'target = "smollm2"\n',
+            'target = "smollm2"\ndrafter = "small"\nlower_precision = true\n',
+            1,
+        )
+        + f'[models.small]\npath = "{drafter}"\n'
+    )
+    return drafter
+
+
+def test_a_drafter_of_its_own_is_tuned_too_and_keeps_its_precision(
+    home, starter_path, with_drafter
+):
+    done = rapid("models", "tune", "--seconds", "8", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    tuned = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["model"] for each in tuned] == ["smollm2", "small"]
+    kept = {entry.path: entry for entry in TunedModels(home / "tuned").entries()}
+    assert set(kept) == {str(starter_path), str(with_drafter)}
+    target, drafter = kept[str(starter_path)], kept[str(with_drafter)]
+    assert (target.lower_precision, drafter.lower_precision) == (True, False)
+    assert asdict(drafter.settings) == tuned[1]["settings"]
+    listed = json.loads(rapid("models", "list", "--json", home=home).stdout)
+    assert {each["name"]: each["tuned"] for each in listed["models"]}["small"] == "yes"
+
+
+def test_a_drafter_that_may_not_be_tuned_is_left_out_with_a_word(home, starter_path, with_drafter):
+    with (home / "models.toml").open("a") as file:
+        file.write("tuned = false\n")
+    done = rapid("models", "tune", "--seconds", "4", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "says tuned = false for small, which is left out." in done.stderr
+    (kept,) = TunedModels(home / "tuned").entries()
+    assert kept.path == str(starter_path)
 
 
 def test_without_a_command_help_is_shown(home):

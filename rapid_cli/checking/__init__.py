@@ -58,6 +58,8 @@ def _steps(
     second = None
     if roles.drafter is not None:
         second = yield from check_model("drafter", roles.drafter, pairs.find_model, opened)
+        again = "" if target or drafter else again
+        yield from check_tuning(pairs, second, lower_precision=False, again=again)
         yield check_vocabularies(first, second)
     else:
         yield check_copy(pairs, first, roles.copied)

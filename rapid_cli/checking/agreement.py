@@ -53,23 +53,23 @@ def check_copy(pairs: Pairs, target: Seen, copied: str | None) -> Finding:
 
 
 def check_tuning(
-    pairs: Pairs, target: Seen, *, lower_precision: bool, again: str
+    pairs: Pairs, model: Seen, *, lower_precision: bool, again: str
 ) -> Iterator[Finding]:
-    """Tell whether the target runs as it was tuned here; `again` is the command that tunes it."""
-    subject = "target tuning"
-    if target.path is None or target.shape is None:
+    """Tell whether a model runs as it was tuned here; `again` is the command that tunes it."""
+    subject = f"{model.role} tuning"
+    if model.path is None or model.shape is None:
         return
-    if not target.spec.tuned:
+    if not model.spec.tuned:
         yield Finding("ok", subject, "models.toml forbids it")
         return
     found, note = pairs.tuned.find(
-        target.path,
-        machine(gpu=target.spec.gpu_layers != 0),
+        model.path,
+        machine(gpu=model.spec.gpu_layers != 0),
         engine(),
         lower_precision=lower_precision,
     )
     if found is not None:
-        file = (target.path, target.spec)
+        file = (model.path, model.spec)
         note = pairs.adjusted(PairFiles("", file, file, lower_precision))[0].note
     if note:
         yield Finding("warning", subject, note)

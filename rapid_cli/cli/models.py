@@ -49,13 +49,13 @@ def tune(
     seconds: Annotated[
         float | None,
         typer.Option(
-            min=1, metavar="N", help="About how long it may take. Default: 60 to 240, by the model."
+            min=1, metavar="N", help="About how long it may take. Default: 60 to 240 a model."
         ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the fastest way to run a pair's target here, and use it from now on."""
+    """Find the fastest way to run a pair's models here, and use it from now on."""
     from rapid_cli.cli.tuning import run  # noqa: PLC0415 - slow, and not for --help
 
     run(pair, models=models, device=device, seconds=seconds, json=json, quiet=quiet)

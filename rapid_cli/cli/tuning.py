@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json as jsonlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.console import Console
+
 from rapid_cli.cli.opening import copy_progress
-from rapid_cli.config import DeviceChoice, ModelPair, ModelSpec
+from rapid_cli.config import DeviceChoice, ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.formats import WeightFormat
@@ -18,7 +20,7 @@ from rapid_cli.llama import available_threads, engine, machine, read_format
 from rapid_cli.loading import LoadedModel
 from rapid_cli.materials import built_in_text
 from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.pairs import Pairs
+from rapid_cli.pairs import ModelFile, Pairs
 from rapid_cli.render.console import Bars, console
 from rapid_cli.render.models import print_tuning, tuning_json
 from rapid_cli.session import Session
@@ -37,36 +39,60 @@ def run(
     json: bool,
     quiet: bool,
 ) -> None:
-    """Tune the target of a pair, keep what was found, and print it."""
+    """Tune the models of a pair one after the other; keep and print what was found for each.
+
+    `seconds` is shared between them. What was found for one stays if the next is interrupted.
+    """
     models_file = load_models_file(find_models_file(models))
     spec = models_file.pair(pair)
     errors = console(quiet=quiet)
-    with Session(models_file, device=device) as session, Bars(errors) as bars:
-        path, target = session.pairs.find_target(spec).target
-        if not target.tuned:
-            raise ConfigError(
-                f"{models_file.source} says tuned = false for {target.name}",
-                "remove that line, and tune again",
-            )
-        here = machine(gpu=target.gpu_layers != 0)
-        bench = _Bench(session.pairs, path, target, read_format(path))
-        with bench.copies_while_tuning(bars) as copies:
-            for refusal in copies.refused:
-                errors.print(refusal, style="yellow", soft_wrap=True)
-            tuner = Tuner(
-                target,
-                bench.load,
-                {name: bench.format.loses_in(name) for name in copies.made},
-                spec.lower_precision,
-                built_in_text(),
-                SamplingParams(spec.temperature),
-                available_threads(),
-                time.perf_counter,
-                seconds,
-            )
-            stages, found = _followed(tuner.run(), bars)
-            _keep(session, spec, path, found, here)
-            copies.chosen = found.settings.format
+    with Session(models_file, device=device) as session:
+        files = _tunable(session.pairs.find_models(spec), str(models_file.source), errors)
+        for path, model in files:
+            # Only the target's quality is the answer's, so the pair's permission is for that.
+            lower = spec.lower_precision and model.name == spec.target
+            bench = _Bench(session, path, model, lower)
+            sampling = SamplingParams(spec.temperature)
+            stages, found = _tuned(bench, sampling, seconds and seconds / len(files), errors)
+            about = (model.name, bench.format, bench.machine, stages, found)
+            if json:
+                print(jsonlib.dumps(tuning_json(*about)))
+            else:
+                print_tuning(*about)
+
+
+def _tunable(files: Sequence[ModelFile], source: str, errors: Console) -> list[ModelFile]:
+    """Return the models that may be tuned; ConfigError if models.toml forbids it for all."""
+    fixed = [spec.name for _, spec in files if not spec.tuned]
+    if fixed:
+        said = f"{source} says tuned = false for {' and '.join(fixed)}"
+        if len(fixed) == len(files):
+            raise ConfigError(said, "remove that line, and tune again")
+        errors.print(f"{said}, which is left out.", style="yellow", soft_wrap=True)
+    return [(path, spec) for path, spec in files if spec.tuned]
+
+
+def _tuned(
+    bench: _Bench, sampling: SamplingParams, seconds: float | None, errors: Console
+) -> tuple[list[Stage], Found]:
+    """Tune one model and keep what was found; return what was tried, too."""
+    with Bars(errors) as bars, bench.copies_while_tuning(bars) as copies:
+        for refusal in copies.refused:
+            errors.print(refusal, style="yellow", soft_wrap=True)
+        tuner = Tuner(
+            bench.spec,
+            bench.load,
+            {name: bench.format.loses_in(name) for name in copies.made},
+            bench.lower_precision,
+            built_in_text(),
+            sampling,
+            available_threads(),
+            time.perf_counter,
+            seconds,
+        )
+        stages, found = _followed(tuner.run(), bars)
+        bench.keep(found)
+        copies.chosen = found.settings.format
     unrest = max(stage.unrest for stage in stages)
     if unrest > UNREST:
         errors.print(
@@ -75,10 +101,7 @@ def run(
             style="yellow",
             soft_wrap=True,
         )
-    if json:
-        print(jsonlib.dumps(tuning_json(target.name, bench.format, here, stages, found)))
-    else:
-        print_tuning(target.name, bench.format, here, stages, found)
+    return stages, found
 
 
 @dataclass(slots=True)
@@ -92,23 +115,37 @@ class _Copies:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """The model on which things are tried."""
+    """The model on which things are tried, and whether fewer bits than its file's may be chosen."""
 
-    pairs: Pairs
+    session: Session
     path: Path
     spec: ModelSpec
-    format: WeightFormat
+    lower_precision: bool
+
+    @property
+    def format(self) -> WeightFormat:
+        """The format of its file."""
+        return read_format(self.path)
+
+    @property
+    def machine(self) -> str:
+        """What it runs on here."""
+        return machine(gpu=self.spec.gpu_layers != 0)
+
+    @property
+    def _pairs(self) -> Pairs:
+        return self.session.pairs
 
     @contextmanager
     def load(self, settings: Settings) -> Iterator[LoadedModel]:
         """Load the file, or its copy, for a while."""
         path: Path | None = self.path
         if settings.format is not None:
-            path = self.pairs.copies.find(self.path, settings.format)
+            path = self._pairs.copies.find(self.path, settings.format)
             if path is None:
                 raise ModelError(f"the copy in {settings.format} is gone", "tune again")
         assert path is not None
-        with self.pairs.borrow(path, settings.applied(self.spec)) as model:
+        with self._pairs.borrow(path, settings.applied(self.spec)) as model:
             yield model
 
     @contextmanager
@@ -117,9 +154,9 @@ class _Bench:
         copies, new = _Copies(), {}
         try:
             for name in self.format.copy_formats():
-                if self.pairs.copies.find(self.path, name) is None:
+                if self._pairs.copies.find(self.path, name) is None:
                     try:
-                        new[name] = self.pairs.make_copy(self.path, name, copy_progress(bars))
+                        new[name] = self._pairs.make_copy(self.path, name, copy_progress(bars))
                     except ModelError as error:
                         copies.refused.append(f"The format {name} is left out: {error.message}.")
                         continue
@@ -129,7 +166,29 @@ class _Bench:
         finally:
             for name, path in new.items():
                 if name != copies.chosen:
-                    self.pairs.copies.remove(path)
+                    self._pairs.copies.remove(path)
+
+    def keep(self, found: Found) -> None:
+        """Keep what was found for this machine, file and library, and what things cost then."""
+        tuned = Tuned(
+            path=str(self.path.absolute()),
+            file=FileStamp.of(self.path),
+            machine=self.machine,
+            engine=engine(),
+            lower_precision=self.lower_precision,
+            settings=found.settings,
+        )
+        try:
+            self._pairs.tuned.put(tuned)
+        except OSError as error:
+            raise ConfigError(
+                f"what was found cannot be kept: {error.strerror or error}", "free some disk"
+            ) from error
+        profiles = self.session.profiles
+        for length, costs in found.verify_costs.items():
+            profiles.put(found.fingerprint, length, costs)
+        for length, costs in found.draft_costs.items():
+            profiles.put(f"{found.fingerprint} drafting", length, costs)
 
 
 def _followed(
@@ -148,25 +207,3 @@ def _followed(
                 bars.update(f"tuning {what}", done, total, "tokens")
             case Stage():
                 stages.append(event)
-
-
-def _keep(session: Session, pair: ModelPair, path: Path, found: Found, here: str) -> None:
-    """Keep what was found for a machine, file and library, and what things cost then."""
-    tuned = Tuned(
-        path=str(path.absolute()),
-        file=FileStamp.of(path),
-        machine=here,
-        engine=engine(),
-        lower_precision=pair.lower_precision,
-        settings=found.settings,
-    )
-    try:
-        session.pairs.tuned.put(tuned)
-    except OSError as error:
-        raise ConfigError(
-            f"what was found cannot be kept: {error.strerror or error}", "free some disk"
-        ) from error
-    for length, costs in found.verify_costs.items():
-        session.profiles.put(found.fingerprint, length, costs)
-    for length, costs in found.draft_costs.items():
-        session.profiles.put(f"{found.fingerprint} drafting", length, costs)
