@@ -104,6 +104,10 @@ class Tokenizer(Protocol):
         """Return the bytes that `token` stands for."""
         ...
 
+    def text(self, token: int) -> str:
+        """Return `token` as the vocabulary writes it, control tokens too."""
+        ...
+
     def is_end(self, token: int) -> bool:
         """Tell whether `token` ends an answer."""
         ...

@@ -29,8 +29,13 @@ THINKING = (
     ("<think>", "</think>"),
     ("[THINK]", "[/THINK]"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<thought>", "</thought>"),
+    ("◁think▷", "◁/think▷"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("<|channel|>final<|message|>", ""),
 )
-"""The tags between which models think before they answer."""
+"""The tags between which models think before they answer; the last is a thought left out."""
 # Private-use characters: no template trims or escapes them, and no template contains them.
 _TEXT, _QUESTION = "\ue000text\ue001", "\ue000question\ue001"
 _ANSWER, _FOLLOW_UP = "\ue000answer\ue001", "\ue000follow-up\ue001"
@@ -115,31 +120,37 @@ class PromptFormat:
         """Lay out `text`, what was asked and answered before, and `question`."""
         parts: list[Part | tuple[int, ...]] = []
         opening = self._between
-        # Of answers of before, only what came after a thought is told again.
-        told = "" if self.open_thought else self.preamble
         for turn in turns:
-            parts += [*self._asked(opening, turn.question, told), turn.answer]
-            opening = self._between_turns
-        parts += self._asked(opening, question, self.preamble)
+            begin, end = self._around_answers
+            parts += [*self._asked(opening, turn.question, begin), turn.answer]
+            opening = end
+        parts += self._asked(opening, question, self._after + self.preamble)
         return Prompt((Part(self._before, markup=True), Part(text, markup=False)), tuple(parts))
 
-    def _asked(self, opening: str, question: str, preamble: str) -> list[Part]:
+    def _asked(self, opening: str, question: str, answering: str) -> list[Part]:
         return [
             Part(opening, markup=True),
             Part(question, markup=False),
-            Part(self._after + preamble, markup=True),
+            Part(answering, markup=True),
         ]
 
     @cached_property
-    def _between_turns(self) -> str:
-        """What stands between an answer and the next question."""
+    def _around_answers(self) -> tuple[str, str]:
+        """What stands between a question of before and its answer, and from there to the next.
+
+        The thought that led to an answer is not told again, but an empty one is, so that what was
+        read still fits.
+        """
         if not self._has_template:
-            return "\n\nQuestion: "
+            return self._after, "\n\nQuestion: "
         rendered = self._render(_TWO_QUESTIONS)
-        split = re.split(f"{_ANSWER}|{_FOLLOW_UP}", rendered)
-        if len(split) != 3:
+        split = re.split(f"{_QUESTION}|{_ANSWER}|{_FOLLOW_UP}", rendered)
+        if len(split) != 4:
             raise _bad_template(ValueError("it does not repeat a conversation"))
-        return split[1]
+        _, begin, end, _ = split
+        if self.preamble and not self.open_thought:
+            begin = self._after + self.preamble
+        return begin if begin.startswith(self._after) else self._after, end
 
 
 def document_text(documents: Iterable[Document]) -> str:

@@ -134,12 +134,13 @@ def _tags() -> Iterator[str]:
 
 
 def _hidden_marks(vocabulary: Tokenizer, marks: Iterable[str]) -> dict[int, bytes]:
-    """Return the marks that are control tokens, of which `piece` tells no text."""
+    """Return the texts of control tokens in marks, since `piece` tells none."""
     hidden = {}
     for mark in marks:
-        tokens = vocabulary.tokenize(mark, special=True)
-        if len(tokens) == 1 and not vocabulary.piece(tokens[0]):
-            hidden[tokens[0]] = mark.encode()
+        for token in vocabulary.tokenize(mark, special=True):
+            text = vocabulary.text(token)
+            if not vocabulary.piece(token) and text in mark:
+                hidden[token] = text.encode()
     return hidden
 
 

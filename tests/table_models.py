@@ -40,6 +40,9 @@ class Vocabulary:
     def piece(self, token):
         return self._pieces[token]
 
+    def text(self, token):
+        return self._pieces[token].decode("utf-8", "replace")
+
     def is_end(self, token):
         return token == END
 

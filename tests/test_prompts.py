@@ -154,6 +154,18 @@ def test_an_answer_of_before_is_told_without_the_thought_that_led_to_it():
     assert before == now, "an empty thought stays, so that what was read still fits"
 
 
+CHANNELS = (
+    "{% for m in messages %}<|start|>{{ m.role }}{% if m.role == 'assistant' %}<|channel|>final"
+    "{% endif %}<|message|>{{ m.content }}<|end|>{% endfor %}<|start|>assistant"
+)
+
+
+def test_an_answer_of_before_is_told_in_the_channel_for_answers():
+    before, now = told(PromptFormat(CHANNELS))
+    assert before == "<|end|><|start|>assistant<|channel|>final<|message|>"
+    assert now == "<|end|><|start|>assistant", "the model chooses the channel itself"
+
+
 def test_a_template_may_leave_a_loop_and_ask_for_the_date():
     template = (
         "{% for m in messages %}{% if loop.index > 9 %}{% break %}{% endif %}"

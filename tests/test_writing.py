@@ -24,8 +24,11 @@ class Vocabulary:
         self._control = {len(self._pieces) + i: text for i, text in enumerate(control)}
 
     def tokenize(self, text, *, special=False):
-        known = [token for token, mark in self._control.items() if special and mark == text]
+        known = [token for token, mark in self._control.items() if special and mark in text]
         return known or [1] * max(len(text), 2)
+
+    def text(self, token):
+        return self._control.get(token) or self._pieces[token].decode("utf-8", "replace")
 
     def piece(self, token):
         return b"" if token in self._control else self._pieces[token]
@@ -90,6 +93,19 @@ def test_what_stands_between_the_tags_is_a_thought_however_it_is_cut_into_tokens
 def test_tags_that_are_control_tokens_are_seen_and_never_shown():
     tags = model("Who?", " Ann", ".", control=("<think>", "</think>"))
     assert written(tags, [4, 1, 5, 2, 3]) == ("Who?", "Ann.", [2, 3])
+
+
+CHANNELS = ("<|channel|>", "<|message|>", "<|end|>", "<|start|>")
+
+
+def test_a_thought_may_have_a_channel_of_its_own():
+    """The control tokens are 6 to 9: that of a channel, a message, an end and a start."""
+    pieces = ("analysis", "Who?", "final", "Ann.", "assistant")
+    tags = model(*pieces, control=CHANNELS)
+    thought = [6, 1, 7, 2, 8, 9, 5, 6, 3, 7]
+    assert written(tags, [*thought, 4]) == ("Who?", "Ann.", [4])
+    assert written(tags, [6, 3, 7, 4]) == ("", "Ann.", [4]), "it did not think"
+    assert written(tags, thought[:4]) == ("Who?", "", []), "it did not answer"
 
 
 def test_a_prompt_may_have_begun_the_thought():
