@@ -15,6 +15,7 @@ from rapid_cli.config import (
     APP,
     SELF,
     EmbedderSpec,
+    Located,
     ModelPair,
     ModelsFile,
     ModelSpec,
@@ -117,9 +118,18 @@ def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, p
         raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
     spec = kind(name, **checked)
     check(spec, path, where)
+    if isinstance(spec, Located) and spec.path is not None:
+        spec = replace(spec, path=_beside(path, spec.path))
     if isinstance(spec, ModelSpec):
         return replace(spec, chat_template=template_text(spec.chat_template, path, where))
     return spec
+
+
+def _beside(source: Path, path: str) -> str:
+    """Return a path of models.toml; one that is relative begins at the folder of that file."""
+    if Path(path).expanduser().is_absolute():
+        return path
+    return os.path.normpath(source.absolute().parent / path)
 
 
 def _checked_values(

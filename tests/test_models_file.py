@@ -178,13 +178,30 @@ def test_a_default_reranker_is_taken_and_must_exist(write):
     named = write('embedder = "words"', 'embedder = "words"\nreranker = "judge"')
     assert "no reranker 'judge'" in refusal(named).message
     named.write_text(named.read_text() + '[rerankers.judge]\npath = "judge"\n')
-    assert load_models_file(named).reranker == RerankerSpec("judge", path="judge", passages=30)
+    judge = str(named.parent / "judge")
+    assert load_models_file(named).reranker == RerankerSpec("judge", path=judge, passages=30)
 
 
 def test_what_is_not_said_has_a_default(write):
-    loaded = load_models_file(write())
+    path = write()
+    loaded = load_models_file(path)
     assert loaded.pair(None) == ModelPair("small", "tiny", "target", 10.0, None, 0.1, None)
-    assert loaded.model("tiny") == ModelSpec("tiny", path="tiny.gguf", k_type="f16", v_type="f16")
+    tiny = str(path.parent / "tiny.gguf")
+    assert loaded.model("tiny") == ModelSpec("tiny", path=tiny, k_type="f16", v_type="f16")
+
+
+def test_a_relative_path_begins_at_the_folder_of_the_file(write, monkeypatch):
+    path = write('path = "tiny.gguf"', 'path = "../models/./tiny.gguf"')
+    beside = str(path.parent.parent / "models" / "tiny.gguf")
+    assert load_models_file(path).model("tiny").path == beside
+    monkeypatch.chdir(path.parent)
+    assert load_models_file(Path(path.name)).model("tiny").path == beside
+
+
+@pytest.mark.parametrize("name", ["/models/tiny.gguf", "~/tiny.gguf"])
+def test_other_paths_stay_as_they_are(write, name):
+    path = write('path = "tiny.gguf"', f'path = "{name}"')
+    assert load_models_file(path).model("tiny").path == name
 
 
 @pytest.mark.parametrize(
