@@ -17,7 +17,7 @@ class Strategy:
 
     `transfer` says whether the drafter's knowledge moves the target's distribution (eta of the
     pair) or not (eta = 0, which is ordinary speculative decoding and lossless). With `may_rest`
-    rounds go without a draft where drafting would not pay.
+    rounds go without a draft where drafting would not pay. `summary` is for people who choose.
     """
 
     name: str
@@ -25,17 +25,42 @@ class Strategy:
     drafters: tuple[DrafterKind, ...] = ()
     transfer: bool = False
     may_rest: bool = False
+    summary: str = ""
 
 
 STRATEGIES = {
     strategy.name: strategy
     for strategy in (
-        Strategy("rapid", "document", ("model", "prompt-lookup"), transfer=True),
-        Strategy("long-context", "document"),
-        Strategy("rag", "passages"),
-        Strategy("speculative", "document", ("model",)),
-        Strategy("prompt-lookup", "document", ("prompt-lookup",), may_rest=True),
-        Strategy("auto", "document", ("model", "prompt-lookup"), transfer=True, may_rest=True),
+        Strategy(
+            "rapid",
+            "document",
+            ("model", "prompt-lookup"),
+            transfer=True,
+            summary="a drafter proposes from passages; the target, which reads everything, decides",
+        ),
+        Strategy("long-context", "document", summary="the target alone, which reads everything"),
+        Strategy("rag", "passages", summary="the target alone, which reads passages only"),
+        Strategy(
+            "speculative",
+            "document",
+            ("model",),
+            summary="as rapid, but what the drafter knows better does not change the answer",
+        ),
+        Strategy(
+            "prompt-lookup",
+            "document",
+            ("prompt-lookup",),
+            may_rest=True,
+            summary="drafts are looked up in the text instead of written by a model",
+        ),
+        Strategy(
+            "auto",
+            "document",
+            ("model", "prompt-lookup"),
+            transfer=True,
+            may_rest=True,
+            summary="as rapid, but without drafts where they would cost more time than they save",
+        ),
     )
 }
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from pdfs import make_pdf
 
+from rapid_cli.strategies import STRATEGIES
+
 pytestmark = pytest.mark.models
 
 STORY = (
@@ -335,6 +337,13 @@ def test_help_names_every_command(home):
     shown = rapid("--help", home=home).stdout.decode()
     for command in ("ask", "index", "search", "list", "remove", "models"):
         assert re.search(rf"^\W*{command}\b", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["ask", "chat"])
+def test_help_says_what_each_strategy_does(home, command):
+    shown = " ".join(rapid(command, "--help", home=home).stdout.decode().split())
+    for strategy in STRATEGIES.values():
+        assert f"{strategy.name}: {strategy.summary}." in shown
 
 
 def test_the_version_is_that_of_the_package(home):

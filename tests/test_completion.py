@@ -36,6 +36,11 @@ def test_commands_and_options_are_completed():
     assert completed("rapid ask --show-c") == ["--show-context"]
 
 
+def test_names_of_strategies_are_completed():
+    assert completed("rapid ask --strategy r") == ["rapid", "rag"]
+    assert completed("rapid chat --strategy au") == ["auto"]
+
+
 @pytest.mark.parametrize("before", ["rapid ask --pair", "rapid models tune"])
 def test_names_of_pairs_are_completed(before, tmp_path):
     assert completed(f"{before} st", RAPID_MODELS="") == ["starter"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rapid_cli.errors import ConfigError
@@ -9,7 +11,7 @@ from rapid_cli.strategies import STRATEGIES, Strategy, strategy_named
 
 
 def test_the_table_is_this():
-    assert list(STRATEGIES.values()) == [
+    assert [replace(row, summary="") for row in STRATEGIES.values()] == [
         Strategy(
             "rapid", target_reads="document", drafters=("model", "prompt-lookup"), transfer=True
         ),

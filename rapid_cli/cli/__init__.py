@@ -10,6 +10,7 @@ import typer
 
 from rapid_cli.cli import ask, bench, cache, chat, doctor, history, library, models
 from rapid_cli.cli.boundary import Boundary
+from rapid_cli.cli.options import EXPLAINED
 
 app = typer.Typer(
     name="rapid",
@@ -18,8 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog='Begin with: rapid ask book.pdf "Who tells the story?"',
 )
-app.command()(ask.ask)
-app.command()(chat.chat)
+app.command(epilog=EXPLAINED)(ask.ask)
+app.command(epilog=EXPLAINED)(chat.chat)
 app.command()(library.index)
 app.command()(library.search)
 app.command("list")(library.list_documents)

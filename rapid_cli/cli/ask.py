@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rapid_cli.cli.options import (
+    DISPLAY,
     Choices,
     Collection,
     ContextLength,
@@ -72,7 +73,10 @@ def ask(
     ] = None,
     json: Json = False,
     no_stream: Annotated[
-        bool, typer.Option("--no-stream", help="Print the answer when it is complete.")
+        bool,
+        typer.Option(
+            "--no-stream", help="Print the answer when it is complete.", rich_help_panel=DISPLAY
+        ),
     ] = False,
     no_stats: NoStats = False,
     no_log: NoLog = False,

@@ -9,8 +9,15 @@ from typing import Annotated
 import typer
 
 from rapid_cli.config import DeviceChoice
+from rapid_cli.strategies import STRATEGIES
 
 AUTO = "auto"
+DECODING, DISPLAY = "How to answer", "What to show"
+"""The groups of options under which `--help` shows those that only answers need."""
+EXPLAINED = "\n\n".join(
+    ["Strategies:", *(f"{each.name}: {each.summary}." for each in STRATEGIES.values())]
+)
+"""What `--help` says below the options."""
 
 
 def complete_pair(incomplete: str) -> list[str]:
@@ -23,6 +30,11 @@ def complete_pair(incomplete: str) -> list[str]:
     except RapidError:
         return []
     return [name for name in pairs if name.startswith(incomplete)]
+
+
+def complete_strategy(incomplete: str) -> list[str]:
+    """Return the names of strategies that begin like this, for the shell."""
+    return [name for name in STRATEGIES if name.startswith(incomplete)]
 
 
 Words = Annotated[
@@ -47,46 +59,94 @@ Ocr = Annotated[
     bool, typer.Option("--ocr", help="Read scanned pages, which takes ocrmypdf, and time.")
 ]
 
-StrategyName = Annotated[
-    str, typer.Option(help="rapid, long-context, rag, speculative, prompt-lookup or auto.")
-]
 PairName = Annotated[
     str | None,
     typer.Option(help="A pair of models in models.toml.", autocompletion=complete_pair),
 ]
 Target = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's target.")]
 Drafter = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's drafter.")]
-MaxTokens = Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")]
-Temperature = Annotated[
-    float | None, typer.Option(min=0, help="0 is greedy. Default: the pair's, or 0.1.")
-]
-TopK = Annotated[int, typer.Option(min=0, help="Draw from the k likeliest; 0: all.")]
-TopP = Annotated[
-    float, typer.Option(min=0, max=1, help="Draw from the likeliest that reach this share.")
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Repeats an answer.")]
-Eta = Annotated[
-    float | None,
-    typer.Option(min=0, help="Strength of knowledge transfer. Default: the pair's, or 10."),
-]
-Gamma = Annotated[
-    str | None,
-    typer.Option(metavar="N|auto", help="Tokens drafted a round. Default: the pair's, or auto."),
-]
-RetrieveTokens = Annotated[
-    int | None, typer.Option(min=1, help="Tokens of passages that the drafter reads.")
-]
-ContextLength = Annotated[int | None, typer.Option(min=1, help="Most tokens a model may hold.")]
 Device = Annotated[
     DeviceChoice | None,
     typer.Option(help="Where models are computed. Default: a GPU takes the layers it can hold."),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Read the text again, whatever is kept.")]
-ShowContext = Annotated[bool, typer.Option("--show-context", help="Show the passages in full.")]
-ShowThinking = Annotated[
-    bool, typer.Option("--show-thinking", help="Show what a reasoning model thinks, on stderr.")
+
+StrategyName = Annotated[
+    str,
+    typer.Option(
+        help="rapid, long-context, rag, speculative, prompt-lookup or auto.",
+        autocompletion=complete_strategy,
+        rich_help_panel=DECODING,
+    ),
 ]
-NoStats = Annotated[bool, typer.Option("--no-stats", help="No statistics.")]
+MaxTokens = Annotated[
+    int, typer.Option(min=1, help="Longest answer, in tokens.", rich_help_panel=DECODING)
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(min=0, help="0 is greedy. Default: the pair's, or 0.1.", rich_help_panel=DECODING),
+]
+TopK = Annotated[
+    int, typer.Option(min=0, help="Draw from the k likeliest; 0: all.", rich_help_panel=DECODING)
+]
+TopP = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Draw from the likeliest that reach this share.",
+        rich_help_panel=DECODING,
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Repeats an answer.", rich_help_panel=DECODING)
+]
+Eta = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Strength of knowledge transfer. Default: the pair's, or 10.",
+        rich_help_panel=DECODING,
+    ),
+]
+Gamma = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|auto",
+        help="Tokens drafted a round. Default: the pair's, or auto.",
+        rich_help_panel=DECODING,
+    ),
+]
+RetrieveTokens = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Tokens of passages that the drafter reads.", rich_help_panel=DECODING
+    ),
+]
+ContextLength = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most tokens a model may hold.", rich_help_panel=DECODING),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Read the text again, whatever is kept.", rich_help_panel=DECODING
+    ),
+]
+ShowContext = Annotated[
+    bool,
+    typer.Option("--show-context", help="Show the passages in full.", rich_help_panel=DISPLAY),
+]
+ShowThinking = Annotated[
+    bool,
+    typer.Option(
+        "--show-thinking",
+        help="Show what a reasoning model thinks, on stderr.",
+        rich_help_panel=DISPLAY,
+    ),
+]
+NoStats = Annotated[
+    bool, typer.Option("--no-stats", help="No statistics.", rich_help_panel=DISPLAY)
+]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Leave answers out of the history.")]
 
 
