@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
@@ -17,10 +17,11 @@ from rapid_cli.answers import (
     Options,
     Prefilled,
 )
+from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.drafting import no_drafter
 from rapid_cli.decoding.loop import decode
-from rapid_cli.decoding.planning import Arm, FixedGamma, PlainFirst, Planner, SpeedPlanner
+from rapid_cli.decoding.planning import Arm, FixedGamma, PlainFirst, Planner, SpeedPlanner, never
 from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import verify
 from rapid_cli.drafters import OPENERS, Drafters, Preparation, open_reader
@@ -75,7 +76,7 @@ def generate(
             eta=options.eta if options.strategy.transfer else 0.0,
             rng=rng,
         ),
-        _planner(result, target.context, drafters.arms, profiles, clock),
+        _planner(result, target.context, drafters, profiles, clock),
         max_tokens=options.max_tokens,
         is_end=pair.target.vocabulary.is_end,
         clock=clock,
@@ -155,28 +156,37 @@ def _while_drafting(
 def _planner(
     result: Answer,
     target: ReadableContext,
-    arms: Sequence[Arm],
+    drafters: Drafters,
     profiles: Profiles,
     clock: Clock,
 ) -> Planner:
     """Return the planner of the answer; what is not known of the target's costs is measured."""
     options, model = result.options, result.pair.target
-    if options.gamma is not None or not arms:
-        return planner_for(options, {}, arms)
+    is_waiting = drafters.writer.is_ahead if drafters.writer else never
+    if options.gamma is not None or not drafters.arms:
+        return planner_for(options, {}, drafters.arms, is_waiting)
     costs = profiles.get(model.fingerprint, len(target))
     if costs is None:
         assert result.target is not None
         costs = verify_costs(target, result.target.prompt.all[-1], clock)
         profiles.put(model.fingerprint, len(target), costs)
-    return planner_for(options, costs, arms)
+    return planner_for(options, costs, drafters.arms, is_waiting)
 
 
-def planner_for(options: Options, costs: Costs, arms: Sequence[Arm]) -> Planner:
-    """Plan by what was asked for, or by what things cost here; plain decoding is timed first."""
+def planner_for(
+    options: Options,
+    costs: Costs,
+    arms: Sequence[Arm],
+    is_waiting: Callable[[Tokens], bool] = never,
+) -> Planner:
+    """Plan by what was asked for, or by what things cost here; plain decoding is timed first.
+
+    `is_waiting` tells whether a draft is there that the target has yet to check.
+    """
     if not arms:
         return FixedGamma(0)
     if options.gamma is not None:
-        return PlainFirst(FixedGamma(options.gamma), PLAIN_ROUNDS)
+        return PlainFirst(FixedGamma(options.gamma), PLAIN_ROUNDS, is_waiting)
     planner = SpeedPlanner(
         CostCurve(costs),
         arms,
@@ -184,4 +194,4 @@ def planner_for(options: Options, costs: Costs, arms: Sequence[Arm]) -> Planner:
         longest=LONGEST_DRAFT,
         learn_costs=options.seed is None,
     )
-    return PlainFirst(planner, PLAIN_ROUNDS)
+    return PlainFirst(planner, PLAIN_ROUNDS, is_waiting)

@@ -150,6 +150,7 @@ def test_a_drafter_that_forgets_what_it_wrote_drafts_as_if_it_had_not_written():
     context = MarkovContext(random_logits(5, 1), [0, 4])
     drafter, _ = ahead_of(context, 6, sampling=greedy)
     drafter.forget_ahead()
+    assert context.tokens == [0, 4], "what was computed token by token is rounded otherwise"
     context.extended.clear()
     assert drafter([], 4).tokens == fresh([], 4).tokens
     assert len(context.extended) == 4

@@ -256,6 +256,20 @@ def test_plain_rounds_come_first_and_are_learned_from():
     assert target.at(1) == 2.0
 
 
+def test_plain_rounds_are_put_off_while_a_draft_waits():
+    target = CostCurve({1: 1.0, 8: 1.5})
+    inner = SpeedPlanner(target, [arm(CostCurve({1: 0.0}, at_zero=0.0))])
+    planner = PlainFirst(inner, 2, is_waiting=lambda output: len(output) < 6)
+    assert planner.plan([]).gamma > 0
+    planner.observe(Round((1, 2, 3), 0, 2, 2, 2, 0.0, 1.1))
+    assert planner.plan([1, 2, 3]).gamma > 0
+    planner.observe(Round((4, 5, 6), 0, 2, 2, 2, 0.0, 1.1))
+    for _ in range(2):
+        assert planner.plan([1] * 6) == Plan(0), "drafts did not count"
+        planner.observe(Round((1,), 0, 0, 0, 0, 0.0, 1.0))
+    assert planner.plan([1] * 8).gamma > 0
+
+
 def test_a_cost_curve_interpolates_and_goes_on_with_its_mean_slope():
     curve = CostCurve({1: 1.0, 3: 2.0, 5: 3.0})
     assert [curve.at(size) for size in (1, 2, 3, 4, 5, 7)] == [1.0, 1.5, 2.0, 2.5, 3.0, 4.0]

@@ -107,8 +107,10 @@ class ModelDrafter:
                 return
 
     def forget_ahead(self) -> None:
-        """Drop what was written ahead, to draft as if it had not been."""
+        """Drop what was written ahead, to draft as if it had not been: the cache of it, too."""
         self._ahead.clear()
+        self._context.truncate(self._base)
+        self._read.clear()
 
     def _waiting(self, output: Tokens) -> list[tuple[int, Distribution]]:
         """Return what was written ahead after `output`; once the answer differs, that is over."""

@@ -52,6 +52,11 @@ def _always_the_first(_output: Tokens) -> int | None:
     return 0
 
 
+def never(_output: Tokens) -> bool:
+    """Tell of no draft that it waits."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """What is known of a drafter: the kinds of its drafts, and of which the next one would be.
@@ -80,20 +85,28 @@ class FixedGamma:
 class PlainFirst:
     """Decodes a few rounds without drafts before another planner takes over.
 
-    Their times are what plain decoding costs on this very document.
+    Their times are what plain decoding costs on this very document. As long as `is_waiting` says
+    that a draft waits to be checked they are put off: each would cost it its place, since whatever
+    the target chose by itself the draft would have to go on alike.
     """
 
-    def __init__(self, planner: Planner, rounds: int) -> None:
+    def __init__(
+        self, planner: Planner, rounds: int, is_waiting: Callable[[Tokens], bool] = never
+    ) -> None:
         self._planner = planner
         self._left = rounds
+        self._is_waiting = is_waiting
 
     def plan(self, output: Tokens) -> Plan:
-        """Return an empty draft for the first rounds."""
-        return Plan(0) if self._left else self._planner.plan(output)
+        """Return an empty draft for the first rounds of which none waits."""
+        if self._left and not self._is_waiting(output):
+            return Plan(0)
+        return self._planner.plan(output)
 
     def observe(self, done: Round) -> None:
         """Let the other planner learn from every round."""
-        self._left = max(self._left - 1, 0)
+        if not done.planned:
+            self._left = max(self._left - 1, 0)
         self._planner.observe(done)
 
 
