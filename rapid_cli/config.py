@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,17 @@ SELF = "target"
 ALL_LAYERS = -1
 """Of a model, on the GPU: as many as there are."""
 ROPE_SCALINGS = ("none", "linear", "yarn")
+MOST_ETA = 1000.0
+"""Knowledge transfer stronger than this is no more than arithmetic at its limits."""
 COLLECTION_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with a `~` at its beginning replaced; that of nobody known stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 class DeviceChoice(StrEnum):
@@ -34,13 +44,17 @@ class DeviceChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a model lies: a path, a file in an installed package, or one on Hugging Face."""
+    """Where a model lies: a path, a file in an installed package, or one on Hugging Face.
+
+    A relative path begins at `folder`, or else at the current one.
+    """
 
     path: str | None = None
     package: str | None = None
     repo: str | None = None
     file: str | None = None
     revision: str | None = None
+    folder: Path | None = None
 
     def __str__(self) -> str:
         """Name the place in a way that is the same on every machine where that is possible."""
@@ -49,7 +63,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A model of any kind that models.toml names, and where it lies."""
+    """A model of any kind that models.toml names, and where it lies.
+
+    `folder` is where relative paths begin: that of models.toml.
+    """
 
     name: str
     path: str | None = None
@@ -57,11 +74,12 @@ class Located:
     repo: str | None = None
     file: str | None = None
     revision: str | None = None
+    folder: Path | None = field(default=None, compare=False)
 
     @property
     def location(self) -> Location:
         """Where its file or folder lies."""
-        return Location(self.path, self.package, self.repo, self.file, self.revision)
+        return Location(self.path, self.package, self.repo, self.file, self.revision, self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +222,7 @@ def home() -> Path:
     """Return the folder of the library: `RAPID_HOME`, or the platform's user data folder."""
     chosen = os.environ.get("RAPID_HOME")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     import platformdirs  # noqa: PLC0415 - a machine that only measures speed may lack it
 
     return platformdirs.user_data_path(APP)

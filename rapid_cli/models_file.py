@@ -21,6 +21,7 @@ from rapid_cli.config import (
     ModelSpec,
     RerankerSpec,
     Settings,
+    expanded,
     named,
     suggestion,
 )
@@ -29,6 +30,8 @@ from rapid_cli.formats import FORMATS
 from rapid_cli.model_checks import check, check_settings, template_text
 
 FILE_NAME = "models.toml"
+NO_KEYS = ("name", "folder")
+"""What a spec holds besides the keys of its table."""
 TABLES = ("default", "settings", "models", "pairs", "embedders", "rerankers")
 
 Spec = TypeVar("Spec", ModelSpec, ModelPair, EmbedderSpec, RerankerSpec)
@@ -38,7 +41,7 @@ def find_models_file(chosen: Path | None) -> Path:
     """Return the models.toml in force: option, environment, here, user's folder, packaged."""
     explicit = chosen or (os.environ.get("RAPID_MODELS") or None)
     if explicit is not None:
-        path = Path(explicit).expanduser()
+        path = expanded(explicit)
         if not path.is_file():
             raise ConfigError(f"{path} does not exist", "give --models the path of a models.toml")
         return path
@@ -118,25 +121,18 @@ def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, p
         raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
     spec = kind(name, **checked)
     check(spec, path, where)
-    if isinstance(spec, Located) and spec.path is not None:
-        spec = replace(spec, path=_beside(path, spec.path))
+    if isinstance(spec, Located):
+        spec = replace(spec, folder=path.absolute().parent)
     if isinstance(spec, ModelSpec):
         return replace(spec, chat_template=template_text(spec.chat_template, path, where))
     return spec
-
-
-def _beside(source: Path, path: str) -> str:
-    """Return a path of models.toml; one that is relative begins at the folder of that file."""
-    if Path(path).expanduser().is_absolute():
-        return path
-    return os.path.normpath(source.absolute().parent / path)
 
 
 def _checked_values(
     kind: type[Spec | Settings], values: Mapping[str, object], path: Path, where: str
 ) -> dict[str, Any]:
     """Return the arguments for a `kind`, checked against its declared types."""
-    known = tuple(field.name for field in fields(kind) if field.name != "name")
+    known = tuple(field.name for field in fields(kind) if field.name not in NO_KEYS)
     _reject_unknown(values, known, path, where)
     types = get_type_hints(kind)
     return {key: _checked(value, types[key], path, where, key) for key, value in values.items()}

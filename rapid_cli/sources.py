@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from rapid_cli import reader
+from rapid_cli.config import expanded
 from rapid_cli.documents import STDIN, Document
 from rapid_cli.errors import DocumentError, StoreError
 from rapid_cli.library import Library
@@ -76,7 +77,7 @@ def exists(path: Path) -> bool:
 
 def _path(name: str) -> Path:
     with suppress(RuntimeError):  # there is no user of that name
-        return Path(name).expanduser()
+        return expanded(name)
     return Path(name)
 
 

@@ -9,7 +9,8 @@ import platformdirs
 import pytest
 
 from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
-from rapid_cli.errors import ConfigError
+from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.hub import find, locate
 from rapid_cli.model_checks import CACHE_TYPES
 from rapid_cli.models_file import find_models_file, load_models_file
 
@@ -178,30 +179,44 @@ def test_a_default_reranker_is_taken_and_must_exist(write):
     named = write('embedder = "words"', 'embedder = "words"\nreranker = "judge"')
     assert "no reranker 'judge'" in refusal(named).message
     named.write_text(named.read_text() + '[rerankers.judge]\npath = "judge"\n')
-    judge = str(named.parent / "judge")
-    assert load_models_file(named).reranker == RerankerSpec("judge", path=judge, passages=30)
+    assert load_models_file(named).reranker == RerankerSpec("judge", path="judge", passages=30)
 
 
 def test_what_is_not_said_has_a_default(write):
-    path = write()
-    loaded = load_models_file(path)
+    loaded = load_models_file(write())
     assert loaded.pair(None) == ModelPair("small", "tiny", "target", 10.0, None, 0.1, None)
-    tiny = str(path.parent / "tiny.gguf")
-    assert loaded.model("tiny") == ModelSpec("tiny", path=tiny, k_type="f16", v_type="f16")
+    assert loaded.model("tiny") == ModelSpec("tiny", path="tiny.gguf", k_type="f16", v_type="f16")
 
 
 def test_a_relative_path_begins_at_the_folder_of_the_file(write, monkeypatch):
-    path = write('path = "tiny.gguf"', 'path = "../models/./tiny.gguf"')
-    beside = str(path.parent.parent / "models" / "tiny.gguf")
-    assert load_models_file(path).model("tiny").path == beside
+    path = write('path = "tiny.gguf"', 'path = "models/tiny.gguf"')
+    beside = path.parent / "models" / "tiny.gguf"
+    beside.parent.mkdir()
+    beside.touch()
+    location = load_models_file(path).model("tiny").location
+    assert find(location) == beside
+    assert str(location) == "models/tiny.gguf", "a library knows its embedder on every machine"
     monkeypatch.chdir(path.parent)
-    assert load_models_file(Path(path.name)).model("tiny").path == beside
+    location = load_models_file(Path(path.name)).model("tiny").location
+    monkeypatch.chdir("/")
+    assert find(location) == beside
 
 
-@pytest.mark.parametrize("name", ["/models/tiny.gguf", "~/tiny.gguf"])
-def test_other_paths_stay_as_they_are(write, name):
-    path = write('path = "tiny.gguf"', f'path = "{name}"')
-    assert load_models_file(path).model("tiny").path == name
+def test_other_paths_begin_where_they_say(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    file = tmp_path / "home" / "tiny.gguf"
+    file.parent.mkdir()
+    file.touch()
+    for name in (str(file), "~/tiny.gguf"):
+        path = write('path = "tiny.gguf"', f'path = "{name}"')
+        assert find(load_models_file(path).model("tiny").location) == file
+
+
+def test_the_home_of_nobody_is_a_path_that_does_not_exist(write):
+    path = write('path = "tiny.gguf"', 'path = "~nobody-has-this-name/tiny.gguf"')
+    location = load_models_file(path).model("tiny").location
+    with pytest.raises(ModelError, match=r"tiny\.gguf does not exist"):
+        locate(location)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +290,7 @@ def test_a_wrong_value_of_a_model_is_named_with_its_key(write, setting, complain
         ("eta = true", "eta = True is not a"),
         ("eta = -1", "eta = -1"),
         ("eta = nan", "eta = nan"),
+        ("eta = 1e39", "eta = 1e+39 is more than 1000"),
         ("temperature = inf", "temperature = inf"),
         ("retrieve_tokens = 0.5", "retrieve_tokens = 0.5 is not a"),
         ("drafter = 1", "drafter = 1 is not a"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -14,6 +13,7 @@ from rapid_cli.cli.choosing import Opened, open_desk
 from rapid_cli.cli.opening import finish_index
 from rapid_cli.cli.options import Choices, sources_and_question
 from rapid_cli.cli.showing import Manner, error_json, print_json, show
+from rapid_cli.config import expanded
 from rapid_cli.errors import RapidError
 from rapid_cli.render.console import console
 from rapid_cli.sources import STANDARD_INPUT
@@ -64,7 +64,7 @@ def _lines(questions: str, sources: list[str]) -> Iterator[str]:
         if STANDARD_INPUT in sources:
             raise typer.BadParameter("questions and a text cannot both come by standard input")
         return _stripped(sys.stdin)
-    path = Path(questions).expanduser()
+    path = expanded(questions)
     try:
         return _stripped(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:

@@ -16,7 +16,7 @@ from rapid_cli.cli.choosing import Opened, open_desk
 from rapid_cli.cli.opening import finish_index
 from rapid_cli.cli.options import Choices
 from rapid_cli.cli.showing import Manner, error_json, print_json, show
-from rapid_cli.config import home
+from rapid_cli.config import expanded, home
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.private import as_usual
 from rapid_cli.prompts import Turn
@@ -149,7 +149,7 @@ def _choose_strategy(chat: Chat, name: str) -> None:
 
 def _save(chat: Chat, name: str) -> None:
     chat.last()
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not name:
         raise ConfigError("/save needs the name of a file", "such as /save talk.md")
     if path.exists() and path not in chat.saved:

@@ -6,7 +6,7 @@ import importlib.util
 import shlex
 from pathlib import Path
 
-from rapid_cli.config import Location
+from rapid_cli.config import Location, expanded
 from rapid_cli.errors import ModelError
 from rapid_cli.hub.parts import OTHER_RUNTIMES, PICKLED, parts
 from rapid_cli.hub.trouble import settings
@@ -18,7 +18,7 @@ def locate(location: Location, name: str = "NAME") -> Path:
     Nothing is downloaded. `name` is what models.toml calls the model.
     """
     if location.path is not None:
-        return _whole(Path(location.path).expanduser())
+        return _whole((location.folder or Path()) / expanded(location.path))
     if location.package is not None:
         return _whole(_in_package(location.package) / (location.file or ""))
     cached = _in_hub_cache(location)
