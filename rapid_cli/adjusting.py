@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rapid_cli.config import ModelSpec
 from rapid_cli.copies import Copies
-from rapid_cli.tuned import AGAIN, Tuned, TunedModels
+from rapid_cli.tuned import AGAIN, Settings, Tuned, TunedModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def adjust(
 
 def untuned(path: Path, spec: ModelSpec) -> Adjusted:
     """Return how llama.cpp would run a file by itself, whatever models.toml and tuning say."""
-    return Adjusted(path, replace(spec, flash_attention=None, k_type="f16", v_type="f16"))
+    return Adjusted(path, Settings(None, "f16", "f16", None, None).applied(spec))
 
 
 def _apply(found: Tuned, path: Path, spec: ModelSpec, copies: Copies, *, is_copy: bool) -> Adjusted:

@@ -6,7 +6,16 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rapid_cli.config import ROPE_SCALINGS, Located, ModelPair, ModelSpec, Settings, suggestion
+from rapid_cli.config import (
+    MOST_ETA,
+    ROPE_SCALINGS,
+    Located,
+    ModelPair,
+    ModelSpec,
+    Settings,
+    expanded,
+    suggestion,
+)
 from rapid_cli.errors import ConfigError
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
@@ -21,11 +30,8 @@ def check(spec: Located | ModelPair, path: Path, where: str) -> None:
         _check_running(spec, path, where)
         _check_rope(spec, path, where)
         _check_texts(spec, path, where)
-    if isinstance(spec, ModelPair) and spec.gamma == 0:
-        raise ConfigError(
-            f"{path}: {where} gamma = 0 would draft nothing",
-            "give a number of tokens, or leave it out for the planner to choose",
-        )
+    if isinstance(spec, ModelPair):
+        _check_drafting(spec, path, where)
 
 
 def check_settings(settings: Settings, path: Path, where: str) -> None:
@@ -58,6 +64,18 @@ def _check_location(spec: Located, path: Path, where: str) -> None:
     needs_file = spec.package is not None or (spec.repo and isinstance(spec, ModelSpec))
     if needs_file and spec.file is None:
         raise ConfigError(f"{path}: {where} lacks 'file'", "name the file in the package or repo")
+
+
+def _check_drafting(spec: ModelPair, path: Path, where: str) -> None:
+    if spec.gamma == 0:
+        raise ConfigError(
+            f"{path}: {where} gamma = 0 would draft nothing",
+            "give a number of tokens, or leave it out for the planner to choose",
+        )
+    if spec.eta > MOST_ETA:
+        raise ConfigError(
+            f"{path}: {where} eta = {spec.eta:g} is more than {MOST_ETA:g}", "the paper has 5 to 50"
+        )
 
 
 def _check_running(spec: ModelSpec, path: Path, where: str) -> None:
@@ -120,7 +138,7 @@ def template_text(value: str | None, path: Path, where: str) -> str | None:
     """Return a chat template: the value, or the text of the file beside models.toml it names."""
     if value is None or "{" in value:
         return value
-    file = path.parent / Path(value).expanduser()
+    file = path.parent / expanded(value)
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -168,8 +168,11 @@ class Pairs:
     def adjusted(self, files: PairFiles) -> tuple[Adjusted, Adjusted]:
         """Return how target and drafter run here."""
         first = self._adjusted(*files.target, lower_precision=files.lower_precision)
-        second = first if files.drafter == files.target else self._adjusted(*files.drafter)
-        return first, second
+        if files.drafter == files.target:
+            return first, first
+        is_copy = self.copies.source_of(files.drafter[0]) is not None  # and runs as the target does
+        lower = files.lower_precision and is_copy
+        return first, self._adjusted(*files.drafter, lower_precision=lower)
 
     def load_target(self, files: PairFiles) -> LoadedModel:
         """Load the target alone."""

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from cut_models import cut
 
+from rapid_cli.copies import Copies
 from rapid_cli.llama import engine, machine
 from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
 
@@ -134,6 +135,7 @@ def test_tuning_prints_what_it_tried_keeps_what_it_chose_and_is_used(home, start
     (starter,) = [each for each in listed["models"] if each["name"] == "smollm2"]
     assert starter["tuned"] == "yes"
     assert [each["stale"] for each in listed["copies"]] == [False] * len(copies)
+    assert [each["used"] for each in listed["copies"]] == [True] * len(copies)
 
     cleared = rapid("models", "clear", home=home)
     assert cleared.returncode == 0
@@ -202,6 +204,24 @@ def test_a_table_says_the_same(home, starter_path):
     assert lines[1][:3] == ["far", "not downloaded", ""]
     at = lines.index(["PAIR", "STATE", "TARGET", "DRAFTER", "NOTE"])
     assert lines[at + 1][:4] == ["starter", "present", "smollm2", "target"]
+
+
+def test_a_copy_that_nothing_runs_in_is_listed_as_such(home, starter_path):
+    copies = Copies(home / "cache" / "weights")
+    for name in ("q8_0", "q4_0"):
+        copies.make(starter_path, name, lambda _done, _total: None)
+
+    def used():
+        listed = json.loads(rapid("models", "list", "--json", home=home).stdout)
+        return {copy["format"]: copy["used"] for copy in listed["copies"]}
+
+    assert used() == {"q8_0": False, "q4_0": True}, "a pair drafts in four bits"
+    table = [line.split("\t") for line in rapid("models", "list", home=home).stdout.splitlines()]
+    states = {cells[1]: cells[3] for cells in table if cells[0] == starter_path.name}
+    assert states == {"q8_0": "not used", "q4_0": "in use"}
+    chosen = replace(old_choice(starter_path).settings, format="q8_0")
+    TunedModels(home / "tuned").put(replace(old_choice(starter_path), settings=chosen))
+    assert used() == {"q8_0": True, "q4_0": True}
 
 
 def test_a_stale_tuning_is_listed_as_such(home, starter_path):

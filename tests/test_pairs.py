@@ -39,6 +39,10 @@ lower_precision = true
 [pairs.copied]
 target = "starter"
 drafter = "target:q4_0"
+[pairs.low-copied]
+target = "starter"
+drafter = "target:q4_0"
+lower_precision = true
 [embedders.none]
 path = "none"
 """
@@ -101,7 +105,7 @@ def test_tuned_settings_reach_the_context(open_pairs, starter_path):
         assert context.note == ""
         list(context.read(range(100, 300)))
         quantized = context.cache_bytes
-    with load(open_pairs(untuned=True)).target.open(length=600, rows=4) as context:
+    with load(open_pairs("ubatch = 128", untuned=True)).target.open(length=600, rows=4) as context:
         assert llama_cpp.llama_n_ubatch(context._handle) == 512
         assert llama_cpp.llama_n_threads(context._handle) == 2
         assert context.state_key.endswith("k=f16")
@@ -231,6 +235,19 @@ def test_a_drafter_that_is_what_tuning_chose_for_the_target_is_loaded_once(
     tune(pairs, starter_path, replace(SETTINGS, format="q4_0"))  # of a file of fewer bits
     pair = load(pairs, "copied")
     assert pair.target is pair.drafter
+
+
+def test_a_copy_drafts_as_the_target_was_tuned_where_fewer_bits_were_allowed(
+    open_pairs, library, starter_path
+):
+    pairs = open_pairs()
+    with_copies(pairs, library)
+    tune(pairs, starter_path, replace(SETTINGS, format="q8_0"), lower_precision=True)
+    with load(pairs, "low-copied").drafter.open(length=600, rows=4) as context:
+        assert llama_cpp.llama_n_ubatch(context._handle) == 64
+    tune(pairs, starter_path, replace(SETTINGS, format="q4_0"), lower_precision=True)
+    pair = load(open_pairs(), "low-copied")
+    assert pair.target is pair.drafter, "one copy, once in memory"
 
 
 def test_without_room_for_a_copy_the_target_drafts_with_its_own_weights_and_says_so(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rapid_cli.cli.options import Device, Json, Models, PairName, Quiet
+from rapid_cli.config import MOST_ETA
 
 
 def bench(
@@ -43,7 +44,9 @@ def bench(
     ] = None,
     eta: Annotated[
         list[float] | None,
-        typer.Option(min=0, help="Also measure rapid with this strength. Repeatable."),
+        typer.Option(
+            min=0, max=MOST_ETA, help="Also measure rapid with this strength. Repeatable."
+        ),
     ] = None,
     temperature: Annotated[float, typer.Option(min=0)] = 0.1,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each variant, interleaved.")] = 3,

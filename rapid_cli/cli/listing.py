@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rapid_cli.config import ModelPair, ModelsFile
+from rapid_cli.copies import WeightCopy
 from rapid_cli.errors import ModelError
 from rapid_cli.hub import find
 from rapid_cli.llama import engine, machine, read_format, read_shape
@@ -23,7 +24,9 @@ def list_models(models: Path | None, *, json: bool) -> None:
     with Session(models_file) as session:
         rows = [_row(models_file, name, session.pairs) for name in models_file.models]
         pairs = [_pair_row(models_file, pair) for pair in models_file.pairs.values()]
-        print_models(rows, pairs, session.pairs.copies.entries(), as_json=json)
+        copies = session.pairs.copies.entries()
+        used = {copy.path for copy in copies if _is_used(copy, models_file, session.pairs)}
+        print_models(rows, pairs, copies, used, as_json=json)
 
 
 def clear(models: Path | None) -> None:
@@ -60,6 +63,16 @@ def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
         context_length=spec.context_length or spec.scaled(shape.context_length),
         tuned=_tuned(pairs, path, models_file, name),
     )
+
+
+def _is_used(copy: WeightCopy, models_file: ModelsFile, pairs: Pairs) -> bool:
+    """Tell whether a tuning chose a copy, on whatever machine, or a pair drafts with it."""
+    wanted = [
+        (find(models_file.model(pair.target).location), pair.drafter_format)
+        for pair in models_file.pairs.values()
+    ]
+    wanted += [(Path(tuned.path), tuned.settings.format) for tuned in pairs.tuned.entries()]
+    return not copy.stale and (copy.source, copy.format) in wanted
 
 
 def _tuned(pairs: Pairs, path: Path, models_file: ModelsFile, name: str) -> str:

@@ -8,6 +8,9 @@ import typer
 
 from rapid_cli.cli.options import Device, Drafter, Json, Models, Quiet, Target, complete_pair
 
+LONGEST = 86_400
+"""Seconds: nobody tunes for more than a day."""
+
 models = typer.Typer(
     help="The models of models.toml: where they are, and how they run fastest here.",
     no_args_is_help=True,
@@ -49,7 +52,10 @@ def tune(
     seconds: Annotated[
         float | None,
         typer.Option(
-            min=1, metavar="N", help="About how long it may take. Default: 60 to 240 a model."
+            min=1,
+            max=LONGEST,
+            metavar="N",
+            help="About how long it may take. Default: 60 to 240 a model.",
         ),
     ] = None,
     json: Json = False,

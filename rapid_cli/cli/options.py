@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.config import DeviceChoice
+from rapid_cli.config import MOST_ETA, DeviceChoice
 from rapid_cli.strategies import STRATEGIES
 
 AUTO = "auto"
@@ -104,6 +104,7 @@ Eta = Annotated[
     float | None,
     typer.Option(
         min=0,
+        max=MOST_ETA,
         help="Strength of knowledge transfer. Default: the pair's, or 10.",
         rich_help_panel=DECODING,
     ),

@@ -91,8 +91,8 @@ def _tuned(
             seconds,
         )
         stages, found = _followed(tuner.run(), bars)
+        copies.chosen = found.settings.format  # first: what is kept must not name what is gone
         bench.keep(found)
-        copies.chosen = found.settings.format
     unrest = max(stage.unrest for stage in stages)
     if unrest > UNREST:
         errors.print(

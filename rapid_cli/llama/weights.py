@@ -137,7 +137,7 @@ class Weights:
         file, spec = self.path.stat(), self.spec
         settings = (
             self._chosen_layers,
-            spec.threads,
+            spec.threads or native.available_threads(),
             self.flash_attention,
             spec.k_type,
             spec.v_type,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rapid_cli.copies import WeightCopy
 from rapid_cli.formats import WeightFormat
@@ -52,13 +53,17 @@ def print_models(
     models: Sequence[ModelRow],
     pairs: Sequence[PairRow],
     copies: Sequence[WeightCopy],
+    used: Collection[Path],
     *,
     as_json: bool,
 ) -> None:
-    """Print all models, the pairs of them, and the copies of weights with a sum."""
+    """Print all models, the pairs of them, and the copies of weights with a sum.
+
+    `used` are the paths of the copies that something runs in.
+    """
     if as_json:
-        rows = {"models": list(map(asdict, models)), "pairs": list(map(asdict, pairs))}
-        print(json.dumps(rows | {"copies": _copies_json(copies)}))
+        listed = {"models": list(map(asdict, models)), "pairs": list(map(asdict, pairs))}
+        print(json.dumps(listed | {"copies": _copies_json(copies, used)}))
         return
     print_table([MODELS, *map(_model_cells, models)])
     print()
@@ -66,7 +71,8 @@ def print_models(
     if copies:
         total = sum(copy.size_bytes for copy in copies)
         print()
-        print_table([COPIES, *map(_copy_cells, copies), ("total", "", _megabytes(total), "", "")])
+        rows = [_copy_cells(copy, is_used=copy.path in used) for copy in copies]
+        print_table([COPIES, *rows, ("total", "", _megabytes(total), "", "")])
 
 
 def print_tuning(
@@ -166,7 +172,7 @@ def _all_settings(settings: Settings, weights: WeightFormat) -> str:
     return ", ".join(name(settings, weights) for name in _NAMES.values())
 
 
-def _copies_json(copies: Sequence[WeightCopy]) -> list[Json]:
+def _copies_json(copies: Sequence[WeightCopy], used: Collection[Path]) -> list[Json]:
     return [
         {
             "path": str(copy.path),
@@ -174,6 +180,7 @@ def _copies_json(copies: Sequence[WeightCopy]) -> list[Json]:
             "format": copy.format,
             "size_bytes": copy.size_bytes,
             "stale": copy.stale,
+            "used": copy.path in used,
         }
         for copy in copies
     ]
@@ -190,9 +197,9 @@ def _pair_cells(row: PairRow) -> tuple[str, ...]:
     return (row.name, row.state, row.target, row.drafter, row.note)
 
 
-def _copy_cells(copy: WeightCopy) -> tuple[str, ...]:
+def _copy_cells(copy: WeightCopy, *, is_used: bool) -> tuple[str, ...]:
     source = copy.source.name if copy.source else "?"
-    state = "stale" if copy.stale else "in use"
+    state = "stale" if copy.stale else "in use" if is_used else "not used"
     return (source, copy.format, _megabytes(copy.size_bytes), state, str(copy.path))
 
 
