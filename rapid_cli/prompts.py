@@ -122,6 +122,10 @@ class PromptFormat:
         opening = self._between
         for turn in turns:
             begin, end = self._around_answers
+            # The thought that led to an answer is not told again, but an empty one is, so that
+            # what was read still fits.
+            if self.preamble and not self.open_thought:
+                begin = self._after + self.preamble
             parts += [*self._asked(opening, turn.question, begin), turn.answer]
             opening = end
         parts += self._asked(opening, question, self._after + self.preamble)
@@ -136,11 +140,7 @@ class PromptFormat:
 
     @cached_property
     def _around_answers(self) -> tuple[str, str]:
-        """What stands between a question of before and its answer, and from there to the next.
-
-        The thought that led to an answer is not told again, but an empty one is, so that what was
-        read still fits.
-        """
+        """What stands between a question of before and its answer, and from there to the next."""
         if not self._has_template:
             return self._after, "\n\nQuestion: "
         rendered = self._render(_TWO_QUESTIONS)
@@ -148,8 +148,6 @@ class PromptFormat:
         if len(split) != 4:
             raise _bad_template(ValueError("it does not repeat a conversation"))
         _, begin, end, _ = split
-        if self.preamble and not self.open_thought:
-            begin = self._after + self.preamble
         return begin if begin.startswith(self._after) else self._after, end
 
 

@@ -152,6 +152,10 @@ def test_an_answer_of_before_is_told_without_the_thought_that_led_to_it():
     assert now.endswith("<|im_start|>assistant\n<think>\n")
     before, now = told(PromptFormat(QWEN_3, reasoning=False))
     assert before == now, "an empty thought stays, so that what was read still fits"
+    plain = PromptFormat(None)
+    told(plain)
+    before, now = told(plain.beginning_like(PromptFormat(QWEN_3, reasoning=False)))
+    assert before == now == "\nAnswer:<think>\n\n</think>\n\n", "a format without a template too"
 
 
 CHANNELS = (
