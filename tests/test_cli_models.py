@@ -171,6 +171,15 @@ def test_an_interrupted_tuning_leaves_the_old_choice_and_no_copies(home, starter
     assert weights(home) == []
 
 
+def test_what_cannot_be_kept_leaves_no_copy_behind(home):
+    (home / "tuned").write_text("no folder")
+    done = rapid("models", "tune", "--seconds", "3", home=home)
+    assert done.returncode == 1
+    assert "what was found cannot be kept: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert weights(home) == []
+
+
 def test_models_are_listed_with_what_is_missing_and_nothing_is_downloaded(home):
     done = rapid("models", "list", "--json", home=home)
     assert done.returncode == 0, done.stderr
@@ -285,6 +294,7 @@ def test_a_stale_tuning_is_said_once_under_a_question(asked, starter_path):
     [
         (("tune", "startr"), 1, "did you mean 'starter'?"),
         (("tune", "--seconds", "0"), 2, "--seconds"),
+        (("tune", "--seconds", "inf"), 2, "--seconds"),
         (("list", "--models", "none.toml"), 1, "none.toml does not exist"),
     ],
 )

@@ -92,7 +92,11 @@ def _tuned(
         )
         stages, found = _followed(tuner.run(), bars)
         copies.chosen = found.settings.format  # first: what is kept must not name what is gone
-        bench.keep(found)
+        try:
+            bench.keep(found)
+        except ConfigError:
+            copies.chosen = None
+            raise
     unrest = max(stage.unrest for stage in stages)
     if unrest > UNREST:
         errors.print(
