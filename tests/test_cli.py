@@ -283,6 +283,7 @@ BAD_INPUT = [
     (["ask", "note.txt", "Why?", "--target", "note.txt"], 1, "not a GGUF"),
     (["ask", "note.txt", "Why?", "--strategy", "rapido"], 1, "did you mean 'rapid'"),
     (["ask", "note.txt", "Why?", "--gamma", "many"], 2, "gamma"),
+    (["ask", "note.txt", "Why?", "--eta", "inf"], 2, "eta"),
     (["ask", "note.txt", "Why?", "--context-length", "99999"], 1, "at most 8192"),
     (["ask", "note.txt", "Why?", "--context-length", "100"], 1, "no room"),
     (["ask", "note.txt", "Why?", "--models", "none.toml"], 1, "none.toml"),

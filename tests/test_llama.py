@@ -584,3 +584,10 @@ def test_a_sliding_window_model_can_be_cut_back_by_more_than_its_window(gemma, m
         assert same(long.extend(found[78:80], rows=2), expected[1])
         long.truncate(38)
         assert same(long.extend(found[38:40], rows=2), expected[0])
+
+
+def test_costs_with_so_many_threads_do_not_count_for_other_numbers(weights, monkeypatch):
+    monkeypatch.setattr(weights, "spec", replace(weights.spec, threads=None))
+    before = weights.fingerprint
+    monkeypatch.setattr("rapid_cli.llama.native.available_threads", lambda: 4096)
+    assert weights.fingerprint != before

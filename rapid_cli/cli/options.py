@@ -73,7 +73,7 @@ Device = Annotated[
 StrategyName = Annotated[
     str,
     typer.Option(
-        help="rapid, long-context, rag, speculative, prompt-lookup or auto.",
+        help=f"{', '.join(STRATEGIES)}: see below.",
         autocompletion=complete_strategy,
         rich_help_panel=DECODING,
     ),
