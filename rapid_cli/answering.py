@@ -34,7 +34,6 @@ from rapid_cli.reading import (
     read_what_fits,
     read_whole,
     require_room,
-    text_tokens,
     with_recent_turns,
 )
 from rapid_cli.writing import AnswerText
@@ -118,7 +117,7 @@ def _plan_target(result: Answer, task: Task) -> Iterator[Retrieved | Note]:
             f"The context is full: {result.forgotten_turns} of the oldest turns are left out."
         )
     whole = read_whole(recent, model)
-    result.document_tokens = text_tokens(whole, recent, model)
+    result.document_tokens = whole.prompt.text_tokens
     if result.options.strategy.target_reads == "passages":
         result.target = read_passages(recent, model, result.document_tokens)
     elif fits(whole, recent, model):

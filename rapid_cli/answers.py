@@ -72,7 +72,9 @@ class Answer:
     """One answer with all that is known about how it came about.
 
     `thinking` is what the model thought first. `tokens` are those of the text, without the one that
-    ended it. `citations` are of `sources`, and come last.
+    ended it. `citations` are of `sources`, and come last. `document_tokens` are those of the whole
+    text, whatever is read of it; `restored_tokens` are those of the text in the target's prompt
+    that it held before, in memory or on disk, and does not read again.
     """
 
     question: str

@@ -92,9 +92,7 @@ def _recall(
     prompt, before = result.target.prompt, clock()
     yield from target.recall(prompt, kept_as=kept_as, fresh=result.options.fresh)
     result.seconds.prefill_target = clock() - before
-    # The instructions before the text are restored too, and do not count.
-    known = target.reused + result.document_tokens - len(prompt.context)
-    result.restored_tokens = max(0, known)
+    result.restored_tokens = max(0, target.reused - prompt.instructions)
 
 
 def _remembered(rounds: Iterator[Round], target: PromptReader, last: int) -> Iterator[Round]:

@@ -163,10 +163,14 @@ class LanguageModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PromptTokens:
-    """A prompt in a model's tokens; `context` is what other questions share."""
+    """A prompt in a model's tokens; `context` is what other questions share.
+
+    It begins with as many tokens of instructions as `instructions` says; the rest is the text.
+    """
 
     context: tuple[int, ...]
     question: tuple[int, ...]
+    instructions: int = 0
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -177,13 +181,20 @@ class PromptTokens:
         """Context and question."""
         return self.context + self.question
 
+    @property
+    def text_tokens(self) -> int:
+        """The number of tokens of the text."""
+        return len(self.context) - self.instructions
+
 
 def tokenize_prompt(prompt: Prompt, vocabulary: Tokenizer) -> PromptTokens:
     """Return the tokens of `prompt`, begun as the model wants it."""
-    context = _tokens(prompt.context, vocabulary)
-    if vocabulary.adds_bos and context[:1] != [vocabulary.bos]:
-        context.insert(0, vocabulary.bos)
-    return PromptTokens(tuple(context), tuple(_tokens(prompt.question, vocabulary)))
+    *instructions, text = prompt.context
+    before, of_text = _tokens(instructions, vocabulary), _tokens([text], vocabulary)
+    if vocabulary.adds_bos and before[:1] != [vocabulary.bos]:
+        before.insert(0, vocabulary.bos)
+    question = _tokens(prompt.question, vocabulary)
+    return PromptTokens(tuple(before + of_text), tuple(question), len(before))
 
 
 def _tokens(parts: Iterable[Part | tuple[int, ...]], vocabulary: Tokenizer) -> list[int]:

@@ -72,7 +72,7 @@ def with_recent_turns(task: Task, model: LanguageModel) -> Task:
     alone = replace(task, turns=())
     if not task.turns:
         return task
-    room, text = _room(task, model), text_tokens(read_whole(alone, model), alone, model)
+    room, text = _room(task, model), read_whole(alone, model).prompt.text_tokens
     needed = text if text + _overhead(alone, model) <= room else room // 2
     while task.turns and _overhead(task, model) + needed > room:
         task = replace(task, turns=task.turns[1:])
@@ -92,11 +92,6 @@ def fits(reading: Reading, task: Task, model: LanguageModel) -> bool:
 def require_room(task: Task, model: LanguageModel) -> None:
     """Raise ContextFull if the model's context leaves no room for any text."""
     _text_room(task, model)
-
-
-def text_tokens(reading: Reading, task: Task, model: LanguageModel) -> int:
-    """Return how many tokens of a reading's prompt are its text."""
-    return len(reading.prompt) - _overhead(task, model)
 
 
 def read_what_fits(task: Task, model: LanguageModel) -> Reading:

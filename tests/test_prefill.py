@@ -517,6 +517,28 @@ def test_what_is_open_of_the_text_counts_as_restored():
     assert second.restored_tokens == third.restored_tokens == 1_600
 
 
+@pytest.mark.parametrize(
+    "chosen", [{"strategy": "rag"}, {"context_length": 900}], ids=["rag", "truncated"]
+)
+def test_what_the_target_does_not_read_of_a_text_does_not_count_as_restored(chosen):
+    with Talk(states=MemoryStore()) as talk:
+        first, _ = talk.ask("Who is it?", **chosen)
+        again, _ = talk.ask("When was that?", **chosen)
+    assert first.document_tokens == 1_600
+    assert first.restored_tokens == 0
+    assert 0 < again.restored_tokens == again.target.prompt.text_tokens < 900
+
+
+def test_with_fresh_what_is_on_disk_does_not_count_as_restored_but_what_is_open_does():
+    store = MemoryStore()
+    with Talk(states=store) as talk:
+        talk.ask("Who is it?")
+    with Talk(states=store) as talk:
+        first, _ = talk.ask("Who is it?", fresh=True)
+        second, _ = talk.ask("And when was that?", fresh=True)
+    assert (first.restored_tokens, second.restored_tokens) == (0, 1_600)
+
+
 def test_a_question_after_another_without_turns_reads_itself_alone():
     with Talk() as talk:
         talk.ask("Who is it?")

@@ -17,7 +17,6 @@ from rapid_cli.reading import (
     read_passages,
     read_what_fits,
     read_whole,
-    text_tokens,
 )
 
 ROOM = 20
@@ -128,7 +127,7 @@ def test_a_whole_text_is_read_as_it_is():
     assert reading.prompt == tokenize_prompt(
         model.format.prompt(BOOK.text, task.question), model.vocabulary
     )
-    assert text_tokens(reading, task, model) == TEXT_TOKENS
+    assert reading.prompt.text_tokens == TEXT_TOKENS
     assert task.search.asked == []
 
 
