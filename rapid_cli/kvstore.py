@@ -1,12 +1,14 @@
 """The only owner of kept keys and values: what a model has read, on disk, to be read once only.
 
-Whatever goes wrong here costs time, never an answer: a file that does not fit is removed and the
-text is read again, and what cannot be kept is not kept. Both are said.
+Whatever goes wrong here costs time, never an answer. A file that is damaged, or of other software
+or settings, is removed; one that cannot be read now stays, for it may have cost hours. Either way
+the text is read again. What cannot be kept is not kept. All of this is said.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,7 @@ SPARE_BYTES = 256 << 20
 SHORTEST = 64
 """Tokens that are worth restoring."""
 LOCK_SECONDS = 10.0
+IN_USE = "another rapid is using its file"
 
 FreeBytes = Callable[[Path], int]
 
@@ -64,35 +67,35 @@ class KVStore:
 
         It holds none of them, or some of the first, which are left alone where no more was kept.
         A part of a text is cut back to whole batches, so that the rest is computed as it would
-        have been without it.
+        have been without it. A file that cannot be used by any later rapid either is removed.
         """
-        own = self._path(context, tokens)
-        if own.exists():
-            restored = self._restore_from(own, context, tokens)
-            if restored.tokens or restored.note:
-                return restored
-        best = max(self._like(context, tokens), key=lambda found: found[0], default=None)
-        if best is None or best[0] < max(SHORTEST, len(context) + 1):
+        try:
+            return self._restore_best(context, tokens)
+        except FileNotFoundError:  # another rapid has just removed it
             return Restored()
-        return self._restore_from(best[1], context, tokens)
+        # The checksum was right wherever llama.cpp refuses: it may have lacked memory.
+        except (OSError, MemoryError, NativeError) as error:
+            return Restored(note=_unreadable_now(_reason(error)))
 
     def keep(self, context: ReadableContext, name: str, tokens: Sequence[int], whole: int) -> str:
         """Keep what `context` holds: the first `whole` of `tokens`, the text called `name`.
 
-        Returns why it is not kept, or nothing.
+        A beginning never takes the place of more of the same text. Returns why it is not kept, or
+        nothing.
         """
         path = self._path(context, tokens)
         try:
+            if whole < len(tokens) and _may_hold_more(path, context, whole):
+                return ""
             return self._write(path, context, name, tokens[:whole])
-        except (OSError, BrokenSeal) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
-            return f"What was read of {name} is not kept: {reason or error}."
+        except (OSError, MemoryError, BrokenSeal) as error:
+            return f"What was read of {name} is not kept: {_reason(error)}."
 
     def entries(self) -> list[KeptText]:
-        """Return what is kept, last used first; files that are not whole are left out."""
+        """Return what is kept, last used first; what cannot be read is left out, and stays."""
         found = []
         for path in self._files():
-            with suppress(OSError, BrokenSeal):
+            with suppress(OSError, MemoryError, BrokenSeal):
                 label, file = read_seal(path).label, path.stat()
                 found.append(KeptText(path, label.name, label.tokens, file.st_size, file.st_mtime))
         return sorted(found, key=lambda entry: -entry.used_at)
@@ -108,10 +111,24 @@ class KVStore:
     def _files(self) -> list[Path]:
         return list(self._folder.glob(f"*{SUFFIX}"))
 
+    def _restore_best(self, context: ReadableContext, tokens: Sequence[int]) -> Restored:
+        own = self._path(context, tokens)
+        if own.exists():
+            restored = self._restore_from(own, context, tokens)
+            if restored.tokens or restored.note:
+                return restored
+        best = max(self._like(context, tokens), key=lambda found: found[0], default=None)
+        if best is None or best[0] < max(SHORTEST, len(context) + 1):
+            return Restored()
+        return self._restore_from(best[1], context, tokens)
+
     def _like(self, context: ReadableContext, tokens: Sequence[int]) -> Iterator[tuple[int, Path]]:
-        """Yield how many of `tokens` other files of the same model and settings begin with."""
+        """Yield how many of `tokens` other files of the same model and settings begin with.
+
+        Those that cannot be read are passed over in silence: they may be of any text.
+        """
         for path in self._folder.glob(f"{_family(context)}-*{SUFFIX}"):
-            with suppress(OSError, BrokenSeal):
+            with suppress(OSError, MemoryError, BrokenSeal):
                 seal = read_seal(path)
                 if seal.label.engine == context.engine and len(seal.tokens) <= context.capacity:
                     yield common_prefix(seal.tokens, tokens), path
@@ -119,20 +136,16 @@ class KVStore:
     def _restore_from(
         self, path: Path, context: ReadableContext, tokens: Sequence[int]
     ) -> Restored:
-        try:
-            with held(path, LOCK_SECONDS) as mine:
-                if not mine:
-                    return Restored()
+        with held(path, LOCK_SECONDS) as mine:
+            if not mine:
+                return Restored(note=_unreadable_now(IN_USE))
+            try:
                 seal = _fitting_seal(path, context)
-                context.restore(path)
-                if len(context) != len(seal.tokens):
-                    raise BrokenSeal("it is damaged")
-        except (OSError, BrokenSeal, NativeError) as error:
-            context.truncate(0)
-            with suppress(OSError):
-                path.unlink()
-            reason = getattr(error, "message", None) or getattr(error, "strerror", None) or error
-            return Restored(note=f"What was kept of this text cannot be used: {reason}.")
+                _load(path, context, seal)
+            except BrokenSeal as error:
+                with suppress(OSError):
+                    path.unlink()
+                return Restored(note=f"What was kept of this text cannot be used: {error}.")
         with suppress(OSError):
             os.utime(path)
         kept = common_prefix(seal.tokens, tokens)
@@ -155,7 +168,7 @@ class KVStore:
             write_seal(temporary, name=name, state_key=key, engine=engine, tokens=tokens)
             with held(path, LOCK_SECONDS) as mine:
                 if not mine:
-                    return f"What was read of {name} is not kept: another rapid is using its file."
+                    return f"What was read of {name} is not kept: {IN_USE}."
                 temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -171,13 +184,15 @@ class KVStore:
             cap = usual_cap(free + used)
         if needed > cap:
             return f"it takes {_megabytes(needed)}, and the cache may hold {_megabytes(cap)}"
+        if free + used < needed + SPARE_BYTES:  # removing all of it would be in vain
+            return _disk_too_full(needed, free)
         for file in others:
             if used + needed <= cap and free >= needed + SPARE_BYTES:
                 break
             freed = self._evict(file)
             used, free = used - freed, free + freed
         if free < needed + SPARE_BYTES:
-            return f"it takes {_megabytes(needed)}, and the disk has {_megabytes(free)} left"
+            return _disk_too_full(needed, free)
         return "" if used + needed <= cap else "what the cache holds is in use"
 
     def _evict(self, path: Path) -> int:
@@ -192,7 +207,7 @@ class KVStore:
     def _drop_beginnings(self, path: Path, context: ReadableContext, tokens: Sequence[int]) -> None:
         """Remove what other files hold of the beginning of `tokens`: the new one has it too."""
         for other in self._folder.glob(f"{_family(context)}-*{SUFFIX}"):
-            with suppress(OSError, BrokenSeal):
+            with suppress(OSError, MemoryError, BrokenSeal):
                 if other != path and _begins(read_seal(other), tokens):
                     self._evict(other)
 
@@ -213,8 +228,43 @@ def _fitting_seal(path: Path, context: ReadableContext) -> Seal:
     return seal
 
 
+def _load(path: Path, context: ReadableContext, seal: Seal) -> None:
+    """Put what a file holds into `context`; BrokenSeal if that is not what its seal says."""
+    context.restore(path)
+    if len(context) != len(seal.tokens):
+        context.truncate(0)
+        raise BrokenSeal("it is damaged")
+
+
+def _may_hold_more(path: Path, context: ReadableContext, count: int) -> bool:
+    """Tell whether a file holds more than `count` tokens of its text, as far as can be told."""
+    try:
+        seal = read_seal(path)
+    except (FileNotFoundError, NotADirectoryError, BrokenSeal):
+        return False
+    except (OSError, MemoryError):
+        return True
+    return seal.label.engine == context.engine and len(seal.tokens) > count
+
+
 def _begins(seal: Seal, tokens: Sequence[int]) -> bool:
     return common_prefix(seal.tokens, tokens) == len(seal.tokens)
+
+
+def _disk_too_full(needed: int, free: int) -> str:
+    return f"it takes {_megabytes(needed)}, and the disk has {_megabytes(free)} left"
+
+
+def _unreadable_now(reason: str) -> str:
+    return f"What was kept of this text stays on disk, but cannot be read now: {reason}."
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, NativeError):
+        return error.message
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _family(context: ReadableContext) -> str:
@@ -242,7 +292,7 @@ def _size(path: Path) -> int:
 def _used_at(path: Path) -> float:
     with suppress(OSError):
         return path.stat().st_mtime
-    return 0.0
+    return math.inf  # what is not known is no reason to remove it first
 
 
 def _megabytes(count: int) -> str:

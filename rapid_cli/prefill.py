@@ -87,7 +87,7 @@ class PromptReader:
         restored = states.restore(self.context, text)
         self._tokens = list(text[: len(self.context)])
         if restored.note:
-            yield Note(f"{restored.note} It is read again.")
+            yield Note(f"{restored.note} The text is read again.")
 
     def _read_with_checkpoints(
         self, states: StateStore, text: Tokens, total: int, name: str

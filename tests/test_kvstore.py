@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +23,7 @@ from rapid_cli.kvstore import LARGEST_BYTES, SPARE_BYTES, KVStore, usual_cap
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import Restored
 from rapid_cli.partial import PARTIAL
+from rapid_cli.turns import held
 
 pytestmark = pytest.mark.models
 
@@ -239,6 +242,100 @@ def test_a_file_that_does_not_fit_is_removed_with_a_word_and_read_again(
     np.testing.assert_array_equal(following(fresh), following(read))
 
 
+def too_many_open_files():
+    """Let no file be opened."""
+    return limited(resource.RLIMIT_NOFILE, 0)
+
+
+@contextmanager
+def limited(kind, soft):
+    """Let a limit of the process hold for a while."""
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (soft, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, before)
+
+
+def test_a_file_that_cannot_be_read_now_is_left_alone_and_read_later(
+    store, read, open_context, tokens
+):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    fresh = open_context()
+    list(fresh.read(tokens[:BATCH]))
+    with too_many_open_files():
+        restored = store.restore(fresh, tokens)
+    assert restored == Restored(
+        note="What was kept of this text stays on disk, but cannot be read now: "
+        "Too many open files."
+    )
+    assert len(fresh) == BATCH, "what was read already is still there"
+    assert store.restore(fresh, tokens) == Restored(LENGTH)
+    np.testing.assert_array_equal(following(fresh), following(read))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError()])
+def test_trouble_while_a_file_is_checked_does_not_remove_it(
+    error, store, read, open_context, tokens, monkeypatch
+):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seal, "crc32", fail)
+        note = store.restore(open_context(), tokens).note
+    reason = "Input/output error" if isinstance(error, OSError) else "there is not enough memory"
+    assert note.endswith(f"stays on disk, but cannot be read now: {reason}.")
+    assert store.restore(open_context(), tokens) == Restored(LENGTH)
+
+
+def test_a_whole_file_that_llama_cpp_refuses_is_left_alone(store, read, open_context, tokens):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    small = open_context(length=200)  # it lacks room, as a machine may lack memory
+    note = store.restore(small, tokens).note
+    assert note.startswith("What was kept of this text stays on disk, but cannot be read now: ")
+    assert len(small) == 0
+    assert store.restore(open_context(), tokens) == Restored(LENGTH)
+
+
+def test_a_file_in_use_by_another_process_is_left_alone(
+    store, read, open_context, tokens, monkeypatch
+):
+    monkeypatch.setattr("rapid_cli.kvstore.LOCK_SECONDS", 0.1)
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    with held(kept_file(store), 0):
+        note = store.restore(open_context(), tokens).note
+    assert note.endswith("cannot be read now: another rapid is using its file.")
+    assert store.restore(open_context(), tokens) == Restored(LENGTH)
+
+
+def test_a_beginning_that_is_read_again_does_not_replace_the_whole_but_the_whole_does(
+    store, read, open_context, tokens
+):
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    path = kept_file(store)
+    before = path.stat().st_ino
+    again = open_context()
+    list(again.read(tokens[: 2 * BATCH]))
+    assert store.keep(again, "book", tokens, 2 * BATCH) == ""
+    assert path.stat().st_ino == before
+    list(again.read(tokens[2 * BATCH :]))
+    assert store.keep(again, "book", tokens, LENGTH) == ""
+    assert path.stat().st_ino != before
+    assert store.restore(open_context(), tokens) == Restored(LENGTH)
+
+
+def test_nothing_is_removed_for_what_the_disk_cannot_hold_anyway(tmp_path, read, tokens):
+    store = KVStore(tmp_path / "texts")
+    assert store.keep(read, "book", tokens, LENGTH) == ""
+    full = KVStore(tmp_path / "texts", cap_bytes=10**9, free_bytes=lambda _folder: 0)
+    assert "the disk has 0 MB left" in full.keep(read, "other", [9, *tokens[1:]], LENGTH)
+    assert [entry.name for entry in store.entries()] == ["book"]
+
+
 @pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9, 0.999, 0.99999])
 def test_a_flipped_bit_anywhere_is_noticed(place, store, read, open_context, tokens):
     assert store.keep(read, "book", tokens, LENGTH) == ""
@@ -282,13 +379,11 @@ def test_a_full_disk_keeps_nothing_and_says_so(tmp_path, read, tokens):
 
 
 def test_a_disk_that_fills_up_while_saving_keeps_nothing_and_says_so(store, read, tokens):
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     try:
-        refusal = store.keep(read, "book", tokens, LENGTH)
+        with limited(resource.RLIMIT_FSIZE, 1_000_000):
+            refusal = store.keep(read, "book", tokens, LENGTH)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         signal.signal(signal.SIGXFSZ, handler)
     assert "is not kept" in refusal
     assert store.entries() == []

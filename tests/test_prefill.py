@@ -333,7 +333,7 @@ def test_a_kept_text_that_is_spoilt_is_told_and_read_again():
     store = MemoryStore(note="What was kept is damaged.")
     reader = make_reader(context := ReadingContext(), store)
     told, *events = read(reader, FIRST, kept_as="book")
-    assert told == Note("What was kept is damaged. It is read again.")
+    assert told == Note("What was kept is damaged. The text is read again.")
     assert notes(events) == []
     assert reader.reused == 0
     assert context.read_tokens == [*TEXT, 1, 2, 3]
