@@ -56,6 +56,15 @@ class Embedder:
         self._cache = cache
 
     @property
+    def is_prepared(self) -> bool:
+        """Whether it starts at once: its first use takes seconds, in which it is exported."""
+        return "_model" in vars(self) or self._place.is_dir()
+
+    def prepare(self) -> None:
+        """Load it now; ModelError if that cannot be."""
+        _ = self._model
+
+    @property
     def dimension(self) -> int:
         """Length of a vector."""
         return self._model.description.dimension
@@ -100,22 +109,31 @@ class Embedder:
         return description.max_tokens - description.special_tokens
 
     @cached_property
-    def _model(self) -> Exported | Loaded:
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    def _folder(self) -> Path:
         folder = self._find()
         # Any name that is not a folder is looked up on the hub, which takes long to say no.
         if not folder.is_dir():
             raise ModelError(f"the embedder {folder} does not exist", LOAD_HINT)
-        with _load_errors(self.identity):
-            place = self._cache / export_name(folder)
-        return _open(place) or self._export(folder, place)
+        return folder
 
-    def _export(self, folder: Path, place: Path) -> Exported | Loaded:
-        """Return the model that lies in `folder`: its new export if it can be had, else itself."""
+    @cached_property
+    def _place(self) -> Path:
+        """Where the export lies, or will."""
+        folder = self._folder
         with _load_errors(self.identity):
-            loaded = _load(folder)
+            return self._cache / export_name(folder)
+
+    @cached_property
+    def _model(self) -> Exported | Loaded:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        return _open(self._place) or self._export()
+
+    def _export(self) -> Exported | Loaded:
+        """Return the model: its new export if it can be had, else itself."""
+        with _load_errors(self.identity):
+            loaded = _load(self._folder)
         try:
-            return _keep(loaded, place)
+            return _keep(loaded, self._place)
         except Exception as error:  # an export is an aid, and the libraries raise what they like
             reason = _first_line(error)
             logger.warning("the embedder %s starts slowly, unexported: %s", self.identity, reason)
@@ -164,7 +182,10 @@ def opened(folder: Path, exports: Path) -> Exported | Loaded:
 
 
 def _open(place: Path) -> Exported | None:
-    """Return the export in `place`; one that is damaged is removed, and as good as none."""
+    """Return the export in `place`; one that cannot be used is as good as none.
+
+    It stays until another one takes its place: it may be whole, and memory short for the moment.
+    """
     if not place.is_dir():
         return None
     from rapid_cli.exported import Exported  # noqa: PLC0415 - loads a native library
@@ -172,8 +193,7 @@ def _open(place: Path) -> Exported | None:
     try:
         return Exported(place)
     except Exception as error:
-        logger.info("the export %s is damaged and made anew: %s", place, error)
-        shutil.rmtree(place, ignore_errors=True)
+        logger.info("the export %s cannot be used, and is made anew: %s", place, error)
         return None
 
 
@@ -191,12 +211,15 @@ def _keep(loaded: Loaded, place: Path) -> Exported:
     from rapid_cli.exporting import check, export  # noqa: PLC0415
 
     place.parent.mkdir(parents=True, exist_ok=True)
+    is_unusable = place.is_dir()
     with TemporaryDirectory(dir=place.parent, prefix="new-") as beside:
         made = Path(beside) / place.name
         made.mkdir()
         export(loaded, made)
         exported = Exported(made)
         check(exported, loaded)
+        if is_unusable:
+            place.rename(Path(beside) / "unusable")
         _put(made, place)
     return exported
 

@@ -84,6 +84,7 @@ def _index_files(library: Library, files: Sequence[Path]) -> Iterator[Event]:
 
 def _refresh(library: Library, path: Path, document_id: str) -> Iterator[Event]:
     """Finish what an earlier run has left undone of a file that has not changed."""
+    yield from library.prepare_embedder()
     if library.is_complete(document_id):
         yield FileDone(str(path), "unchanged", ())
     else:
@@ -91,6 +92,7 @@ def _refresh(library: Library, path: Path, document_id: str) -> Iterator[Event]:
 
 
 def _add(library: Library, path: Path, document: Document) -> Iterator[Event]:
+    yield from library.prepare_embedder()
     state = library.state(document)
     yield from library.add(document)
     yield FileDone(str(path), state, document.warnings)

@@ -21,7 +21,16 @@ from rapid_cli.documents import SHARED, Document, Passage, is_file
 from rapid_cli.embedder import Embedder
 from rapid_cli.errors import StoreError
 from rapid_cli.extraction import Extractor
-from rapid_cli.progress import Embedded, Event, FileDone, FileStarted, Pending, State
+from rapid_cli.progress import (
+    Embedded,
+    EmbedderPrepared,
+    EmbedderPreparing,
+    Event,
+    FileDone,
+    FileStarted,
+    Pending,
+    State,
+)
 from rapid_cli.retrieval import Retrieval
 from rapid_cli.sharing import Sharing
 from rapid_cli.store import Store
@@ -101,8 +110,19 @@ class Library:
             self._sharing.adopt(self._retrieval.key)
             self.sweep()
 
-    def prepare(self, document_ids: Iterable[str]) -> None:
-        """Cut those of the documents again that an upgrade or a rebuild left without chunks."""
+    def prepare_embedder(self) -> Iterator[Event]:
+        """Load the embedder where that takes seconds, being its first use, and say so before."""
+        if not self._embedder.is_prepared:
+            yield EmbedderPreparing()
+            self._embedder.prepare()
+            yield EmbedderPrepared()
+
+    def prepare(self, document_ids: Iterable[str]) -> Iterator[Event]:
+        """Make ready to search documents.
+
+        Those that an upgrade or a rebuild left without chunks are cut again.
+        """
+        yield from self.prepare_embedder()
         wanted = set(document_ids)
         for document_id in self._catalog.withdrawn():
             if document_id in wanted:
@@ -217,6 +237,7 @@ class Library:
         If it is interrupted, the next call goes on with the documents that are missing. What others
         have on the same server is left alone, unless it is of another embedder.
         """
+        yield from self.prepare_embedder()
         if not (self._is_usable() and self._catalog.withdrawn()):
             self._withdraw()
         self.sweep()

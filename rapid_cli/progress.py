@@ -12,6 +12,16 @@ State = Literal["new", "updated", "unchanged", "moved"]
 
 
 @dataclass(frozen=True, slots=True)
+class EmbedderPreparing:
+    """The embedder is about to be made ready for its first use, which takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderPrepared:
+    """That is done."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileStarted:
     """File `number` of `total` is about to be read."""
 
@@ -75,5 +85,14 @@ class Pending:
 
 
 Event = (
-    FileStarted | Embedded | FileDone | FileSkipped | FileRemoved | PassedOver | PagesRead | Pending
+    EmbedderPreparing
+    | EmbedderPrepared
+    | FileStarted
+    | Embedded
+    | FileDone
+    | FileSkipped
+    | FileRemoved
+    | PassedOver
+    | PagesRead
+    | Pending
 )

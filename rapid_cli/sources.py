@@ -46,7 +46,7 @@ def gather(
     else is left: then its DocumentError is raised.
     """
     if not names:
-        _add_all(library, gathered)
+        yield from _add_all(library, gathered)
     for name in names:
         try:
             yield from _gather_one(name, library, stdin, gathered)
@@ -81,14 +81,14 @@ def _path(name: str) -> Path:
     return Path(name)
 
 
-def _add_all(library: Library, gathered: Gathered) -> None:
+def _add_all(library: Library, gathered: Gathered) -> Iterator[Event]:
     ids = dict.fromkeys(entry.document_id for entry in library.entries())
     if not ids:
         raise StoreError(
             "the library is empty",
             'name a file, `rapid ask book.pdf "question"`, or fill it: `rapid index FOLDER`',
         )
-    library.prepare(ids)
+    yield from library.prepare(ids)
     gathered.documents = {document_id: library.get(document_id) for document_id in ids}
 
 
@@ -100,7 +100,7 @@ def _gather_one(
         yield from _add_stdin(library, stdin, gathered)
     elif not exists(path) and (entries := library.find(name)):
         ids = [entry.document_id for entry in entries]
-        library.prepare(ids)
+        yield from library.prepare(ids)
         gathered.documents |= {document_id: library.get(document_id) for document_id in ids}
     else:
         yield from _add_files(path, library, gathered)
@@ -132,6 +132,7 @@ def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Eve
 
 def _add(document: Document, library: Library, gathered: Gathered) -> Iterator[Event]:
     """Enter a document; embed it now unless that takes long and can be done after an answer."""
+    yield from library.prepare_embedder()
     state = library.state(document)
     if state != "unchanged":
         library.enter(document)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class WordEmbedder:
     """Words are tokens, and a text is the bag of its words; it counts what it embeds."""
 
+    is_prepared = True
+
     def __init__(self, identity: str = "words", dimension: int = 64) -> None:
         self.identity = identity
         self.dimension = dimension

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from libraries import opened, write
 from small_embedders import MINILM, write_embedder
 
 from rapid_cli.embedder import CHUNK_TOKENS, Embedder, export_name
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.exported import DESCRIPTION, MODEL, TOKENIZER, Exported
+from rapid_cli.indexing import index as index_events
+from rapid_cli.progress import EmbedderPrepared, EmbedderPreparing, Event, FileDone
 
 QUESTIONS = ["What is it about?", "Who sails, and where to?"]
+FILES = {MODEL, TOKENIZER, DESCRIPTION}
 pytestmark = pytest.mark.models
 
 
@@ -243,7 +249,43 @@ def test_an_export_of_another_form_is_made_anew(
 def test_an_export_is_whole_and_alone_in_its_cache(small: Path, cache: Path) -> None:
     embed(small, cache)
     (place,) = cache.iterdir()
-    assert {path.name for path in place.iterdir()} == {MODEL, TOKENIZER, DESCRIPTION}
+    assert {path.name for path in place.iterdir()} == FILES
+
+
+def test_indexing_tells_of_the_export_before_it_is_made_and_never_again(
+    small: Path, cache: Path, tmp_path: Path
+) -> None:
+    def events(embedder: Embedder) -> Iterator[Event]:
+        with opened(tmp_path / "home", embedder) as library:
+            yield from index_events(library, [tmp_path / "apple.txt"])
+
+    write(tmp_path / "apple.txt", "apple")
+    first = events(Embedder(lambda: small, identity="small", cache=cache))
+    assert any(isinstance(event, EmbedderPreparing) for event in first)
+    assert not cache.exists()
+    assert isinstance(next(first), EmbedderPrepared)
+    assert (cache / export_name(small)).is_dir()
+    write(tmp_path / "apple.txt", "pear")
+    later = [*first, *events(Embedder(lambda: small, identity="small", cache=cache))]
+    assert [event.state for event in later if isinstance(event, FileDone)] == ["new", "updated"]
+    assert not any(isinstance(event, EmbedderPreparing) for event in later)
+
+
+def test_an_export_that_cannot_be_opened_now_stays(
+    small: Path, small_export: Path, cache: Path
+) -> None:
+    shutil.copytree(small_export, cache / small_export.name)
+    embedder = Embedder(lambda: small, identity="small", cache=cache)
+    assert embedder.is_prepared
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(ModelError, match="cannot be loaded"):
+            embedder.prepare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert {path.name for path in (cache / small_export.name).iterdir()} == FILES
+    np.testing.assert_allclose(embedder.embed(QUESTIONS), reference(small), atol=1e-4)
 
 
 def test_the_export_of_another_model_is_not_used(small: Path, tmp_path: Path, cache: Path) -> None:

@@ -307,7 +307,7 @@ def test_what_an_interrupted_rebuild_left_can_be_searched_by_words(home: Path, d
         ids = [entry.document_id for entry in library.entries()]
         next(library.rebuild())
         assert library.search("fact", ids, 50) == []
-        library.prepare(ids)
+        assert list(library.prepare(ids)) == []
         assert library.pending(ids) == Pending(3, 15)
         found = library.search("fact", ids, 50)
         assert {passage.chunk.document_id for passage in found} == set(ids)

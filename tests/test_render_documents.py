@@ -20,6 +20,8 @@ from rapid_cli.history import Remembered
 from rapid_cli.kvstore import KeptText
 from rapid_cli.progress import (
     Embedded,
+    EmbedderPrepared,
+    EmbedderPreparing,
     Event,
     FileDone,
     FileRemoved,
@@ -134,6 +136,25 @@ def test_every_outcome_of_a_file_is_one_line() -> None:
 )
 def test_names_and_reasons_cannot_break_a_line(event: Event, line: str) -> None:
     assert shown(event)[0] == [line]
+
+
+def test_a_terminal_shows_the_wait_for_the_embedder_while_it_lasts_and_a_pipe_nothing() -> None:
+    errors = screen(terminal=True)
+
+    def events() -> Iterator[Event]:
+        yield FileStarted("a.txt", 1, 1)
+        assert "preparing" not in written(errors)
+        yield EmbedderPreparing()
+        assert "preparing the embedder, once" in written(errors)
+        yield EmbedderPrepared()
+        before = len(written(errors))
+        yield PagesRead(1)
+        assert "pages read" in written(errors)[before:]
+        assert "preparing" not in written(errors)[before:]
+
+    with Bars(errors) as bars:
+        render_indexing(events(), bars, errors, Counter())
+    assert shown(EmbedderPreparing(), EmbedderPrepared())[0] == []
 
 
 def test_warnings_of_readers_are_data_too() -> None:

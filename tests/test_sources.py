@@ -17,7 +17,14 @@ from rapid_cli.cli.options import sources_and_question
 from rapid_cli.errors import DocumentError, StoreError
 from rapid_cli.extraction import Extractor
 from rapid_cli.library import Library
-from rapid_cli.progress import Embedded, FileDone, FileSkipped, FileStarted
+from rapid_cli.progress import (
+    Embedded,
+    EmbedderPrepared,
+    EmbedderPreparing,
+    FileDone,
+    FileSkipped,
+    FileStarted,
+)
 from rapid_cli.sources import STANDARD_INPUT, Gathered, forget_passing, gather
 from rapid_cli.store import Store
 
@@ -30,6 +37,10 @@ class WordEmbedder:
     def __init__(self) -> None:
         self.embedded = 0
         self.fail: BaseException | None = None
+        self.is_prepared = True
+
+    def prepare(self) -> None:
+        self.is_prepared = True
 
     def token_starts(self, text: str) -> list[int]:
         return [match.start() for match in re.finditer(r"\S+", text)]
@@ -90,6 +101,26 @@ def test_a_file_is_read_and_indexed_on_the_way(library, docs):
     found = library.search("banana", [document.id], 1)
     assert "banana" in found[0].chunk.text
     assert library.get(document.id).text == document.text
+
+
+@pytest.mark.parametrize("named", ["file", "name", "all", "stdin"])
+def test_the_wait_for_the_embedder_is_told_once_before_it_is_needed(named, library, docs, embedder):
+    collect(library, docs / "apple.txt")
+    embedder.is_prepared = False
+    names = {"file": [docs / "banana.txt"], "name": ["apple.txt"], "all": [], "stdin": ["-"]}
+    _, events = collect(library, *names[named], stdin=b"Zebras are striped.")
+    kinds = [type(event) for event in events if not isinstance(event, FileStarted)]
+    assert kinds[:2] == [EmbedderPreparing, EmbedderPrepared]
+    assert EmbedderPreparing not in kinds[2:]
+
+
+def test_for_what_cannot_be_read_the_embedder_is_not_prepared(library, tmp_path, embedder):
+    embedder.is_prepared = False
+    with pytest.raises(DocumentError):
+        collect(library, tmp_path / "missing.txt")
+    with pytest.raises(StoreError, match="empty"):
+        collect(library)
+    assert not embedder.is_prepared
 
 
 def test_what_is_known_is_not_embedded_again(library, docs, embedder):

@@ -97,6 +97,14 @@ class Bars:
         count = f"{done / 1e6:,.0f}/{total / 1e6:,.0f} MB"
         self._progress.update(task, completed=done, total=total, count=count, rate=rate)
 
+    def wait(self, what: str) -> None:
+        """Show that `what` goes on, nobody knows how long, until it is dropped."""
+        self._task(what)
+
+    def drop(self, what: str) -> None:
+        """Erase one of the bars."""
+        self._progress.remove_task(self._tasks.pop(what))
+
     def below(self, title: str, text: str) -> None:
         """Show a titled text below the bars until they are erased: its last lines if it is long."""
         width, height = self._errors.size

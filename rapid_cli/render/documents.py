@@ -18,6 +18,8 @@ from rapid_cli.kvstore import KeptText
 from rapid_cli.printable import printable, printable_line
 from rapid_cli.progress import (
     Embedded,
+    EmbedderPrepared,
+    EmbedderPreparing,
     Event,
     FileDone,
     FileRemoved,
@@ -33,6 +35,7 @@ from rapid_cli.report import place
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")
 KINDS_SHOWN = 6
+PREPARING = "preparing the embedder, once"
 
 
 def render_indexing(
@@ -42,6 +45,10 @@ def render_indexing(
     embedded = 0  # chunks of the documents before
     for event in events:
         match event:
+            case EmbedderPreparing():
+                bars.wait(PREPARING)
+            case EmbedderPrepared():
+                bars.drop(PREPARING)
             case FileStarted(number=number, total=total):
                 bars.update("documents", number, total, "documents")
             case PagesRead(pages=pages):
