@@ -71,7 +71,7 @@ def place_parts(passage: Passage, documents: Mapping[str, Document]) -> tuple[st
     elif label:
         within = f"“{label}”"
     else:
-        within = f"{chunk.start / max(len(document.text), 1):.0%} into the text"
+        within = f"{percentage(chunk.start / max(len(document.text), 1))} into the text"
     return printable_line(document.name), printable_line(within)
 
 
@@ -93,7 +93,7 @@ def summary(answer: Answer) -> str:
     if answer.speedup is not None and answer.options.strategy.drafters:
         parts.append(f"{answer.speedup:.2f}x plain decoding")
     if stats.acceptance_rate is not None:
-        parts.append(f"{stats.acceptance_rate:.0%} of {stats.drafted} drafted accepted")
+        parts.append(f"{percentage(stats.acceptance_rate)} of {stats.drafted} drafted accepted")
         parts.append(f"{stats.mean_acceptance_length:.1f} tokens a round")
     if seconds.first_token is not None:
         parts.append(f"first token after {seconds.first_token:.1f} s")
@@ -115,13 +115,20 @@ def coverage_note(coverage: float, *, truncated: bool) -> str | None:
     """Return a sentence on what was not read, or None where all was."""
     if coverage >= 1:
         return None
-    share = f"{min(coverage, 0.99):.0%}"  # what was cut is never rounded away
+    share = percentage(coverage)
     if truncated:
         return (
             f"The text does not fit the model's context: it read the {share} that is most "
             "like the question."
         )
     return f"The model read the {share} of the text that is most like the question."
+
+
+def percentage(share: float) -> str:
+    """Return a share in whole per cent, but a little is not rounded to nothing, nor most to all."""
+    if 0 < share < 0.01:
+        return f"{100 * share:.1g}%"
+    return f"{share if share >= 1 else min(share, 0.99):.0%}"
 
 
 def passages_json(

@@ -21,6 +21,7 @@ from rapid_cli.report import (
     coverage_note,
     passage_json,
     passages_json,
+    percentage,
     place,
     summary,
 )
@@ -314,3 +315,21 @@ def test_a_text_read_in_part_is_told_with_its_share_and_why():
 
 def test_a_text_read_almost_whole_is_not_said_to_be_read_whole():
     assert "100%" not in coverage_note(0.998, truncated=True)
+    assert "it read the 0.4% that is most like" in coverage_note(0.004, truncated=True)
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0, "0%"),
+        (0.00004, "0.004%"),
+        (0.0042, "0.4%"),
+        (0.0099, "1%"),
+        (0.014, "1%"),
+        (0.5, "50%"),
+        (0.996, "99%"),
+        (1, "100%"),
+    ],
+)
+def test_a_share_is_never_rounded_to_nothing_or_to_all(share, shown):
+    assert percentage(share) == shown

@@ -28,7 +28,7 @@ from rapid_cli.documents import Document, Passage
 from rapid_cli.measuring import Clock
 from rapid_cli.printable import printable, printable_line
 from rapid_cli.render.console import Bars
-from rapid_cli.report import address, coverage_note, place_parts, summary
+from rapid_cli.report import address, coverage_note, percentage, place_parts, summary
 from rapid_cli.sentences import one_line
 
 SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
@@ -249,7 +249,7 @@ def render_answer(
                 thinking = ""
             case Decoded(stats=stats, seconds=seconds):
                 rate = stats.acceptance_rate
-                accepted = "" if rate is None else f"{rate:.0%} accepted · "
+                accepted = "" if rate is None else f"{percentage(rate)} accepted · "
                 per_round = f"{stats.mean_acceptance_length:.1f} tokens a round"
                 speed = f"{stats.tokens / seconds:.1f} tok/s" if seconds else ""
                 view.status(f"{thinking}{accepted}{per_round} · {speed}")

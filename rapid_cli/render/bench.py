@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rapid_cli.bench_report import Row, StageRow
 from rapid_cli.render.tables import print_markdown
+from rapid_cli.report import percentage
 
 COLUMNS = (
     *("context", "variant", "drafter", "tok/s", "spread", "speed-up", "predicted"),
@@ -55,4 +56,4 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"
+    return "" if value is None else percentage(value)
