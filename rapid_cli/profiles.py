@@ -27,7 +27,10 @@ class StoredProfiles:
 
     def get(self, key: str, length: int) -> Costs | None:
         """Return the costs at about `length` tokens of context, if they are known."""
-        stored = self._load().get(_entry(key, length))
+        try:
+            stored = self._load().get(_entry(key, length))
+        except OSError:
+            return None
         if not isinstance(stored, dict):
             return None
         try:
@@ -36,10 +39,10 @@ class StoredProfiles:
             return None
 
     def put(self, key: str, length: int, costs: Costs) -> None:
-        """Keep costs for later runs."""
-        stored = self._load() | {_entry(key, length): costs}
+        """Keep costs for later runs, beside those that are known."""
         temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
+            stored = self._load() | {_entry(key, length): costs}
             temporary.write_text(json.dumps(stored, indent=1), encoding="utf-8")
             temporary.replace(self._path)
         except OSError as error:
@@ -48,9 +51,10 @@ class StoredProfiles:
                 temporary.unlink()
 
     def _load(self) -> dict[str, object]:
+        """Return what the file holds, nothing if it is damaged; OSError if it cannot be read."""
         try:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return {}
         return stored if isinstance(stored, dict) else {}
 

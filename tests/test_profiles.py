@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +105,21 @@ def test_a_failed_write_leaves_what_there_was(tmp_path, caplog):
     profiles.put("model", 4_000, COSTS)
     assert "costs are not kept" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_a_file_that_cannot_be_read_now_is_not_replaced(tmp_path, monkeypatch, caplog):
+    profiles = StoredProfiles(tmp_path)
+    profiles.put("model", 4_000, COSTS)
+
+    def fail(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", fail)
+        assert profiles.get("model", 4_000) is None
+        profiles.put("other", 4_000, COSTS)
+    assert "costs are not kept: [Errno 5] Input/output error" in caplog.text
+    assert profiles.get("model", 4_000) == COSTS
 
 
 def test_the_file_is_for_people_to_read_too(tmp_path):
