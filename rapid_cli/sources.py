@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,13 +107,25 @@ def _gather_one(
 
 
 def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterator[Event]:
-    with TemporaryDirectory() as folder:
-        path = Path(folder, STDIN_NAME)
-        path.write_bytes(stdin.read())
+    with _in_a_file(stdin.read()) as path:
         read = library.extractor.read(path)
     document = replace(read, path=f"{STDIN}{read.id[:12]}")
     gathered.passing.append(document.path)
     yield from _add(document, library, gathered)
+
+
+@contextmanager
+def _in_a_file(content: bytes) -> Iterator[Path]:
+    """Keep what came by standard input in a file meanwhile; DocumentError if that cannot be."""
+    with ExitStack() as kept:
+        try:
+            path = Path(kept.enter_context(TemporaryDirectory()), STDIN_NAME)
+            path.write_bytes(content)
+        except OSError as error:
+            message = f"standard input cannot be kept while it is read: {error.strerror}"
+            hint = "let TMPDIR name a folder with room"
+            raise DocumentError(message, hint) from error
+        yield path
 
 
 def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Event]:

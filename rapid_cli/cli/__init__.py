@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -11,6 +9,7 @@ import typer
 from rapid_cli.cli import ask, bench, cache, chat, doctor, history, library, models
 from rapid_cli.cli.boundary import Boundary
 from rapid_cli.cli.options import EXPLAINED
+from rapid_cli.cli.streams import standard_streams
 
 app = typer.Typer(
     name="rapid",
@@ -65,6 +64,5 @@ def configure(
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(sys.stdout, TextIOWrapper):  # what a terminal has no letters for is no error
-        sys.stdout.reconfigure(errors="replace")
-    app(prog_name="rapid")
+    with standard_streams():
+        app(prog_name="rapid")

@@ -13,6 +13,7 @@ from rapid_cli.cli.choosing import Opened, open_desk
 from rapid_cli.cli.opening import finish_index
 from rapid_cli.cli.options import Choices, sources_and_question
 from rapid_cli.cli.showing import Manner, error_json, print_json, show
+from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded
 from rapid_cli.errors import RapidError
 from rapid_cli.render.console import console
@@ -23,6 +24,7 @@ def run(
     words: list[str], choices: Choices, *, questions: str | None, json: bool, stream: bool
 ) -> None:
     """Answer the question in `words`, or each line of `questions` about all of `words`."""
+    require_output()
     manner = Manner(json, stream, not choices.no_stats, choices.show_context, choices.show_thinking)
     errors = console(quiet=choices.quiet)
     if questions is None:
@@ -63,6 +65,7 @@ def _lines(questions: str, sources: list[str]) -> Iterator[str]:
     if questions == STANDARD_INPUT:
         if STANDARD_INPUT in sources:
             raise typer.BadParameter("questions and a text cannot both come by standard input")
+        require_input()
         return _stripped(sys.stdin)
     path = expanded(questions)
     try:

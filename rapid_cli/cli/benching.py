@@ -17,6 +17,7 @@ from rapid_cli.bench import Progress, Sample, Stage, Variant
 from rapid_cli.bench import run as measure
 from rapid_cli.bench_report import StageRow, rows, stage_row
 from rapid_cli.cli.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.cli.streams import require_output
 from rapid_cli.config import DeviceChoice
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
@@ -75,6 +76,7 @@ def run(
     for each in chosen:
         if each.name not in READS_ALL:
             raise typer.BadParameter(f"--strategy {each.name}: here the target reads all")
+    require_output()
     errors = console(quiet=quiet)
     models_file = load_models_file(find_models_file(models))
     spec = models_file.pair(pair)

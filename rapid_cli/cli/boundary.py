@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,10 +33,6 @@ class Boundary(TyperGroup):
         except RapidError as error:
             print_error(error)
             raise typer.Exit(FAILED) from None
-        except BrokenPipeError:
-            # The reader has had enough. What Python still flushes at exit goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit from None
 
 
 @contextmanager

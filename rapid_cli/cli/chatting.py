@@ -16,6 +16,7 @@ from rapid_cli.cli.choosing import Opened, open_desk
 from rapid_cli.cli.opening import finish_index
 from rapid_cli.cli.options import Choices
 from rapid_cli.cli.showing import Manner, error_json, print_json, show
+from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded, home
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.private import as_usual
@@ -81,6 +82,8 @@ def run(sources: list[str], choices: Choices, *, json: bool) -> None:
     """Answer questions until there are no more."""
     if STANDARD_INPUT in sources:
         raise typer.BadParameter("chat takes its questions from standard input: name a file")
+    require_input()
+    require_output()
     errors = console(quiet=choices.quiet)
     manner = Manner(
         json,

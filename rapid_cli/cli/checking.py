@@ -11,6 +11,7 @@ import typer
 from rapid_cli.checking import Checked, check
 from rapid_cli.checking.model import Seen
 from rapid_cli.cli.boundary import FAILED
+from rapid_cli.cli.streams import require_output
 from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.render.findings import print_findings
 from rapid_cli.report import Json
@@ -26,6 +27,7 @@ def run(
     json: bool,
 ) -> None:
     """Check a pair, print what was found, and exit with 1 if it cannot work."""
+    require_output()
     models_file = load_models_file(find_models_file(models))
     chosen = models_file.pair(pair)
     with Session(models_file) as session:

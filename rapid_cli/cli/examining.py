@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from rapid_cli.cli.boundary import FAILED
+from rapid_cli.cli.streams import require_output
 from rapid_cli.doctor.checks import examine
 from rapid_cli.logfile import unwritten
 from rapid_cli.render.console import console
@@ -18,6 +19,7 @@ from rapid_cli.render.findings import print_findings
 
 def run(models: Path | None, *, json: bool) -> None:
     """Print what all checks find; a failure among it is an exit code, too."""
+    require_output()
     output = sys.stdout  # before the status line puts something else into its place
     # A folder that is to be checked is not to be changed.
     with unwritten(), console().status("looking at this machine"):

@@ -16,6 +16,7 @@ from rapid_cli.answering import read_ahead
 from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.opening import finish_index, open_sources
 from rapid_cli.cli.options import sources_and_question
+from rapid_cli.cli.streams import require_output
 from rapid_cli.config import collections as collection_names
 from rapid_cli.errors import DocumentError, RapidError
 from rapid_cli.indexing import index as index_paths
@@ -52,6 +53,7 @@ def index(
     """Add documents to the library, or refresh them; what is gone from a folder is removed."""
     if not paths and (watch or not rebuild):
         raise typer.BadParameter("name a file or a folder to index")
+    require_output()
     errors = console(quiet=quiet)
     counts: Counter[str] = Counter()
     with _open_session(models, collection, ocr=ocr) as session:
@@ -109,6 +111,7 @@ def search(
 ) -> None:
     """Find the passages for a question, without answering it."""
     sources, question = sources_and_question(words)
+    require_output()
     errors = console(quiet=quiet)
     with (
         _open_session(models, collection, ocr=ocr) as session,

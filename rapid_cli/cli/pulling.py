@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from rapid_cli.cli.boundary import FAILED, print_error
+from rapid_cli.cli.streams import require_output
 from rapid_cli.config import Located, ModelPair, ModelsFile, suggestion
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.hub.patience import PAUSES
@@ -32,6 +33,8 @@ def run(
     pauses: Sequence[float] = PAUSES,
 ) -> None:
     """Pull all names, whatever becomes of each; exit with FAILED if one of them failed."""
+    if json:
+        require_output()
     models_file = load_models_file(find_models_file(models))
     errors = console(quiet=quiet)
     with Bars(errors) as bars:

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from rapid_cli.cli.opening import copy_progress
+from rapid_cli.cli.streams import require_output
 from rapid_cli.config import DeviceChoice, ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
@@ -43,6 +44,7 @@ def run(
 
     `seconds` is shared between them. What was found for one stays if the next is interrupted.
     """
+    require_output()
     models_file = load_models_file(find_models_file(models))
     spec = models_file.pair(pair)
     errors = console(quiet=quiet)
