@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
 from rapid_cli.errors import RapidError, StoreError
@@ -19,13 +22,15 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-__all__ = ["REBUILD", "Collection", "Database", "FolderDatabase", "Where", "quietly"]
+__all__ = ["REBUILD", "Collection", "Database", "FolderDatabase", "Where", "load_chromadb"]
 
 FOLDER = "chroma"
 REBUILD = "make the library anew with `rapid index --rebuild`"
 LONGEST_REASON = 300
 # Chroma's defaults of 100 lose one passage in fifty when one document of many is asked for.
 RECALL = 200
+
+_loading = Lock()
 
 # What Chroma says, and what helps; a library made anew helps with all else.
 HINTS = {
@@ -101,13 +106,32 @@ class Database(ABC):
         return self._client
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Import chromadb and make its settings: without its log, and only from what we say."""
-    logging.getLogger("chromadb").addHandler(logging.NullHandler())  # for the log alone
-    # Chroma takes settings from a .env file where the user happens to be, or trips over it.
-    with chdir(Path(__file__).parent):
-        yield
+def load_chromadb() -> None:
+    """Import chromadb so that it logs into the log alone, and reads no .env file.
+
+    It would take its settings from one where the user happens to be, or trip over it.
+    """
+    with _loading:
+        if "chromadb" not in sys.modules:
+            logging.getLogger("chromadb").addHandler(logging.NullHandler())
+            _load_settings_first()
+
+
+def _load_settings_first() -> None:
+    """Import chromadb's module of settings before chromadb, which makes some as it is imported."""
+    spec = find_spec("chromadb")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError("No module named 'chromadb'", name="chromadb")
+    package = module_from_spec(spec)
+    sys.modules["chromadb"] = package
+    try:
+        from chromadb.config import Settings  # noqa: PLC0415 - takes a second
+
+        Settings.model_config["env_file"] = None
+        spec.loader.exec_module(package)
+    except BaseException:
+        del sys.modules["chromadb"]
+        raise
 
 
 class FolderDatabase(Database):
@@ -170,14 +194,13 @@ class FolderDatabase(Database):
             raise
 
     def _open_folder(self) -> Client:
-        with quietly():
-            import chromadb  # noqa: PLC0415 - takes a second
-            from chromadb.api.client import Client  # noqa: PLC0415
-            from chromadb.config import Settings  # noqa: PLC0415
+        load_chromadb()
+        import chromadb  # noqa: PLC0415 - takes a second
+        from chromadb.api.client import Client  # noqa: PLC0415
+        from chromadb.config import Settings  # noqa: PLC0415
 
-            settings = Settings(anonymized_telemetry=False)
         try:
-            client = chromadb.PersistentClient(self._folder, settings)
+            client = chromadb.PersistentClient(self._folder, Settings(anonymized_telemetry=False))
         except BaseException:
             # Chroma keeps a client that could not start, and would hand it out again.
             Client.clear_system_cache()

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rapid_cli.chroma import Database, quietly
+from rapid_cli.chroma import Database, load_chromadb
 from rapid_cli.errors import StoreError
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class ServerDatabase(Database):
         return "look at the log of the server, and see that its disk has room"
 
     def _connect(self) -> Client:
-        with self.errors(), quietly(), _direct(self._url):
+        with self.errors(), _direct(self._url):
+            load_chromadb()
             import chromadb  # noqa: PLC0415 - takes a second
             from chromadb.api.client import Client  # noqa: PLC0415
             from chromadb.api.fastapi import FastAPI  # noqa: PLC0415

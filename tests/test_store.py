@@ -378,3 +378,49 @@ def test_a_panic_in_chroma_is_a_store_error(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(type(store._collection()), "upsert", panic)
     with pytest.raises(StoreError, match="cannot be used: called"):
         fill(store, "book", 5)
+
+
+OPENED_ELSEWHERE = """
+import os, sys
+from pathlib import Path
+from threading import Thread
+changes = []
+sys.addaudithook(lambda event, _: changes.append(event) if event == "os.chdir" else None)
+from rapid_cli.store import Store
+found = []
+def fill():
+    with Store(Path(sys.argv[1])) as store:
+        store.use("minilm", 8, 100)
+        found.append(store.count("book"))
+threads = [Thread(target=fill) for _ in range(2)]
+for thread in threads:
+    thread.start()
+while any(thread.is_alive() for thread in threads):
+    assert Path("beside.txt").read_text() == "a file named by where the user is"
+assert (found, changes) == ([0, 0], []), (found, changes)
+"""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        b"neither a \xe9 setting { nor UTF-8\n",
+        b"CHROMA_API_IMPL=no.such.implementation\nALLOW_RESET=perhaps\n",
+    ],
+    ids=["broken", "hostile"],
+)
+def test_opened_in_a_thread_it_reads_no_settings_and_leaves_the_working_folder_alone(
+    tmp_path: Path, settings: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(settings)
+    (tmp_path / "beside.txt").write_text("a file named by where the user is")
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED_ELSEWHERE, tmp_path / "library"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
