@@ -11,11 +11,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+
+from rapid_cli.libraries import importing
+from rapid_cli.processor import available_cpus
 
 # The library collects events from its import on, and what people ask about is nobody's business.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import onnxruntime
+with importing("onnxruntime"):
+    import onnxruntime
+with importing("tokenizers"):
+    from tokenizers import Encoding, Tokenizer
 
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
@@ -125,7 +130,5 @@ def _start(path: Path) -> onnxruntime.InferenceSession:
 
 def _threads() -> int:
     """Return how many cores this process may use; 0, all of them, where it may use any."""
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
+    allowed = available_cpus()
     return allowed if allowed < (os.cpu_count() or 1) else 0

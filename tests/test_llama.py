@@ -589,5 +589,5 @@ def test_a_sliding_window_model_can_be_cut_back_by_more_than_its_window(gemma, m
 def test_costs_with_so_many_threads_do_not_count_for_other_numbers(weights, monkeypatch):
     monkeypatch.setattr(weights, "spec", replace(weights.spec, threads=None))
     before = weights.fingerprint
-    monkeypatch.setattr("rapid_cli.llama.native.available_threads", lambda: 4096)
+    monkeypatch.setattr("rapid_cli.llama.weights.available_cpus", lambda: 4096)
     assert weights.fingerprint != before

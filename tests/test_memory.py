@@ -369,27 +369,3 @@ def test_free_memory_is_a_part_of_what_the_machine_has():
     free = free_memory(offloaded=False)
     assert 0 < free <= psutil.virtual_memory().total
     assert free_memory(offloaded=True) > 0
-
-
-def write_group(folder, limit, current=3000, stat="anon 1000\ninactive_file 500\nactive_file 40\n"):
-    for name, content in (("max", limit), ("current", f"{current}\n"), ("stat", stat)):
-        (folder / f"memory.{name}").write_text(content)
-
-
-def test_a_control_group_leaves_its_limit_less_what_cannot_be_reclaimed(tmp_path: Path):
-    write_group(tmp_path, "10000\n")
-    assert native.free_in_group(tmp_path) == 10000 - 3000 + 540
-    write_group(tmp_path, "2000\n")
-    assert native.free_in_group(tmp_path) == 0
-
-
-def test_a_control_group_without_a_limit_leaves_everything(tmp_path: Path):
-    assert native.free_in_group(tmp_path) == sys.maxsize
-    write_group(tmp_path, "max\n")
-    assert native.free_in_group(tmp_path) == sys.maxsize
-
-
-def test_free_memory_is_what_the_narrowest_control_group_leaves(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(native, "CONTROL_GROUPS", tmp_path)
-    write_group(tmp_path, "10000\n")
-    assert free_memory(offloaded=False) == 7540

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ContextFull, NativeError
 from rapid_cli.llama import native
-from rapid_cli.llama.weights import Weights
+from rapid_cli.llama.weights import Weights, threads_of
 
 READ_BATCH, READ_BATCH_GPU = 512, 2048
 """Tokens read between two signs of progress; a GPU wants more of them at once."""
@@ -81,7 +81,7 @@ class LlamaContext:
         params.n_batch, params.n_ubatch = self._batch_size, self._ubatch = sizes
         params.n_outputs_max = rows
         params.n_outputs_max_per_seq = 0  # as many as n_outputs_max
-        params.n_threads = params.n_threads_batch = spec.threads or native.available_threads()
+        params.n_threads = params.n_threads_batch = threads_of(spec)
         params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention_of(spec)]
         params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]

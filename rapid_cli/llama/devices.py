@@ -11,6 +11,7 @@ from functools import cache
 from llama_cpp._ggml import libggml
 
 from rapid_cli.llama import native
+from rapid_cli.processor import available_cpus
 
 CPU, GPU, INTEGRATED_GPU = 0, 1, 2
 """ggml's kinds of devices; others, such as BLAS, only help the CPU."""
@@ -97,7 +98,7 @@ def machine(*, gpu: bool = True) -> str:
     Without `gpu` that of models which are computed on the CPU whatever else there is.
     """
     names = compute_devices() if gpu else compute_devices()[-1:]
-    return f"{', '.join(names)}; {native.available_threads()} threads"
+    return f"{', '.join(names)}; {available_cpus()} threads"
 
 
 def free_memory(offloaded: bool) -> int:

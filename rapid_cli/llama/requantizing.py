@@ -16,6 +16,7 @@ import llama_cpp
 
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
+from rapid_cli.processor import available_cpus
 
 Progress = Callable[[int], None]
 """Told the bytes written so far."""
@@ -63,7 +64,7 @@ def work() -> None:
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = _FILE_TYPES[format_name]
     params.allow_requantize = True
-    params.nthread = native.available_threads()
+    params.nthread = available_cpus()
     with native.recorded_errors() as errors:
         failed = llama_cpp.llama_model_quantize(
             os.fsencode(source), os.fsencode(copy), ctypes.byref(params)
