@@ -87,7 +87,8 @@ class ModelSpec(Located):
     """One GGUF model and how llama.cpp runs it; None leaves the choice to llama.cpp.
 
     `gpu_layers` None puts as many on a GPU as its memory allows; the output is one of them.
-    `ubatch` is how many tokens are computed at once. With `tuned`, what `rapid models tune` found
+    `ubatch` is how many tokens are computed at once. Without `repack` weights lie in the CPU's
+    memory as in the file, in no order of its own. With `tuned`, what `rapid models tune` found
     to be fastest here is used in place of these settings. `rope_scaling` is one of ROPE_SCALINGS,
     by `rope_factor`; `rope_original_context` is what YaRN takes for the context of training.
     `chat_template` replaces the file's own, `reasoning` switches thinking on or off where the
@@ -102,6 +103,7 @@ class ModelSpec(Located):
     k_type: str = "f16"
     v_type: str = "f16"
     ubatch: int | None = None
+    repack: bool = True
     tuned: bool = True
     rope_scaling: str | None = None
     rope_factor: float | None = None

@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARY = "llama-cpp-python"
+NO_AMX = r"-mno-amx-tile\ -mno-amx-int8\ -mno-amx-bf16"
+"""Flags for a compiler; backslashes keep them one argument of CMake."""
 NVIDIA = Path("proc/driver/nvidia")
 AMD = (Path("dev/kfd"), Path("sys/class/kfd"))
 """What the kernel's driver for computing shows, below the root folder."""
@@ -53,12 +55,17 @@ def idle_gpu(
     return None
 
 
-def install_command(option: str = "") -> str:
-    """Return the command that builds the installed llama.cpp anew, with a CMake option on."""
+def install_command(option: str = "", *, amx: bool = True) -> str:
+    """Return the command that builds the installed llama.cpp anew, with a CMake option on.
+
+    Without `amx` its compilers use none of these instructions.
+    """
     pinned = LIBRARY
     with suppress(PackageNotFoundError):
         pinned = f"{LIBRARY}=={version(LIBRARY)}"
-    build = f'CMAKE_ARGS="-D{option}=on" ' if option else ""
+    arguments = [f"-D{option}=on"] if option else []
+    arguments += [] if amx else [rf"-DCMAKE_{language}_FLAGS={NO_AMX}" for language in ("C", "CXX")]
+    build = f'CMAKE_ARGS="{" ".join(arguments)}" ' if arguments else ""
     return f"{build}pip install --force-reinstall --no-cache-dir {pinned}"
 
 

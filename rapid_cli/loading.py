@@ -6,6 +6,7 @@ from rapid_cli.config import ModelSpec
 from rapid_cli.fitting import Memory
 from rapid_cli.llama import LlamaContext, Vocabulary, Weights
 from rapid_cli.memory import ModelShape
+from rapid_cli.preflight.preflight import Preflight
 from rapid_cli.prompts import PromptFormat
 
 
@@ -17,11 +18,18 @@ class LoadedModel:
     """
 
     def __init__(
-        self, weights: Weights, shape: ModelShape, memory: Memory, *, note: str = ""
+        self,
+        weights: Weights,
+        shape: ModelShape,
+        memory: Memory,
+        preflight: Preflight,
+        *,
+        note: str = "",
     ) -> None:
         self._weights = weights
         self._shape = shape
         self._memory = memory
+        self._preflight = preflight
         vocabulary = weights.vocabulary
         self.name = weights.spec.name
         self.device = weights.placement
@@ -49,13 +57,15 @@ class LoadedModel:
         return self._weights.may_fuse
 
     def open(self, *, length: int, rows: int, spec: ModelSpec | None = None) -> LlamaContext:
-        """Open a context on the weights; ModelError if it does not fit the memory.
+        """Open a context on the weights; ModelError if it does not fit the memory, or crashes.
 
         `spec` runs it otherwise than the model was loaded.
         """
+        weights, shape = self._weights, self._shape
         spec, note = self._memory.fitting(
-            self._weights, self._shape, spec or self._weights.spec, length=length, rows=rows
+            weights, shape, spec or weights.spec, length=length, rows=rows
         )
+        self._require_works(spec)
         context = LlamaContext(
             self._weights,
             length=length,
@@ -66,3 +76,13 @@ class LoadedModel:
         )
         self.note = ""
         return context
+
+    def _require_works(self, spec: ModelSpec) -> None:
+        """Raise ModelError if the weights crash when they are run as `spec` says.
+
+        That is tried with a second copy of them, so it is left out where there is no room for it.
+        """
+        weights, shape = self._weights, self._shape
+        known = self._preflight.known(shape, spec, offloads=weights.offloaded)
+        if known is None and self._memory.has_room_for(shape):
+            self._preflight.require(weights.path, shape, spec, offloads=weights.offloaded)

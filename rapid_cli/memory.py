@@ -35,7 +35,7 @@ class ModelShape:
     `kv_heads` holds a number for each layer, `key_length` and `value_length` are of one head, and
     `sliding_window` is 0 if every layer sees everything. `outside_bytes` of all tensors belong to
     no layer, and `output_bytes` are what the output needs, even where it shares them. `merges`
-    counts the pairs of tokens that a tokenizer joins.
+    counts the pairs of tokens that a tokenizer joins. `weight_kinds` are the formats of tensors.
     """
 
     architecture: str
@@ -53,6 +53,7 @@ class ModelShape:
     outside_bytes: int = 0
     output_bytes: int = 0
     merges: int = 0
+    weight_kinds: tuple[str, ...] = ()
 
     def loaded_bytes(self, *, offloaded: bool) -> int:
         """Return what is taken by loading it: a GPU needs no vocabulary."""

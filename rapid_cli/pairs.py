@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from rapid_cli.copies import Copies
     from rapid_cli.fitting import Memory
     from rapid_cli.loading import LoadedModel
+    from rapid_cli.memory import ModelShape
+    from rapid_cli.preflight.preflight import Preflight
+    from rapid_cli.preflight.ways import Run
     from rapid_cli.tuned import TunedModels
 
 TUNED = "tuned"
@@ -95,6 +99,14 @@ class Pairs:
         from rapid_cli.tuned import TunedModels  # noqa: PLC0415
 
         return TunedModels(home() / TUNED)
+
+    @cached_property
+    def preflight(self) -> Preflight:
+        """How models were seen to run on this machine."""
+        from rapid_cli.preflight.preflight import Preflight  # noqa: PLC0415
+        from rapid_cli.preflight.records import FOLDER, Records  # noqa: PLC0415
+
+        return Preflight(Records(home() / FOLDER))
 
     @cached_property
     def copies(self) -> Copies:
@@ -174,6 +186,20 @@ class Pairs:
         lower = files.lower_precision and is_copy
         return first, self._adjusted(*files.drafter, lower_precision=lower)
 
+    def seen_running(
+        self, path: Path, spec: ModelSpec, *, lower_precision: bool = False
+    ) -> Run | None:
+        """Return how a model, as it is tuned, was seen to run here; None if it was not tried."""
+        from rapid_cli.llama import read_shape, will_offload  # noqa: PLC0415 - a native library
+
+        found = self._adjusted(path, spec, lower_precision=lower_precision)
+        shape, offloads = read_shape(found.path), will_offload(found.spec)
+        known = self.preflight.known(shape, found.spec, offloads=offloads)
+        if known is None and offloads:  # or with some of its layers there, as many as fitted
+            some = replace(found.spec, gpu_layers=1)
+            known = self.preflight.known(shape, some, offloads=True)
+        return known
+
     def load_target(self, files: PairFiles) -> LoadedModel:
         """Load the target alone."""
         return self._loaded(self._adjusted(*files.target, lower_precision=files.lower_precision))
@@ -190,9 +216,9 @@ class Pairs:
         from rapid_cli.loading import LoadedModel  # noqa: PLC0415
 
         shape, memory = read_shape(path), Memory(smaller_cache=False)
-        spec, _ = memory.take(spec, shape)
+        spec, _ = self._taken(path, shape, spec, memory, (PLANNED_LENGTH,))
         with Weights(path, spec) as weights:
-            yield LoadedModel(weights, shape, memory)
+            yield LoadedModel(weights, shape, memory, self.preflight)
 
     def _find_for(self, pair: ModelPair, spec: ModelSpec) -> ModelFile:
         """Find a model; the error for one of `pair` that is not here says what is."""
@@ -284,10 +310,24 @@ class Pairs:
         from rapid_cli.loading import LoadedModel  # noqa: PLC0415
 
         shape = read_shape(found.path)
-        spec, placed = self._memory.take(found.spec, shape, lengths=lengths or (self._length,))
+        spec, taken = self._taken(
+            found.path, shape, found.spec, self._memory, lengths or (self._length,)
+        )
         weights = self._open.enter_context(Weights(found.path, spec))
-        note = " ".join(filter(None, (found.note, note, placed)))
-        return LoadedModel(weights, shape, self._memory, note=note)
+        note = " ".join(filter(None, (found.note, note, taken)))
+        return LoadedModel(weights, shape, self._memory, self.preflight, note=note)
+
+    def _taken(
+        self, path: Path, shape: ModelShape, spec: ModelSpec, memory: Memory, lengths: Sequence[int]
+    ) -> tuple[ModelSpec, str]:
+        """Count a model in `memory`; return how to load it here, and a word on that."""
+        from rapid_cli.llama import will_offload  # noqa: PLC0415 - loads a native library
+
+        # Whether it crashes depends on where its layers go, and where they go on what works.
+        placed, _ = deepcopy(memory).take(spec, shape, lengths=lengths)
+        way, crashed = self.preflight.way(path, shape, placed, offloads=will_offload(placed))
+        spec, note = memory.take(way.applied(spec), shape, lengths=lengths)
+        return spec, " ".join(filter(None, (crashed, note)))
 
 
 def _locate(spec: ModelSpec) -> Path:

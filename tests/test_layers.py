@@ -20,7 +20,7 @@ render watching
 desk doctor
 report session sources plots checking
 pairs
-loading adjusting offers
+loading adjusting offers preflight.worker
 fitting
 indexing
 answering library bench_report
@@ -31,7 +31,10 @@ prefill ahead writing
 answers
 reading materials shelf copies
 llama kvstore store catalog history embedder reranker hub profiles synthetic extraction
-extraction_worker chunks exporting
+preflight.preflight
+preflight.engine
+preflight.records preflight.children
+extraction_worker chunks exporting preflight.ways
 exported reader
 chroma_server models measuring seal sqlite trials
 chroma citations words tuned
@@ -39,7 +42,9 @@ strategies prompts chunking ranking passages places perplexity
 models_file
 offloading
 memory model_checks turns logfile progress
-documents config partial printable private sentences formats findings hardware
+child libraries
+documents config partial printable private sentences formats findings hardware crashes processor
+control_groups
 decoding.loop
 decoding.planning
 decoding.acceptance decoding.costs decoding.verification decoding.lookup
@@ -127,10 +132,14 @@ def libraries(name):
 
 
 def test_every_module_has_a_layer_and_every_layer_its_modules():
-    assert {entry(name) for name in IMPORTS} - {"", "decoding"} == set(LAYER)
+    assert {entry(name) for name in IMPORTS} - {"", "decoding", "preflight"} == set(LAYER)
 
 
-@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_the_package_itself_imports_only_what_must_come_first():
+    assert own("") == {"processor"}
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS.keys() - {""}))
 def test_imports_point_downwards(name):
     here = entry(name)
     assert [other for other in own(name) - {here} if LAYER[other] <= LAYER[here]] == []

@@ -7,7 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapid_cli.checking.agreement import check_copy, check_tuning, check_vocabularies, planned
+from rapid_cli.checking.agreement import (
+    check_copy,
+    check_run,
+    check_tuning,
+    check_vocabularies,
+    planned,
+)
 from rapid_cli.checking.model import Seen, check_model
 from rapid_cli.checking.room import MemoryAt, check_memory
 from rapid_cli.config import ModelPair
@@ -55,14 +61,16 @@ def _steps(
     first = yield from check_model("target", roles.target, pairs.find_model, opened)
     again = "" if target else f"{AGAIN} {pair.name}"
     yield from check_tuning(pairs, first, lower_precision=roles.lower_precision, again=again)
+    yield from check_run(pairs, first, lower_precision=roles.lower_precision)
     second = None
     if roles.drafter is not None:
         second = yield from check_model("drafter", roles.drafter, pairs.find_model, opened)
         again = "" if target or drafter else again
         yield from check_tuning(pairs, second, lower_precision=False, again=again)
+        yield from check_run(pairs, second, lower_precision=False)
         yield check_vocabularies(first, second)
     else:
         yield check_copy(pairs, first, roles.copied)
-    plan = planned(pairs, pair, roles, first, second)
-    memory = [] if plan is None else (yield from check_memory(pair, plan))
+    runs = planned(pairs, pair, roles, first, second)
+    memory = [] if runs is None else (yield from check_memory(runs))
     return first, second, memory

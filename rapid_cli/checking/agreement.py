@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rapid_cli.checking.model import Seen
-from rapid_cli.checking.room import Plan, Runs
 from rapid_cli.config import ModelPair
 from rapid_cli.errors import IncompatibleModels, RapidError
 from rapid_cli.findings import Finding
 from rapid_cli.llama import check_pair, engine, machine, read_format, read_shape
+from rapid_cli.needs import PairRuns, Runs
 from rapid_cli.pairs import PairFiles, Pairs, Roles
 
 
@@ -79,9 +79,24 @@ def check_tuning(
         yield Finding("ok", subject, "tuned on this machine")
 
 
+def check_run(pairs: Pairs, model: Seen, *, lower_precision: bool) -> Iterator[Finding]:
+    """Tell whether a model runs here as it is, if that was seen."""
+    subject = f"{model.role} run"
+    if model.path is None or model.shape is None:
+        return
+    run = pairs.seen_running(model.path, model.spec, lower_precision=lower_precision)
+    if run is None:
+        first = "not tried here yet: its first answer tries it in a process of its own"
+        yield Finding("ok", subject, first)
+    elif run.note:
+        yield Finding("warning", subject, f"{model.spec.name} {run.note}", run.remedy)
+    else:
+        yield Finding("ok", subject, "was seen to run here as it is")
+
+
 def planned(
     pairs: Pairs, pair: ModelPair, roles: Roles, target: Seen, drafter: Seen | None
-) -> Plan | None:
+) -> PairRuns | None:
     """Return how both will run; None if a file is not usable."""
     drafting = target if drafter is None else drafter
     if target.path is None or drafting.path is None or not (target.shape and drafting.shape):
@@ -109,8 +124,9 @@ def planned(
         shared = weights.kind == roles.copied
         if not shared:
             drafts = replace(drafts, tensor_bytes=weights.copy_bytes(roles.copied))
-    return Plan(
-        Runs(first.spec, reads, target.window, target.context_limit),
-        Runs(second.spec, drafts, drafting.window, drafting.context_limit),
+    return PairRuns(
+        pair,
+        Runs(first.spec, reads, target.window),
+        Runs(second.spec, drafts, drafting.window),
         shared,
     )

@@ -46,10 +46,13 @@ def text_setup(
     """Load a pair, and a text with the passages found in it; the built-in text needs no index."""
     with Bars(errors) as bars:
         files = session.pairs.find(pair, progress=copy_progress(bars))
+    for path, spec in dict.fromkeys((files.target, files.drafter)):
+        known = session.pairs.seen_running(path, spec, lower_precision=files.lower_precision)
+        _say(errors, known.told_of(spec.name) if known else "")
     loaded = session.load_pair(files)
     for model in dict.fromkeys((loaded.target, loaded.drafter)):
-        if isinstance(model, LoadedModel) and model.note:
-            errors.print(printable_line(model.note), style="yellow", soft_wrap=True)
+        if isinstance(model, LoadedModel):
+            _say(errors, model.note)
     if source is None:
         material = TextMaterial(built_in_text(), question, loaded.target)
     else:
@@ -66,7 +69,13 @@ def text_setup(
 
 
 def synthetic_setup(
-    session: Session, target: str, drafts: Sequence[str], folder: Path | None, bars: Bars
+    session: Session,
+    target: str,
+    drafts: Sequence[str],
+    *,
+    folder: Path | None,
+    bars: Bars,
+    errors: Console,
 ) -> Setup:
     """Write what is not there yet of the models of random weights, and load them."""
     folder = folder or home() / "synthetic"
@@ -75,11 +84,18 @@ def synthetic_setup(
     drafters = {
         name: model if name == SAME else _synthetic(session, name, folder, bars) for name in names
     }
+    for each in dict.fromkeys((model, *drafters.values())):
+        _say(errors, each.note)
     smallest = min(each.vocabulary_size for each in (model, *drafters.values()))
     for each in (model, *drafters.values()):
         each.vocabulary_size = smallest
     title = f"{model.name}, random weights, {model.device}"
     return Setup(title, model, dict(drafters), RandomMaterial(smallest), model.context_limit)
+
+
+def _say(errors: Console, note: str) -> None:
+    if note:
+        errors.print(printable_line(note), style="yellow", soft_wrap=True)
 
 
 def _synthetic(session: Session, name: str, folder: Path, bars: Bars) -> LoadedModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rapid_cli.config import ModelPair, ModelsFile
+from rapid_cli.config import ModelPair, ModelsFile, ModelSpec
 from rapid_cli.copies import WeightCopy
 from rapid_cli.errors import ModelError
 from rapid_cli.hub import find
@@ -30,10 +30,11 @@ def list_models(models: Path | None, *, json: bool) -> None:
 
 
 def clear(models: Path | None) -> None:
-    """Remove the copies of weights, and what tuning found."""
+    """Remove the copies of weights, what tuning found, and how models were seen to run."""
     models_file = load_models_file(find_models_file(models))
     with Session(models_file) as session:
         freed, forgotten = session.pairs.copies.clear(), session.pairs.tuned.clear()
+        session.pairs.preflight.forget()
     print(f"freed {freed / 1e6:,.0f} MB, forgot the tuning of {forgotten} models")
 
 
@@ -62,7 +63,16 @@ def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
         quantization=weights.label,
         context_length=spec.context_length or spec.scaled(shape.context_length),
         tuned=_tuned(pairs, path, models_file, name),
+        runs=_runs(pairs, path, spec),
     )
+
+
+def _runs(pairs: Pairs, path: Path, spec: ModelSpec) -> str:
+    """Tell whether a model was seen to run here, and how if not as it is."""
+    run = pairs.seen_running(path, spec)
+    if run is None:
+        return "not tried"
+    return f"{run.way.name}: {run.cause}; {run.remedy}" if run.note else run.way.name
 
 
 def _is_used(copy: WeightCopy, models_file: ModelsFile, pairs: Pairs) -> bool:

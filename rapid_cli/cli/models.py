@@ -69,7 +69,7 @@ def tune(
 
 @models.command("list")
 def list_models(*, models: Models = None, json: Json = False) -> None:
-    """List the models and whether they are here and tuned, and the copies of their weights."""
+    """List the models, whether they are here, tuned and seen to run, and copies of weights."""
     from rapid_cli.cli.listing import list_models  # noqa: PLC0415 - slow, and not for --help
 
     list_models(models, json=json)
@@ -94,7 +94,7 @@ def check(
 
 @models.command()
 def clear(*, models: Models = None) -> None:
-    """Remove the copies of weights and forget what tuning found; the models' own files stay."""
+    """Remove copies of weights, forget tuning and crashes; the models' own files stay."""
     from rapid_cli.cli.listing import clear  # noqa: PLC0415 - slow, and not for --help
 
     clear(models)

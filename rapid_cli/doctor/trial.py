@@ -1,7 +1,6 @@
-"""Trials of the parts that may crash, each in a process of its own: run as `python -m`.
+"""Trials of what finds passages, each in a process of its own: run as `python -m`.
 
-Arguments are the name of a trial and what it takes, in JSON. The last line of standard output is
-what was found, in JSON too; what a person can mend is an "error" with its "hint".
+Arguments are the name of a trial and what it takes, in JSON; `child.tell` prints what was found.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rapid_cli.errors import ModelError, RapidError, StoreError
-
-Found = dict[str, object]
+from rapid_cli.child import Found, tell
+from rapid_cli.errors import StoreError
 
 SENTENCES = (
     "Edith Marlow kept the light on Gannet Rock for forty-one years.",
@@ -28,30 +25,6 @@ SAME = 0.99
 LOCK_SECONDS = 2.0
 LARGEST_COPY = 500_000_000
 """Bytes; more than this takes too long for a look."""
-
-
-def engine() -> Found:
-    """Load llama.cpp, and let it look for devices."""
-    from rapid_cli.llama import compute_devices  # noqa: PLC0415
-
-    return {"devices": list(compute_devices())}
-
-
-def starter(path: str) -> Found:
-    """Load a model, let it read a few tokens, and see that it can tell which one comes next."""
-    from rapid_cli.config import ModelSpec  # noqa: PLC0415
-    from rapid_cli.llama import LlamaContext, Weights  # noqa: PLC0415
-
-    # Threads that wait for each other would take seconds beside the other trials.
-    spec = ModelSpec("the starter model", path=path, threads=1)
-    began = time.perf_counter()
-    with Weights(Path(path), spec) as weights:
-        tokens = weights.vocabulary.tokenize(SENTENCES[0])
-        with LlamaContext(weights, length=len(tokens) + 1, rows=1) as context:
-            (logits,) = context.extend(tokens, rows=1)
-            if not logits.max() > logits.min():  # all alike, or no numbers
-                raise ModelError("the starter model computes nothing of use")
-        return {"seconds": time.perf_counter() - began, "device": weights.device}
 
 
 def retrieval(embedder: str, exports: str, folder: str) -> Found:
@@ -141,19 +114,13 @@ def _copied(vectors: Path, copy: Path) -> str:
     return ""
 
 
-TRIALS: dict[str, Callable[..., Found]] = {
-    trial.__name__: trial for trial in (engine, starter, retrieval, library)
-}
+TRIALS: dict[str, Callable[..., Found]] = {trial.__name__: trial for trial in (retrieval, library)}
 
 
 def main() -> None:
     """Run the trial that the command line names."""
     name, arguments = sys.argv[1:]
-    try:
-        found = TRIALS[name](**json.loads(arguments))
-    except RapidError as error:
-        found = {"error": error.message, "hint": error.hint}
-    print(f"\n{json.dumps(found)}", flush=True)
+    tell(lambda: TRIALS[name](**json.loads(arguments)))
 
 
 if __name__ == "__main__":

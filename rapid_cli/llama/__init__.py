@@ -1,5 +1,12 @@
 """The only owner of llama_cpp: weights, the contexts opened on them, and their vocabulary."""
 
+from rapid_cli.libraries import importing as _importing
+from rapid_cli.preflight.engine import require as _require
+
+_require()  # loading the library may end the process: that is seen in another one first
+with _importing("llama-cpp-python"):
+    import llama_cpp as llama_cpp
+
 from rapid_cli.llama.context import LlamaContext, batch_sizes
 from rapid_cli.llama.devices import (
     ComputeDevice,
@@ -10,7 +17,7 @@ from rapid_cli.llama.devices import (
 )
 from rapid_cli.llama.kinds import may_fuse
 from rapid_cli.llama.metadata import read_extents, read_format, read_shape
-from rapid_cli.llama.native import available_threads, engine
+from rapid_cli.llama.native import engine
 from rapid_cli.llama.outline import Outline
 from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
@@ -23,7 +30,6 @@ __all__ = [
     "Vocabulary",
     "Weights",
     "accelerators",
-    "available_threads",
     "batch_sizes",
     "check_pair",
     "compute_devices",

@@ -98,6 +98,7 @@ def read_shape(path: Path) -> ModelShape:
             tensor_bytes=sum(tensor.size_bytes for tensor in tensors),
             outside_bytes=sum(tensor.size_bytes for tensor in tensors if not tensor.in_layer),
             output_bytes=_output_bytes(tensors),
+            weight_kinds=tuple(sorted({tensor.kind for tensor in tensors})),
             merges=header.count("tokenizer.ggml.merges"),
         )
 

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import re
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import llama_cpp
 from llama_cpp._ggml import libggml
+
+from rapid_cli import control_groups, crashes
 
 logger = logging.getLogger("rapid_cli.llama")
 
 _LEVELS = {3: logging.INFO, 4: logging.INFO}
 """ggml's levels: what it calls information is too detailed for anyone but a debugger."""
-
-SHOW_CURSOR = "\x1b[?25h"
-CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 _errors: list[str] = []
 
@@ -40,12 +36,7 @@ def _log(level: int, text: bytes, _user_data: ctypes.c_void_p) -> None:
 def _give_up(message: bytes) -> None:
     """Say why llama.cpp ends the process, and end it: its own way is a dump of the stack."""
     reason = re.sub(r"^\S+:\d+: ", "", message.decode("utf-8", "replace").strip())
-    lines = [f"rapid: llama.cpp gave up: {reason}", f"  {_hint(reason)}", ""]
-    if sys.stderr.isatty():
-        lines[0] = SHOW_CURSOR + lines[0]
-    with suppress(OSError):
-        os.write(2, ("\n" + "\n".join(lines)).encode("utf-8", "replace"))
-    os._exit(1)
+    crashes.end(f"llama.cpp gave up: {reason}", _hint(reason))
 
 
 _given_up = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(_give_up)
@@ -81,41 +72,7 @@ def free_host_memory() -> int:
     """Return the bytes of memory that this process may still take."""
     import psutil  # noqa: PLC0415 - a machine that only measures speed may lack it
 
-    available = int(psutil.virtual_memory().available)
-    return min([available, *(free_in_group(folder) for folder in _groups())])
-
-
-def _groups() -> list[Path]:
-    """Return the folders of this process's control groups, version 2: its own up to the root."""
-    try:
-        own = re.search(r"^0::/(.*)$", Path("/proc/self/cgroup").read_text("utf-8"), re.MULTILINE)
-    except OSError:
-        return []
-    folder = CONTROL_GROUPS / own[1] if own else CONTROL_GROUPS
-    return [one for one in (folder, *folder.parents) if one.is_relative_to(CONTROL_GROUPS)]
-
-
-def free_in_group(folder: Path) -> int:
-    """Return the bytes that a control group leaves its processes; without a limit sys.maxsize.
-
-    Cached files count as used there, but make room when it is needed.
-    """
-    try:
-        limit = int((folder / "memory.max").read_text("ascii"))
-        used = int((folder / "memory.current").read_text("ascii"))
-        lines = (folder / "memory.stat").read_text("ascii").splitlines()
-    except (OSError, ValueError):  # no such file, or the limit "max"
-        return sys.maxsize
-    usage = dict(line.split(maxsplit=1) for line in lines)
-    cached = int(usage.get("active_file", 0)) + int(usage.get("inactive_file", 0))
-    return max(limit - used + cached, 0)
-
-
-def available_threads() -> int:
-    """Return the number of CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(int(psutil.virtual_memory().available), control_groups.free_bytes())
 
 
 class Interruption:

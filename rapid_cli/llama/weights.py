@@ -20,6 +20,7 @@ from rapid_cli.llama.devices import (
 from rapid_cli.llama.kinds import check_kind, load_error, may_fuse, own_chat_template
 from rapid_cli.llama.remote import remote_devices
 from rapid_cli.llama.vocabulary import Vocabulary
+from rapid_cli.processor import available_cpus
 
 MAGIC = b"GGUF"
 
@@ -27,6 +28,11 @@ MAGIC = b"GGUF"
 def will_offload(spec: ModelSpec) -> bool:
     """Tell whether layers of a model are computed on a GPU, here or on another machine."""
     return spec.gpu_layers != 0 and bool(spec.rpc or accelerators())
+
+
+def threads_of(spec: ModelSpec) -> int:
+    """Return how many threads compute a model: never more than there are CPUs for them."""
+    return min(spec.threads or available_cpus(), available_cpus())
 
 
 class Weights:
@@ -44,6 +50,8 @@ class Weights:
         self._listed = (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
         if spec.rpc or not handles:
             params.devices = ctypes.cast(self._listed, ctypes.c_void_p)
+        if not spec.repack:
+            params.use_extra_bufts = False
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._handle:
@@ -115,10 +123,11 @@ class Weights:
 
     @property
     def placement(self) -> str:
-        """The same for a person to read, with the number of layers on GPUs."""
+        """The same for a person to read, with the number of layers on GPUs and what is unusual."""
+        packing = "" if self.spec.repack else ", weights not repacked"
         if not self.offloaded:
-            return self.device
-        return f"{self.device} ({self.gpu_layers} of {self.layers} layers)"
+            return f"{self.device}{packing}"
+        return f"{self.device} ({self.gpu_layers} of {self.layers} layers){packing}"
 
     @property
     def _chosen_layers(self) -> int | None:
@@ -137,7 +146,7 @@ class Weights:
         file, spec = self.path.stat(), self.spec
         settings = (
             self._chosen_layers,
-            spec.threads or native.available_threads(),
+            threads_of(spec),
             self.flash_attention,
             spec.k_type,
             spec.v_type,
@@ -145,7 +154,7 @@ class Weights:
         ubatch = "" if spec.ubatch is None else f"ubatch={spec.ubatch} "
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} {ubatch}"
-            f"{self.device} {native.engine()}"
+            f"{self.device}{_packing(self.spec)} {native.engine()}"
         )
 
     def state_key_of(self, spec: ModelSpec) -> str:
@@ -159,7 +168,7 @@ class Weights:
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
             f"gpu_layers={self._chosen_layers} flash_attention={self.flash_attention_of(spec)} "
-            f"v={spec.v_type} swa_full=True{scaled}"
+            f"v={spec.v_type} swa_full=True{scaled}{_packing(self.spec)}"
         )
 
     def close(self) -> None:
@@ -180,6 +189,11 @@ class Weights:
     ) -> None:
         """Free the weights."""
         self.close()
+
+
+def _packing(spec: ModelSpec) -> str:
+    """Return how weights lie in memory where that is not as usual: it decides how sums round."""
+    return "" if spec.repack else " repack=False"
 
 
 def _devices_for(spec: ModelSpec) -> list[ComputeDevice]:

@@ -15,7 +15,7 @@ from rapid_cli.trials import Stage, Trial
 from rapid_cli.tuned import Settings
 from rapid_cli.tuning import Found
 
-MODELS = ("MODEL", "STATE", "MB", "FORMAT", "CONTEXT", "TUNED", "PAIRS", "PLACE")
+MODELS = ("MODEL", "STATE", "MB", "FORMAT", "CONTEXT", "TUNED", "RUNS", "PAIRS", "PLACE")
 PAIRS = ("PAIR", "STATE", "TARGET", "DRAFTER", "NOTE")
 COPIES = ("COPY OF", "FORMAT", "MB", "STATE", "PLACE")
 TRIALS = (
@@ -36,6 +36,7 @@ class ModelRow:
     quantization: str = ""
     context_length: int = 0
     tuned: str = "no"
+    runs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _copies_json(copies: Sequence[WeightCopy], used: Collection[Path]) -> list[J
 def _model_cells(row: ModelRow) -> tuple[str, ...]:
     return (
         *(row.name, row.state, _megabytes(row.size_bytes), row.quantization),
-        *(str(row.context_length or ""), row.tuned, ", ".join(row.pairs), row.place),
+        *(str(row.context_length or ""), row.tuned, row.runs, ", ".join(row.pairs), row.place),
     )
 
 

@@ -1,0 +1,60 @@
+"""Loads llama.cpp, or lets it compute with a model: run as `python -m`, where crashes are expected.
+
+Arguments are what to try and what it takes, in JSON; `child.tell` prints what was found.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rapid_cli.child import Found, tell
+from rapid_cli.config import ModelSpec
+from rapid_cli.errors import ModelError
+from rapid_cli.preflight.engine import trust
+
+BATCH = 16
+"""Tokens that are read at once: kernels for many are not those for one, and those for up to 8."""
+SHORTEST = 256
+"""Tokens of a context; llama.cpp gives no less."""
+
+
+def engine() -> Found:
+    """Load llama.cpp, and let it look for devices."""
+    from rapid_cli.llama import compute_devices  # noqa: PLC0415 - it may crash
+
+    return {"devices": list(compute_devices())}
+
+
+def model(path: str, spec: dict[str, object]) -> Found:
+    """Load a model as a spec says, let it read some tokens at once, and then one."""
+    from rapid_cli.llama import LlamaContext, Weights  # noqa: PLC0415 - it may crash
+
+    began = time.perf_counter()
+    run = ModelSpec(**spec)  # type: ignore[arg-type]
+    with Weights(Path(path), run) as weights:
+        tokens = [number % weights.vocabulary.size for number in range(BATCH + 1)]
+        with LlamaContext(weights, length=SHORTEST, rows=BATCH) as context:
+            context.extend(tokens[:BATCH], rows=BATCH)
+            (logits,) = context.extend(tokens[BATCH:], rows=1)
+            if not logits.max() > logits.min():  # all alike, or no numbers
+                raise ModelError(f"{run.name} computes nothing of use")
+        return {"seconds": time.perf_counter() - began, "device": weights.device}
+
+
+WORK: dict[str, Callable[..., Found]] = {"engine": engine, "model": model}
+
+
+def main() -> None:
+    """Do what the command line names."""
+    trust()
+    name, *more = sys.argv[1:]
+    arguments = json.loads(more[0]) if more else {}
+    tell(lambda: WORK[name](**arguments))
+
+
+if __name__ == "__main__":
+    main()
