@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.errors import ConfigError, ModelError, RapidError
 
 if TYPE_CHECKING:
     from rapid_cli.exported import Exported
@@ -241,7 +241,7 @@ def _load_errors(identity: str) -> Iterator[None]:
     """Turn whatever loading raises into a ModelError; the libraries raise built-ins of any kind."""
     try:
         yield
-    except ModelError:
+    except RapidError:
         raise
     except Exception as error:
         message = f"the embedder {identity} cannot be loaded: {_first_line(error)}"

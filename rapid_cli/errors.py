@@ -4,6 +4,7 @@ RapidError
  ├─ ConfigError            settings and models.toml
  ├─ DocumentError          one input that cannot be read
  ├─ StoreError             the library on disk
+ ├─ LibraryError           a library of other people's that cannot be loaded
  └─ ModelError             a model, or a pair of models
      ├─ IncompatibleModels target and drafter do not share a vocabulary
      ├─ ContextFull        the prompt does not fit the context
@@ -34,6 +35,10 @@ class DocumentError(RapidError):
 
 class StoreError(RapidError):
     """The library on disk cannot be used as it is."""
+
+
+class LibraryError(RapidError):
+    """A library of other people's, which rapid needs, cannot be loaded here."""
 
 
 class ModelError(RapidError):

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
 
 from rapid_cli.exported import MODEL, TOKENIZER, Description, Exported, uncut
+from rapid_cli.libraries import importing
+
+with importing("torch"):
+    import torch
+with importing("sentence-transformers"):
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 
 OUTPUT = "vectors"
 TOLERANCE = 1e-4

@@ -8,12 +8,15 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import torch
-from sentence_transformers import CrossEncoder
-
 from rapid_cli.documents import Passage
 from rapid_cli.errors import ModelError
 from rapid_cli.exporting import silence
+from rapid_cli.libraries import importing
+
+with importing("torch"):
+    import torch
+with importing("sentence-transformers"):
+    from sentence_transformers import CrossEncoder
 
 
 class Reranker:

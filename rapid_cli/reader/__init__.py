@@ -8,7 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 from rapid_cli.documents import Document, Page
-from rapid_cli.errors import DocumentError
+from rapid_cli.errors import DocumentError, LibraryError
+from rapid_cli.libraries import unimportable
 from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
@@ -70,6 +71,9 @@ def read_bytes(raw: bytes, *, name: str, path: str, careful: bool = False) -> Do
         pages, notes = _pages(kind, raw, name, careful=careful)
     except DocumentError:
         raise
+    except (ImportError, LibraryError) as error:  # which is not the file's fault
+        broken = unimportable(error) if isinstance(error, ImportError) else error
+        raise DocumentError(f"{name} cannot be read: {broken.message}", broken.hint) from error
     except Exception as error:  # damage surfaces as whatever a library trips over
         message = f"{name} is not a readable {kind} file: {reason(error)}"
         raise DocumentError(message, "open it in its own program and save it again") from error

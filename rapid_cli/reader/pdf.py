@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import groupby
 
 from rapid_cli.documents import Page
-from rapid_cli.errors import DocumentError
+from rapid_cli.errors import DocumentError, LibraryError
 from rapid_cli.reader.cleaning import one_line, reason
 from rapid_cli.reader.cut_pdf import is_cut, with_end
 from rapid_cli.reader.legible import is_garbled, legibility
@@ -83,6 +83,8 @@ def _open_quick(raw: bytes, name: str, stack: ExitStack) -> tuple[PdfiumFile | N
     try:
         quick = stack.enter_context(_pdfium(raw))
         count = len(quick)
+    except LibraryError:
+        raise
     except Exception as error:  # pypdf will say what is wrong, if anything is
         return None, is_locked(error)
     if count > MAX_PAGES and quick.has_page(count - 1):
@@ -94,6 +96,8 @@ def _open_quick(raw: bytes, name: str, stack: ExitStack) -> tuple[PdfiumFile | N
 def _pdfium(raw: bytes) -> PdfiumFile:
     try:
         return PdfiumFile(raw)
+    except LibraryError:
+        raise
     except Exception as error:
         if is_locked(error) or not is_cut(raw):
             raise

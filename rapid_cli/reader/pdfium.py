@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from types import TracebackType
 
+from rapid_cli.libraries import importing
 from rapid_cli.reader.cleaning import clean
 from rapid_cli.reader.legible import is_nothing
 from rapid_cli.reader.page_texts import PageTexts
@@ -25,7 +26,8 @@ class PdfiumFile:
     """An open PDF; opening it raises what pypdfium2 raises."""
 
     def __init__(self, raw: bytes) -> None:
-        import pypdfium2  # noqa: PLC0415 - as above
+        with importing("pypdfium2"):
+            import pypdfium2  # noqa: PLC0415 - as above
 
         self._pdf = pypdfium2.PdfDocument(raw)
 
