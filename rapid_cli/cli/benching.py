@@ -89,7 +89,9 @@ def run(
         Bars(errors) as bars,
     ):
         if synthetic:
-            setup = synthetic_setup(session, synthetic, draft or [], folder, bars)
+            setup = synthetic_setup(
+                session, synthetic, draft or [], folder=folder, bars=bars, errors=errors
+            )
             coins = assume_acceptance or [PAPER_ACCEPTANCE]
             variants = _synthetic_variants(plain, setup, gamma or [], coins)
         else:

@@ -17,11 +17,12 @@ from rapid_cli.config import DeviceChoice, ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.formats import WeightFormat
-from rapid_cli.llama import available_threads, engine, machine, read_format
+from rapid_cli.llama import engine, machine, read_format
 from rapid_cli.loading import LoadedModel
 from rapid_cli.materials import built_in_text
 from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.pairs import ModelFile, Pairs
+from rapid_cli.processor import available_cpus
 from rapid_cli.render.console import Bars, console
 from rapid_cli.render.models import print_tuning, tuning_json
 from rapid_cli.session import Session
@@ -88,7 +89,7 @@ def _tuned(
             bench.lower_precision,
             built_in_text(),
             sampling,
-            available_threads(),
+            available_cpus(),
             time.perf_counter,
             seconds,
         )
