@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
 from rapid_cli.errors import RapidError, StoreError
+from rapid_cli.libraries import importing, unimportable
 from rapid_cli.turns import Turn
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Database(ABC):
             yield
         except (RapidError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
+        except ImportError as error:  # Chroma loads its machine code as late as it can
+            raise unimportable(error) from error
         except BaseException as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_REASON]
             message = f"the library {self._place} cannot be used: {reason}"
@@ -114,7 +117,8 @@ def load_chromadb() -> None:
     with _loading:
         if "chromadb" not in sys.modules:
             logging.getLogger("chromadb").addHandler(logging.NullHandler())
-            _load_settings_first()
+            with importing("chromadb"):
+                _load_settings_first()
 
 
 def _load_settings_first() -> None:

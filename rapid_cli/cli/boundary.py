@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typer.core import TyperGroup
 
 from rapid_cli.errors import RapidError
 
+logger = logging.getLogger(__name__)
 FAILED, SKIPPED = 1, 3
 STARTED = time.perf_counter()
 """When the person began to wait, nearly: Python itself takes a little before this."""
@@ -32,6 +34,12 @@ class Boundary(TyperGroup):
                 return super().invoke(ctx)
         except RapidError as error:
             print_error(error)
+            raise typer.Exit(FAILED) from None
+        except ImportError as error:
+            from rapid_cli.libraries import unimportable  # noqa: PLC0415 - for those who need it
+
+            logger.info("a library could not be imported", exc_info=True)
+            print_error(unimportable(error))
             raise typer.Exit(FAILED) from None
 
 
