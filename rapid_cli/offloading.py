@@ -5,6 +5,8 @@ Layers are counted as llama.cpp does: the output is the last one, and the last o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rapid_cli.memory import MemoryNeed, ModelShape, fits
 
 NOTHING = MemoryNeed(0, 0, 0)
@@ -53,14 +55,18 @@ def cpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
 
 
 def layers_that_fit(
-    shape: ModelShape, need: MemoryNeed, free_bytes: int, others: MemoryNeed = NOTHING
+    shape: ModelShape,
+    need: Callable[[int], MemoryNeed],
+    free_bytes: int,
+    others: MemoryNeed = NOTHING,
 ) -> int:
     """Return how many layers of a model fit into `free_bytes` of GPU memory, with a margin.
 
-    `need` is that of the model with its contexts, and `others` what other models take there.
+    `need` tells what so many layers and their contexts take there, and `others` is what other
+    models do.
     """
     layers = layer_count(shape)
-    while layers and not fits(others + gpu_part(need, shape, layers), free_bytes):
+    while layers and not fits(others + need(layers), free_bytes):
         layers -= 1
     return layers
 

@@ -505,8 +505,8 @@ def test_a_pair_that_does_not_fit_the_memory_is_said(examination, monkeypatch):
             return only(models.check_pair, examination)
 
     assert with_free(100 << 20).verdict == "failure"
-    assert with_free(180 << 20).verdict == "warning"
-    assert "rapid models check" in with_free(180 << 20).hint
+    assert with_free(260 << 20).verdict == "warning"
+    assert "rapid models check" in with_free(260 << 20).hint
 
 
 def test_a_tuning_is_there_or_stale_or_not(home, examination, starter_path):

@@ -22,6 +22,7 @@ report session sources plots checking
 pairs
 loading adjusting offers preflight.worker
 fitting
+needs
 indexing
 answering library bench_report
 bench sharing tuning

@@ -35,12 +35,17 @@ def spare(need: MemoryNeed) -> int:
     return int(need.total_bytes * (1 + MARGIN)) + 1
 
 
+def on_gpu(need: MemoryNeed):
+    """Return what of `need` lies on the GPU, by the number of layers there."""
+    return lambda layers: gpu_part(need, SHAPE, layers)
+
+
 def test_all_layers_fit_where_everything_fits_but_what_stays_with_the_cpu():
     everything = MemoryNeed(4096 * MIB + 500 * MIB, 1024 * MIB, 300 * MIB)
     assert gpu_part(NEED, SHAPE, 33) == everything
     assert cpu_part(NEED, SHAPE, 33) == NOTHING
-    assert layers_that_fit(SHAPE, NEED, spare(everything)) == layer_count(SHAPE) == 33
-    assert layers_that_fit(SHAPE, NEED, spare(everything) - 10) < 33
+    assert layers_that_fit(SHAPE, on_gpu(NEED), spare(everything)) == layer_count(SHAPE) == 33
+    assert layers_that_fit(SHAPE, on_gpu(NEED), spare(everything) - 10) < 33
 
 
 def test_a_part_is_its_layers_their_keys_and_values_and_a_copy_of_one_layer():
@@ -66,29 +71,29 @@ def test_without_layers_there_the_gpu_holds_nothing():
 @pytest.mark.parametrize("free_gib", [1, 2, 3, 4, 5, 6])
 def test_as_many_layers_as_fit_are_taken_and_not_one_more(free_gib):
     free = free_gib * GIB
-    layers = layers_that_fit(SHAPE, NEED, free)
+    layers = layers_that_fit(SHAPE, on_gpu(NEED), free)
     assert 0 < layers < 33
     assert fits(gpu_part(NEED, SHAPE, layers), free)
     assert not fits(gpu_part(NEED, SHAPE, layers + 1), free)
 
 
 def test_where_not_even_the_output_fits_all_stay_with_the_cpu():
-    assert layers_that_fit(SHAPE, NEED, 900 * MIB) == 0
-    assert layers_that_fit(SHAPE, NEED, 0) == 0
+    assert layers_that_fit(SHAPE, on_gpu(NEED), 900 * MIB) == 0
+    assert layers_that_fit(SHAPE, on_gpu(NEED), 0) == 0
 
 
 def test_a_longer_context_leaves_room_for_fewer_layers():
     def layers(length):
         need = estimate(SHAPE, length=length, rows=17, batch=2048, offloaded=True)
-        return layers_that_fit(SHAPE, need, 6 * GIB)
+        return layers_that_fit(SHAPE, on_gpu(need), 6 * GIB)
 
     assert layers(2048) > layers(16384) > layers(65536)
 
 
 def test_what_other_models_take_there_is_left_to_them():
-    others = MemoryNeed(GIB, GIB // 2, 0)
-    alone, beside = (layers_that_fit(SHAPE, NEED, 4 * GIB, each) for each in (NOTHING, others))
-    assert beside == layers_that_fit(SHAPE, NEED, 4 * GIB - int(1.5 * GIB * (1 + MARGIN)))
+    others, need = MemoryNeed(GIB, GIB // 2, 0), on_gpu(NEED)
+    alone, beside = (layers_that_fit(SHAPE, need, 4 * GIB, each) for each in (NOTHING, others))
+    assert beside == layers_that_fit(SHAPE, need, 4 * GIB - int(1.5 * GIB * (1 + MARGIN)))
     assert beside < alone
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,11 @@ from rapid_cli import hub
 from rapid_cli.config import SELF, ModelPair, ModelsFile, ModelSpec
 from rapid_cli.doctor.machine import counted
 from rapid_cli.findings import Finding, Verdict
-from rapid_cli.memory import GIB, MemoryNeed, NeedOf, estimate, longest
+from rapid_cli.memory import GIB, longest
 
 if TYPE_CHECKING:
     from rapid_cli.doctor.examination import Examination
-    from rapid_cli.memory import ModelShape
+    from rapid_cli.needs import PairRuns
 
 SHORT = 8192
 """A longest context below this is worth a warning: a chapter fits into it, a book does not."""
@@ -32,31 +33,64 @@ def check_pair(examination: Examination) -> Iterator[Finding]:
     """Find the models that answer where nobody names others, and see that they fit the memory."""
     models_file = examination.models_file
     pair = models_file.pair(None)
-    target = models_file.model(pair.target)
-    path = hub.locate(target.location, target.name)
-    drafter = models_file.model(pair.drafter) if len(pair.models) > 1 else None
-    drafter_path = hub.locate(drafter.location, drafter.name) if drafter else None
+    places = {name: _locate(models_file.model(name)) for name in pair.models}
     examination.require_engine()
-    from rapid_cli.llama import free_memory, read_shape, will_offload  # noqa: PLC0415
-
-    shape = read_shape(path)
-    others = read_shape(drafter_path).tensor_bytes if drafter_path else 0
-    limit = target.context_length or target.scaled(shape.context_length)
-    text = f"{pair.name}: {target.name} {_drafts(examination, pair, path)}"
+    target = models_file.model(pair.target)
+    text = f"{pair.name}: {target.name} {_drafts(examination, pair, places[pair.target])}"
+    runs = _runs(examination, pair, places)
     if target.rpc:
         yield Finding("ok", "pair", f"{text}, on other machines")
         return
-    offloaded = will_offload(target)
-    fitting = longest(_need_of(target, shape, others), free_memory(offloaded), limit)
-    memory = "GPU memory" if offloaded else "memory"
-    weights = f"{(shape.tensor_bytes + others) / GIB:.1f} GiB of weights"
+    fitting, memory = _longest_context(runs)
+    others = 0 if runs.shared else runs.drafter.shape.tensor_bytes
+    weights = f"{(runs.target.shape.tensor_bytes + others) / GIB:.1f} GiB of weights"
     if fitting:
         text = f"{text}; {weights} and a context of {fitting:,} tokens fit the {memory}"
-        verdict: Verdict = "warning" if fitting < min(limit, SHORT) else "ok"
+        verdict: Verdict = "warning" if fitting < min(runs.target.limit, SHORT) else "ok"
         yield Finding(verdict, "pair", text, MORE if verdict == "warning" else "")
     else:
         message = f"{text}; {weights} do not fit the {memory} with even a short context"
         yield Finding("failure", "pair", message, f"free memory, or use a smaller model: {MORE}")
+
+
+def _locate(spec: ModelSpec) -> Path:
+    return hub.locate(spec.location, spec.name)
+
+
+def _runs(examination: Examination, pair: ModelPair, places: dict[str, Path]) -> PairRuns:
+    """Return how target and drafter of a pair will run; ModelError if that cannot be."""
+    from rapid_cli.checking.agreement import planned  # noqa: PLC0415
+    from rapid_cli.checking.model import Seen  # noqa: PLC0415
+    from rapid_cli.llama import Outline, read_shape  # noqa: PLC0415
+
+    pairs = examination.session.pairs
+    with ExitStack() as opened:
+
+        def seen(role: str, name: str) -> Seen:
+            spec, path = examination.models_file.model(name), places[name]
+            shape = read_shape(path)
+            return Seen(role, spec, path, shape, opened.enter_context(Outline(path, name)))
+
+        target = seen("target", pair.target)
+        drafter = seen("drafter", pair.drafter) if len(pair.models) > 1 else None
+        runs = planned(pairs, pair, pairs.roles(pair), target, drafter)
+        assert runs is not None, "both files were found"
+        return runs
+
+
+def _longest_context(runs: PairRuns) -> tuple[int, str]:
+    """Return the longest context that fits, 0 if none of use does, and the scarcer memory."""
+    from rapid_cli.llama import free_memory  # noqa: PLC0415
+    from rapid_cli.needs import memory_name  # noqa: PLC0415
+
+    spec, limit = runs.target.spec, runs.target.limit
+    free = {gpu: free_memory(gpu) for gpu in runs.memories}
+    found = []
+    for gpu, size in free.items():
+        need_of = runs.need_of(gpu=gpu, free_gpu_bytes=free.get(True, 0))
+        found.append((longest(need_of, size, limit, spec.k_type, spec.v_type), gpu))
+    fitting, gpu = min(found, key=lambda each: each[0])  # GPUs come first
+    return fitting, memory_name(gpu=gpu)
 
 
 def _drafts(examination: Examination, pair: ModelPair, path: Path) -> str:
@@ -68,30 +102,6 @@ def _drafts(examination: Examination, pair: ModelPair, path: Path) -> str:
     copy = examination.session.pairs.copies.find(path, pair.drafter_format)
     when = "" if copy else ", made at the first question"
     return f"with a copy in {pair.drafter_format} as drafter{when}"
-
-
-def _need_of(spec: ModelSpec, shape: ModelShape, other_bytes: int) -> NeedOf:
-    """Return what a model needs beside `other_bytes` of a drafter's weights."""
-    from rapid_cli.llama import batch_sizes, will_offload  # noqa: PLC0415
-
-    offloaded = will_offload(spec)
-    batch = batch_sizes(spec, offloaded=offloaded, rows=1)[1]
-
-    def need_of(length: int, k_type: str, v_type: str) -> MemoryNeed:
-        del k_type, v_type  # as models.toml says
-        need = estimate(
-            shape,
-            length=length,
-            rows=1,
-            batch=batch,
-            k_type=spec.k_type,
-            v_type=spec.v_type,
-            flash_attention=spec.flash_attention,
-            offloaded=offloaded,
-        )
-        return need + MemoryNeed(other_bytes, 0, 0)
-
-    return need_of
 
 
 def check_other_pairs(examination: Examination) -> Iterator[Finding]:
