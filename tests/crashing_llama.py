@@ -31,23 +31,34 @@ if WHEN == "loaded":
     crash()
 real = sys.modules["llama_cpp"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(real)
-load, decode = real.llama_model_load_from_file, real.llama_decode
-repacked = False
+load, open_, decode = (
+    real.llama_model_load_from_file,
+    real.llama_init_from_model,
+    real.llama_decode,
+)
+repacked = {{}}
 
 
 def llama_model_load_from_file(path, params):
-    global repacked
-    repacked = repacked or (params.use_extra_bufts and not params.no_alloc)
-    return load(path, params)
+    model = load(path, params)
+    repacked[model] = params.use_extra_bufts
+    return model
+
+
+def llama_init_from_model(model, params):
+    context = open_(model, params)
+    repacked[context] = repacked[model]
+    return context
 
 
 def llama_decode(context, batch):
-    if WHEN == "always" or repacked:
+    if WHEN == "always" or repacked[context]:
         crash()
     return decode(context, batch)
 
 
-real.llama_model_load_from_file, real.llama_decode = llama_model_load_from_file, llama_decode
+for each in (llama_model_load_from_file, llama_init_from_model, llama_decode):
+    setattr(real, each.__name__, each)
 """
 
 

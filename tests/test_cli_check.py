@@ -91,7 +91,7 @@ def test_the_default_pair_is_fine(home, starter_path):
     subjects = [line[2:23].strip() for line in lines if line.startswith("✓")]
     assert subjects == [
         *("target file", "target architecture", "target template", "target context"),
-        *("target tuning", "drafter", "memory"),
+        *("target tuning", "target run", "drafter", "memory"),
     ]
 
 

@@ -71,8 +71,8 @@ def shape(starter_path):
 
 
 @pytest.fixture
-def spec(starter_path):
-    return ModelSpec("starter", path=str(starter_path))
+def spec(starter_path, repack):
+    return ModelSpec("starter", path=str(starter_path), repack=repack)
 
 
 @pytest.fixture
@@ -163,13 +163,13 @@ def test_models_placed_before_keep_room_for_their_contexts(computer, spec, shape
 
 
 def test_a_context_that_does_not_fit_the_gpu_beside_its_layers_is_refused_with_numbers(
-    computer, spec, shape, starter_path
+    computer, spec, shape, starter_path, preflight
 ):
     computer.gpu_bytes = 150 * MIB
     memory = Memory(smaller_cache=False)
     placed, note = memory.take(spec, shape, lengths=(2048,))
     with Weights(starter_path, placed) as weights:
-        model = LoadedModel(weights, shape, memory, note=note)
+        model = LoadedModel(weights, shape, memory, preflight, note=note)
         loaded = memory._loaded[True]
         assert 0 < loaded < shape.tensor_bytes
         computer.gpu_bytes = 150 * MIB - loaded

@@ -419,8 +419,9 @@ from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import Restored
 context.READ_BATCH = 16
 path, folder, cap = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+spec = ModelSpec("starter", threads=1, repack=sys.argv[4] == "True")
 store = KVStore(folder, cap_bytes=cap)
-with Weights(path, ModelSpec("starter", path=str(path), threads=1)) as weights:
+with Weights(path, spec) as weights:
     with LlamaContext(weights, length=100, rows=1) as reader:
         print("ready", flush=True)
         for first in range(100, 100_000):
@@ -432,13 +433,13 @@ with Weights(path, ModelSpec("starter", path=str(path), threads=1)) as weights:
 
 
 def test_kill_at_twenty_random_moments_never_spoils_what_is_kept(
-    starter_path, tmp_path, monkeypatch
+    starter_path, tmp_path, monkeypatch, repack
 ):
     monkeypatch.setattr(context, "READ_BATCH", 16)  # as WRITER does
     chance = random.Random(5)
     folder = tmp_path / "texts"
     texts = [[first, *range(200, 263)] for first in range(100, 105)]
-    spec = ModelSpec("starter", path=str(starter_path), threads=1)
+    spec = ModelSpec("starter", threads=1, repack=repack)
     with (
         Weights(starter_path, spec) as weights,
         LlamaContext(weights, length=100, rows=1) as reader,
@@ -451,7 +452,7 @@ def test_kill_at_twenty_random_moments_never_spoils_what_is_kept(
         cap = int(2.6 * reader.cache_bytes)  # two texts: to keep a third one, another must go
         whole = 0
         for _ in range(20):
-            killed_while_keeping(chance.uniform(0.02, 1.5), starter_path, folder, cap)
+            killed_while_keeping(chance.uniform(0.02, 1.5), starter_path, folder, cap, repack)
             store = KVStore(folder, cap_bytes=cap)
             assert sum(entry.size_bytes for entry in store.entries()) <= cap
             for text, logits in zip(texts, expected, strict=True):
@@ -468,9 +469,9 @@ def test_kill_at_twenty_random_moments_never_spoils_what_is_kept(
         assert not list(folder.glob(f"*{PARTIAL}"))
 
 
-def killed_while_keeping(seconds, path, folder, cap):
+def killed_while_keeping(seconds, path, folder, cap, repack):
     """Let a process keep one text after the other, and kill it after so many seconds."""
-    command = [sys.executable, "-c", WRITER, path, folder, str(cap)]
+    command = [sys.executable, "-c", WRITER, path, folder, str(cap), str(repack)]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert writer.stdout.readline() == b"ready\n"
     time.sleep(seconds)
@@ -478,9 +479,9 @@ def killed_while_keeping(seconds, path, folder, cap):
     writer.communicate()
 
 
-def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path):
+def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path, repack):
     folder = tmp_path / "texts"
-    command = [sys.executable, "-c", WRITER, starter_path, folder, str(10**8)]
+    command = [sys.executable, "-c", WRITER, starter_path, folder, str(10**8), str(repack)]
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     time.sleep(3)
     for writer in writers:

@@ -353,7 +353,7 @@ def test_a_damaged_file_is_one_sentence_and_a_hint(tmp_path, starter_path, capfd
     assert capfd.readouterr() == ("", "")
 
 
-def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path):
+def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path, repack):
     """In a process of its own: pytest gives the root logger handlers, which hides a leak."""
     damaged_files(tmp_path, starter_path)
     recurrent = write_tiny_mamba(tmp_path / "mamba.gguf")  # loading it makes llama.cpp warn
@@ -370,7 +370,7 @@ def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path):
         "        continue\n"
         "    raise SystemExit('loaded ' + name)\n"
         "name = sys.argv[1]\n"
-        "with Weights(Path(name), ModelSpec('a', path=name)) as weights:\n"
+        f"with Weights(Path(name), ModelSpec('a', repack={repack})) as weights:\n"
         "    with LlamaContext(weights, length=9000, rows=1) as context:\n"  # over its 8192
         "        context.extend([1, 2], rows=1)\n"
     )

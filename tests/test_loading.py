@@ -21,8 +21,8 @@ LENGTH, ROWS = 4096, 17
 
 
 @pytest.fixture
-def spec(starter_path):
-    return ModelSpec("starter", path=str(starter_path), flash_attention=False)
+def spec(starter_path, repack):
+    return ModelSpec("starter", path=str(starter_path), flash_attention=False, repack=repack)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def free(monkeypatch, size):
 
 
 @pytest.fixture
-def load(spec, shape, starter_path):
+def load(spec, shape, starter_path, preflight):
     """Load the starter with a memory that may or may not save on keys."""
     loaded = []
 
@@ -50,7 +50,7 @@ def load(spec, shape, starter_path):
         memory = Memory(smaller_cache=smaller_cache)
         memory.take(spec, shape)
         loaded.append(Weights(starter_path, spec))
-        return LoadedModel(loaded[-1], shape, memory)
+        return LoadedModel(loaded[-1], shape, memory, preflight)
 
     yield load_one
     for each in loaded:

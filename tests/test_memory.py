@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rapid_cli.config import ModelSpec
-from rapid_cli.llama import LlamaContext, Weights, free_memory, native, read_shape
+from rapid_cli.llama import LlamaContext, Weights, free_memory, read_shape
 from rapid_cli.memory import (
     GIB,
     MARGIN,
@@ -151,7 +151,8 @@ from rapid_cli.config import ModelSpec
 from rapid_cli.llama import LlamaContext, Weights, native, read_shape
 
 path, length, k_type = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-spec = ModelSpec("a", path=str(path), flash_attention=False, k_type=k_type, gpu_layers=0)
+repack = sys.argv[4] == "True"
+spec = ModelSpec("a", flash_attention=False, k_type=k_type, gpu_layers=0, repack=repack)
 native.start()
 read_shape(path)
 process = psutil.Process()
@@ -167,10 +168,10 @@ with Weights(path, spec) as weights, LlamaContext(weights, length=length, rows=8
 @pytest.mark.models
 @pytest.mark.parametrize("length", [2048, 4096])
 @pytest.mark.parametrize(("model", "k_type"), [("starter_path", "q8_0"), ("gemma_path", "f16")])
-def test_estimates_are_what_a_process_grows_by(request, model, k_type, length):
+def test_estimates_are_what_a_process_grows_by(request, model, k_type, length, repack):
     path = request.getfixturevalue(model)
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, str(path), str(length), k_type],
+        [sys.executable, "-c", MEASURED, str(path), str(length), k_type, str(repack)],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,

@@ -121,7 +121,7 @@ def test_where_only_the_gpu_crashes_the_cpu_computes(found):
 def test_where_no_way_works_is_an_error_and_tried_again(found):
     machine = Machine(lambda _spec: SIGSEGV)
     for _ in range(2):
-        with pytest.raises(ModelError, match="cannot run starter here: .* SIGSEGV") as raised:
+        with pytest.raises(ModelError, match=r"cannot run starter here: .* SIGSEGV") as raised:
             found(machine)
         assert "build llama.cpp" in raised.value.hint
     assert len(machine.asked) == 4
@@ -261,7 +261,7 @@ def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch, starter_path):
 def test_what_llama_cpp_says_before_it_gives_up_is_the_cause(tmp_path, monkeypatch, starter_path):
     stand_in = crashing_llama.stand_in(tmp_path / "path", when="always", how="gives up")
     monkeypatch.setenv("PYTHONPATH", stand_in["PYTHONPATH"])
-    with pytest.raises(Ended, match="llama.cpp gave up: CUDA error"):
+    with pytest.raises(Ended, match=r"llama\.cpp gave up: CUDA error"):
         try_in_child(starter_path, SPEC)
 
 

@@ -58,7 +58,7 @@ def test_each_key_reaches_the_model(logits, rope):
     assert distance(logits(**fewer), logits(**rope)) > 0.1
 
 
-def test_a_scaled_model_reads_so_many_times_more(starter_path, weights):
+def test_a_scaled_model_reads_so_many_times_more(starter_path, weights, preflight):
     rope = {"rope_scaling": "yarn", "rope_factor": 4.0}
     for more, limit in (
         ({}, TRAINED),
@@ -68,7 +68,8 @@ def test_a_scaled_model_reads_so_many_times_more(starter_path, weights):
         ({**rope, "context_length": 10_000}, 10_000),
     ):
         with Weights(starter_path, replace(weights.spec, **more)) as loaded:
-            model = LoadedModel(loaded, read_shape(starter_path), Memory(smaller_cache=True))
+            memory = Memory(smaller_cache=True)
+            model = LoadedModel(loaded, read_shape(starter_path), memory, preflight)
             assert model.context_limit == limit
 
 
