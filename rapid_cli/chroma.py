@@ -37,7 +37,13 @@ _loading = Lock()
 HINTS = {
     "is locked": "another program is using it: try again when it is done",
     "disk is full": "make room on the disk, then try again",
+    "no space left": "make room on the disk, then try again",
     "readonly database": "make its files writable",
+    "permission denied": "let its files be yours to read and write",
+    "unable to open database file": "let its files be yours to read and write",
+    "too many open files": "close other programs, or let more files be open: `ulimit -n 4096`",
+    "cannot allocate memory": "end other programs, then try again",
+    "unsupported version of sqlite3": "it is that of this Python: take a newer Python",
 }
 
 
@@ -90,12 +96,18 @@ class Database(ABC):
             yield
         except (RapidError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
-        except ImportError as error:  # Chroma loads its machine code as late as it can
-            raise unimportable(error) from error
         except BaseException as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_REASON]
-            message = f"the library {self._place} cannot be used: {reason}"
-            raise StoreError(message, self._hint(error)) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: BaseException) -> RapidError:
+        """Return the error that tells what Chroma raised."""
+        if isinstance(error, ImportError):  # Chroma loads its machine code as late as it can
+            return unimportable(error)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_REASON]
+        return self._unusable(reason, self._hint(error))
+
+    def _unusable(self, reason: str, hint: str) -> StoreError:
+        return StoreError(f"the library {self._place} cannot be used: {reason}", hint)
 
     @abstractmethod
     def _hint(self, error: BaseException) -> str: ...
@@ -186,7 +198,7 @@ class FolderDatabase(Database):
             self._turn.end()
 
     def _hint(self, error: BaseException) -> str:
-        return next((hint for mark, hint in HINTS.items() if mark in str(error)), REBUILD)
+        return next((hint for mark, hint in HINTS.items() if mark in str(error).lower()), REBUILD)
 
     def _connect(self) -> Client:
         self._require_writable()

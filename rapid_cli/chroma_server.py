@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rapid_cli.chroma import Database, load_chromadb
-from rapid_cli.errors import StoreError
+from rapid_cli.errors import RapidError, StoreError
+from rapid_cli.network import answer_of_proxy, obstacle
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -24,6 +26,23 @@ GREETING_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 # A server takes 40 MB at once: this many vectors of 4,096 numbers, and their texts.
 LARGEST_BATCH = 1000
+
+# What Chroma's errors are called, and what helps.
+_LOG = "look at the log of the server, and see that its disk has room"
+_TOKEN = f"put a token that fits into the environment variable {TOKEN}"
+_LATER = "it lets no more through for now: try again later"
+HINTS = {
+    "InternalError": _LOG,
+    "Exception": _LOG,  # whatever the server has no name for
+    "ChromaAuthError": _TOKEN,
+    "AuthorizationError": _TOKEN,
+    "RateLimitError": _LATER,
+    "QuotaError": _LATER,
+    "NotFoundError": "another machine has just removed it: try again",
+}
+UNKNOWN = "is that a Chroma server, and does nothing between here and there change its answers?"
+
+_environment = Lock()
 
 
 class ServerDatabase(Database):
@@ -70,12 +89,17 @@ class ServerDatabase(Database):
         """Return how many rows the server takes at once."""
         return min(super().largest_batch(), LARGEST_BATCH)
 
+    def _explained(self, error: BaseException) -> RapidError:
+        """Return the error that tells what Chroma raised, or what is in the way to the server."""
+        found = obstacle(error, self._url, direct=_is_local(self._url))
+        return self._unusable(found.reason, found.hint) if found else super()._explained(error)
+
     def _hint(self, error: BaseException) -> str:
         import httpx  # noqa: PLC0415
 
         if isinstance(error, httpx.TransportError):
             return self._is_it_running()
-        return "look at the log of the server, and see that its disk has room"
+        return HINTS.get(type(error).__name__, UNKNOWN)
 
     def _connect(self) -> Client:
         with self.errors(), _direct(self._url):
@@ -102,6 +126,9 @@ class ServerDatabase(Database):
         import httpx  # noqa: PLC0415
 
         answer = httpx.get(self._url + VERSION_PATH, headers=_headers(), timeout=GREETING_SECONDS)
+        refusal = answer_of_proxy(answer.status_code, self._url, direct=_is_local(self._url))
+        if refusal is not None:
+            raise self._unusable(refusal.reason, refusal.hint)
         if answer.status_code in (401, 403):
             message = f"the server at {self._url} wants a token that fits"
             raise StoreError(message, f"put it into the environment variable {TOKEN}")
@@ -139,19 +166,23 @@ def _headers() -> dict[str, str]:
 @contextmanager
 def _direct(url: str) -> Iterator[None]:
     """Pass by the proxies that the environment names, if `url` is on this very machine."""
-    before = os.environ.get("no_proxy")
-    if _is_local(urlsplit(url).hostname or ""):
-        os.environ["no_proxy"] = "*"
-    try:
+    if not _is_local(url):
         yield
-    finally:
-        if before is None:
-            os.environ.pop("no_proxy", None)
-        else:
-            os.environ["no_proxy"] = before
+        return
+    with _environment:  # else a second thread would take what the first has set for what was there
+        before = os.environ.get("no_proxy")
+        os.environ["no_proxy"] = "*"
+        try:
+            yield
+        finally:
+            if before is None:
+                os.environ.pop("no_proxy", None)
+            else:
+                os.environ["no_proxy"] = before
 
 
-def _is_local(host: str) -> bool:
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

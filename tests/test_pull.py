@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+import proxies
 import pytest
 from hub_server import Repository, Trouble, serving
 
@@ -569,6 +570,34 @@ def test_an_address_that_is_none_is_an_error_that_names_it(pull, endpoint):
     assert endpoint in done.stderr or "Invalid IPv6 URL" in done.stderr
 
 
+def test_a_socks_proxy_is_gone_by(pull, hub):
+    with proxies.relaying(int(hub.url.rpartition(":")[2])) as (proxy, asked):
+        done = pull(
+            "second", HF_ENDPOINT="http://hub.example", ALL_PROXY=proxy, NO_PROXY="127.0.0.1"
+        )
+    assert done.returncode == 0, done.stderr
+    assert set(asked) == {"hub.example:80"}
+
+
+def test_a_socks_proxy_that_does_not_answer_is_said_at_once(pull):
+    done = pull("large", ALL_PROXY="socks5://127.0.0.1:9")
+    assert_failed(done, "cannot be reached: Connection refused", "127.0.0.1:9 of ALL_PROXY")
+    assert "trying again" not in done.stderr
+
+
+def test_a_package_that_a_socks_proxy_takes_is_named_where_it_is_missing(pull, home):
+    (home / "socksio.py").write_text("raise ImportError('no module')")
+    path = f"{home}{os.pathsep}{Path(__file__).parents[1]}"
+    done = pull("large", ALL_PROXY="socks5://127.0.0.1:9", PYTHONPATH=path)
+    assert_failed(done, "takes the package socksio", "pip install socksio", "unset ALL_PROXY")
+
+
+def test_certificates_that_are_gone_are_said_and_not_taken_for_the_cache(pull):
+    done = pull("large", SSL_CERT_FILE="/nonexistent/ca.pem")
+    assert_failed(done, "SSL_CERT_FILE names /nonexistent/ca.pem", "unset SSL_CERT_FILE")
+    assert "HF_HOME" not in done.stderr
+
+
 def test_an_answer_that_is_no_hubs_is_said(pull, hub):
     hub.troubles.append(Trouble("listing", status=200))
     assert_failed(pull("large"), f"{hub.url} does not answer like a Hugging Face hub")
@@ -619,7 +648,7 @@ def test_a_disk_that_is_full_is_one_sentence(pull_impatiently, hub, home):
 def test_a_file_that_the_system_does_not_let_grow_is_one_sentence(pull_impatiently, home):
     before = ("sh", "-c", 'ulimit -f 1024; exec "$@"', "sh")
     done = pull_impatiently("large", before=before)
-    assert_failed(done, "cannot be used: File too large", "HF_HOME")
+    assert_failed(done, "cannot be used: File too large", "HF_HOME", "another disk")
 
 
 def test_a_cache_that_cannot_be_made_is_one_sentence(pull, home):

@@ -17,7 +17,9 @@ from threading import Barrier, Thread
 from uuid import uuid4
 
 import chroma_servers
+import httpx
 import numpy as np
+import proxies
 import pytest
 
 from rapid_cli import chroma_server
@@ -176,8 +178,10 @@ def test_the_first_machines_may_make_the_library_at_the_same_moment(
             store.add([Chunk(origin, 0, origin, 0, 1, 1, 1)], unit()[np.newaxis])
 
     origins = ["anna", "ben", "carl", "dora"]
+    before = os.environ.get("no_proxy")
     with ThreadPoolExecutor(len(origins)) as pool:
         list(pool.map(fill, origins))
+    assert os.environ.get("no_proxy") == before
     with Store(tmp_path, server, collection) as store:
         found = store.search(unit(), origins, 9)
     assert {passage.chunk.document_id for passage in found} == set(origins)
@@ -304,9 +308,8 @@ def test_an_address_where_nothing_listens_is_a_store_error(tmp_path: Path) -> No
 
 
 def test_a_host_that_does_not_exist_is_a_store_error(tmp_path: Path) -> None:
-    assert "chroma run --host nowhere.invalid --port 80" in (
-        refusal("http://nowhere.invalid", tmp_path).hint
-    )
+    error = refusal("http://nowhere.invalid", tmp_path)
+    assert "nowhere.invalid is the right name" in error.hint
 
 
 def test_a_server_that_never_answers_is_a_store_error(
@@ -354,7 +357,7 @@ def answering(status: int, body: str) -> Iterator[tuple[str, list[str | None]]]:
         (200, '"2.0.0"', "has version 2.0.0, and here it is 1.", "pip install chromadb=="),
         (401, "", "wants a token that fits", "RAPID_STORE_TOKEN"),
         (403, "go away", "wants a token that fits", "RAPID_STORE_TOKEN"),
-        (200, '"1.0.0"', "cannot be used", "log of the server"),
+        (200, '"1.0.0"', "cannot be used", "is that a Chroma server"),
     ],
 )
 def test_what_is_no_fitting_server_is_told_apart(
@@ -401,6 +404,68 @@ def test_a_server_on_this_machine_is_reached_past_all_proxies(
     with Store(tmp_path, server.replace("127.0.0.1", name)) as store:
         assert store.count("book") == 0
     assert os.environ["no_proxy"] == "example.org"
+
+
+def test_a_server_elsewhere_is_reached_by_a_socks_proxy_if_that_answers(
+    server: str, collection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.replace("127.0.0.1", "chroma.example")
+    with proxies.relaying(int(server.rpartition(":")[2])) as (proxy, asked):
+        monkeypatch.setenv("ALL_PROXY", proxy)
+        with Store(tmp_path, url, collection) as store:
+            assert store.count("book") == 0
+    assert set(asked) == {url.removeprefix("http://")}
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    error = refusal(url, tmp_path)
+    assert error.message.endswith("cannot be used: Connection refused")
+    assert "127.0.0.1:9 of ALL_PROXY: does it run?" in error.hint
+
+
+def test_a_proxy_that_wants_a_password_is_not_taken_for_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with proxies.refusing(407) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        error = refusal("http://chroma.example", tmp_path)
+    assert "wants a name and a password" in error.message
+    assert "let HTTP_PROXY hold them" in error.hint
+
+
+def test_certificates_that_are_gone_are_named_even_where_none_are_needed(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent/ca.pem")
+    error = refusal(server, tmp_path)
+    assert "SSL_CERT_FILE names /nonexistent/ca.pem" in error.message
+    assert "unset SSL_CERT_FILE" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "helps"),
+    [
+        ("InternalError", "log of the server"),
+        ("AuthorizationError", "RAPID_STORE_TOKEN"),
+        ("RateLimitError", "try again later"),
+        ("no name", "log of the server"),
+    ],
+)
+def test_each_error_of_a_server_gets_the_hint_that_fits(
+    server: str, collection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name, helps
+) -> None:
+
+    with Store(tmp_path, server, collection) as store:
+        store.use("minilm", DIMENSION, 100)
+        answer = {"error": name, "message": "it went wrong"}
+        request = httpx.Request("POST", server)
+        monkeypatch.setattr(
+            httpx.Client,
+            "request",
+            lambda *_, **__: httpx.Response(500, json=answer, request=request),
+        )
+        with pytest.raises(StoreError, match="it went wrong") as caught:
+            store.count("book")
+        monkeypatch.undo()
+    assert helps in caught.value.hint
 
 
 def test_what_lies_around_for_other_users_of_chroma_does_not_count(

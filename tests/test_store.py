@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -300,6 +301,28 @@ def test_a_corrupt_database_is_one_sentence_and_a_reset_mends_it(
         store.use("minilm", DIMENSION, 100)
         fill(store, "book", 5)
         assert store.count("book") == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "helps"),
+    [
+        ("No space left on device (os error 28)", "make room"),
+        ("unable to open database file", "yours to read and write"),
+        ("Too many open files (os error 24)", "ulimit -n"),
+        ("Cannot allocate memory", "end other programs"),
+        ("whatever else", "--rebuild"),
+    ],
+)
+def test_what_chroma_says_decides_what_is_to_be_done(
+    folder_store: Store, monkeypatch: pytest.MonkeyPatch, said: str, helps: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(type(folder_store._collection()), "upsert", fail)
+    with pytest.raises(StoreError, match=re.escape(said)) as caught:
+        fill(folder_store, "book", 5)
+    assert helps in caught.value.hint
 
 
 def test_the_memory_of_a_lost_folder_is_not_handed_out_again(tmp_path: Path) -> None:

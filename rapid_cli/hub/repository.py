@@ -16,10 +16,10 @@ from rapid_cli.hub.patience import Patience
 from rapid_cli.hub.trouble import (
     HubTrouble,
     endpoint,
+    is_of_the_way,
     offline,
     refused,
     require_endpoint,
-    transport_errors,
     unreachable,
 )
 
@@ -87,11 +87,12 @@ def _model_info(repo: str, revision: str | None) -> ModelInfo:
         raise ModelError(
             f"{repo!r} is not the name of a repository", 'it is like "organization/model"'
         ) from error
-    except transport_errors() as error:
-        raise unreachable(error) from error
-    except OSError:  # of the disk, where a token may lie
-        raise
-    except Exception as error:  # such as a page of HTML, and whatever the library makes of it
+    except Exception as error:
+        if is_of_the_way(error):
+            raise unreachable(error) from error
+        if isinstance(error, OSError):  # of the disk, where a token may lie
+            raise
+        # Such as a page of HTML, and whatever the library makes of it.
         raise _not_a_hub((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 

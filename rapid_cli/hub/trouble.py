@@ -11,8 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.network import may_pass, obstacle, system_error
 
-CHECK_NETWORK = "check the network and the proxy"
+CHECK_NETWORK = "check the network, and try again"
 LONGEST_REASON = 200
 """Characters of what a library or a server says."""
 
@@ -86,21 +87,38 @@ def transport_errors() -> type[Exception]:
     return HfHubHTTPError.__bases__[0]
 
 
+def is_of_the_way(error: Exception) -> bool:
+    """Tell whether an error is of the way to the hub: of the client's own kinds, or met by it."""
+    return isinstance(error, transport_errors()) or obstacle(error, endpoint()) is not None
+
+
 def unreachable(error: Exception) -> HubTrouble:
     """Return the error for a hub that cannot be asked; it is passing if somebody is there."""
-    cause = _cause(error)
-    nobody = isinstance(cause, OSError) and not isinstance(cause, TimeoutError | ConnectionError)
-    return HubTrouble(
-        f"{endpoint()} cannot be reached: {_reason(cause)}",
-        f"{CHECK_NETWORK}, and HF_ENDPOINT if it is set",
-        passing=not (nobody or isinstance(cause, ConnectionRefusedError)),
-    )
+    found = obstacle(error, endpoint())
+    reason = found.reason if found else _reason(system_error(error))
+    hint = found.hint if found else CHECK_NETWORK
+    if os.environ.get("HF_ENDPOINT"):
+        hint = f"HF_ENDPOINT names that address: {hint}"
+    passing = found.passing if found else may_pass(error)
+    return HubTrouble(f"{endpoint()} cannot be reached: {reason}", hint, passing=passing)
 
 
 def broken_off(error: Exception) -> HubTrouble:
-    """Return the error for a connection that ends in the middle of a file."""
-    reason = _reason(_cause(error)).partition(" (")[0]
-    return HubTrouble(f"the connection to {endpoint()} was lost: {reason}", CHECK_NETWORK)
+    """Return the error for a connection that ends in the middle of a file, or at its beginning."""
+    place = _asked(error)
+    found = obstacle(error, place)
+    reason = found.reason if found else _reason(system_error(error)).partition(" (")[0]
+    hint = found.hint if found else CHECK_NETWORK
+    return HubTrouble(f"the connection to {place} was lost: {reason}", hint)
+
+
+def _asked(error: Any) -> str:
+    """Return the address of what was asked: the hub sends to other machines for large files."""
+    try:
+        url = error.request.url
+    except RuntimeError:  # it was not that far yet
+        return endpoint()
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def refused(error: Any, repo: str, revision: str | None, file: str | None = None) -> ModelError:
@@ -129,7 +147,9 @@ def _by_status(code: int, headers: Mapping[str, str], error: Exception, repo: st
     if code == 429:
         seconds = _asked_to_wait(headers)
         when = "later" if seconds is None else f"in {seconds:,.0f} s"
-        hint = f"try again {when}; with a token in HF_TOKEN more is let through"
+        hint = f"try again {when}"
+        if not _token_is_set():
+            hint += "; with a token in HF_TOKEN more is let through"
         return HubTrouble(f"{endpoint()} lets no more through (429)", hint, seconds=seconds)
     if code >= 500 or code == 408:
         hint = "try again later: what was downloaded is kept"
@@ -180,16 +200,6 @@ def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
     return float(limit[1]) if limit else None
 
 
-def _cause(error: BaseException) -> BaseException:
-    """Return what the operating system said below an error, or the error itself."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror:
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return error
-
-
 @contextmanager
 def disk_errors() -> Iterator[None]:
     """Tell what the disk that holds the cache says as one sentence."""
@@ -203,9 +213,12 @@ def disk_errors() -> Iterator[None]:
                 "free some, or let HF_HOME name a folder elsewhere; the next pull goes on from "
                 "what is here",
             ) from error
+        choice = "choose one that you may write to"
+        if error.errno in (errno.EFBIG, errno.EIO):
+            choice = "choose one on another disk"
         raise ModelError(
             f"{place} cannot be used: {_reason(error)}",
-            "HF_HOME names the folder of downloaded models: choose one that is yours",
+            f"HF_HOME names the folder of downloaded models: {choice}",
         ) from error
 
 
