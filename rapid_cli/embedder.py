@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.errors import ConfigError, ModelError, RapidError
+from rapid_cli.shortage import shortage_hint
 
 if TYPE_CHECKING:
     from rapid_cli.exported import Exported
@@ -30,7 +31,9 @@ PIECE = 200_000
 """Characters that are cut into tokens at once: while that lasts they take 150 bytes each."""
 FORMAT = 1
 """The version of what an export holds: another one makes all of them anew."""
-LOAD_HINT = "[embedders] in models.toml says where it lies: is that a sentence-transformers model?"
+LOAD_HINT = (
+    "[embedders] in models.toml says where it lies: is a whole sentence-transformers model there?"
+)
 logger = logging.getLogger(__name__)
 
 
@@ -245,7 +248,7 @@ def _load_errors(identity: str) -> Iterator[None]:
         raise
     except Exception as error:
         message = f"the embedder {identity} cannot be loaded: {_first_line(error)}"
-        raise ModelError(message, LOAD_HINT) from error
+        raise ModelError(message, shortage_hint(error) or LOAD_HINT) from error
 
 
 def _first_line(error: Exception) -> str:

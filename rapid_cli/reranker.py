@@ -12,11 +12,14 @@ from rapid_cli.documents import Passage
 from rapid_cli.errors import ModelError
 from rapid_cli.exporting import silence
 from rapid_cli.libraries import importing
+from rapid_cli.shortage import shortage_hint
 
 with importing("torch"):
     import torch
 with importing("sentence-transformers"):
     from sentence_transformers import CrossEncoder
+
+LOAD_HINT = "[rerankers] in models.toml says where it lies: is a whole cross-encoder there?"
 
 
 class Reranker:
@@ -58,7 +61,8 @@ class Reranker:
         except ModelError:
             raise
         except Exception as error:  # the libraries raise built-ins of any kind
-            raise self._refusal(str(error).strip() or type(error).__name__) from error
+            reason = str(error).strip() or type(error).__name__
+            raise self._refusal(reason, shortage_hint(error) or LOAD_HINT) from error
         # Of another kind of model the library would make up the last layer.
         kinds = (model.config and model.config.architectures) or ()
         if not any("SequenceClassification" in kind for kind in kinds):
@@ -67,8 +71,7 @@ class Reranker:
             raise self._refusal(f"it gives {model.num_labels} scores, not one")
         return model
 
-    def _refusal(self, reason: str) -> ModelError:
+    def _refusal(self, reason: str, hint: str = LOAD_HINT) -> ModelError:
         return ModelError(
-            f"the reranker {self._identity} cannot be loaded: {reason.splitlines()[0]}",
-            "[rerankers] in models.toml says where it lies: is that a cross-encoder?",
+            f"the reranker {self._identity} cannot be loaded: {reason.splitlines()[0]}", hint
         )

@@ -1,0 +1,26 @@
+"""What the machine lacks, read from an error that any library may raise."""
+
+from __future__ import annotations
+
+import errno
+
+ROOM = "make room on the disk, then try again"
+FILES = "too many files are open: close other programs, or let more be open, `ulimit -n 4096`"
+MEMORY = "there is too little memory: end other programs, then try again"
+RIGHTS = "let its files be yours to read"
+_HINTS = {
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EMFILE: FILES,
+    errno.ENFILE: FILES,
+    errno.ENOMEM: MEMORY,
+    errno.EACCES: RIGHTS,
+    errno.EPERM: RIGHTS,
+}
+
+
+def shortage_hint(error: BaseException) -> str | None:
+    """Return what helps where room, memory, open files or rights are short; None elsewhere."""
+    if isinstance(error, MemoryError):
+        return MEMORY
+    return _HINTS.get(error.errno or 0) if isinstance(error, OSError) else None
