@@ -274,6 +274,9 @@ def test_a_terminal_shows_accepted_drafts_in_colour_and_live_statistics(story, h
 
 BAD_INPUT = [
     (["ask", "missing.pdf", "Why?"], 1, "missing.pdf"),
+    (["ask", "Why is it?", "note.txt"], 2, "rapid ask note.txt 'Why is it?'"),
+    (["search", "Why is it?", "note.txt"], 2, "rapid search note.txt 'Why is it?'"),
+    (["search", "https://example.org/a.pdf", "Why?"], 1, "URLs are not fetched"),
     (["ask", ".", "Why?"], 1, "no documents"),
     (["ask", "note.txt", "  "], 2, "question is empty"),
     (["ask"], 2, "question is missing"),

@@ -80,9 +80,19 @@ def test_a_path_is_itself(tmp_path, monkeypatch):
 def test_a_path_that_does_not_exist_is_an_error_that_names_it(tmp_path):
     path = tmp_path / "missing.gguf"
     with pytest.raises(ModelError) as raised:
-        locate(Location(path=str(path)))
+        locate(Location(path="missing.gguf", folder=tmp_path))
     assert str(path) in raised.value.message
     assert "models.toml" in raised.value.hint
+    with pytest.raises(ModelError) as raised:
+        locate(Location(path=str(path)))
+    assert str(path) in raised.value.message
+    assert "models.toml" not in raised.value.hint, "it was named on the command line"
+
+
+def test_a_url_for_a_path_is_not_fetched_and_said_to_be_none():
+    with pytest.raises(ModelError, match=r"https://example\.org/a\.gguf is a URL") as raised:
+        locate(Location(path="https:/example.org/a.gguf"))
+    assert "URLs are not fetched" in raised.value.hint
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ offloading
 memory model_checks turns logfile progress
 child libraries
 documents config partial printable private sentences formats findings hardware crashes processor
-control_groups network shortage
+control_groups missing network shortage
 decoding.loop
 decoding.planning
 decoding.acceptance decoding.costs decoding.verification decoding.lookup

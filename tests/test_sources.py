@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import zlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer import BadParameter
 
 from rapid_cli.catalog import Catalog
 from rapid_cli.cli.options import sources_and_question
@@ -272,8 +274,31 @@ def test_what_cannot_be_a_path_is_a_document_that_does_not_exist(library, name):
 
 def test_a_question_longer_than_any_file_name_is_a_question():
     question = "Who " + "really " * 60 + "is it?"
-    assert sources_and_question([question]) == ([], question)
-    assert sources_and_question(["book.pdf", question]) == (["book.pdf"], question)
+    assert sources_and_question([question], "ask") == ([], question)
+    assert sources_and_question(["book.pdf", question], "ask") == (["book.pdf"], question)
+
+
+@pytest.mark.parametrize("question", ["Why?", "When does the ferry leave"])
+def test_a_question_before_a_file_is_told_the_right_order(docs, monkeypatch, question):
+    monkeypatch.chdir(docs)
+    order = shlex.join(["rapid", "search", "banana.txt", "apple.txt", question])
+    with pytest.raises(BadParameter, match=re.escape(f"the question comes last: {order}")):
+        sources_and_question(["banana.txt", question, "apple.txt"], "search")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("a document of the library.pdf", "apple.txt"),
+        ("apple.txt", "Why?", "Is that what happened?"),
+        ("cherry.txt", "apple.txt"),
+        ("Is it you?", "apple.txt"),
+    ],
+)
+def test_what_may_be_meant_as_it_is_written_is_taken_so(docs, monkeypatch, words):
+    monkeypatch.chdir(docs)
+    (docs / "Is it you?").write_text("A file with a name that is a question.")
+    assert sources_and_question(list(words), "ask") == (list(words[:-1]), words[-1])
 
 
 def test_what_was_gathered_is_right_at_any_interruption(library, docs, embedder):

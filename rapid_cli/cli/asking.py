@@ -28,7 +28,7 @@ def run(
     manner = Manner(json, stream, not choices.no_stats, choices.show_context, choices.show_thinking)
     errors = console(quiet=choices.quiet)
     if questions is None:
-        sources, question = sources_and_question(words)
+        sources, question = sources_and_question(words, "ask")
         with open_desk(sources, choices, errors, several=False) as opened:
             show(opened.desk.ask(question, opened.options), opened, errors, manner)
             finish_index(opened.session.library, opened.gathered, errors)

@@ -110,7 +110,7 @@ def search(
     quiet: bool,
 ) -> None:
     """Find the passages for a question, without answering it."""
-    sources, question = sources_and_question(words)
+    sources, question = sources_and_question(words, "search")
     require_output()
     errors = console(quiet=quiet)
     with (

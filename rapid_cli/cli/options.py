@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -180,8 +181,9 @@ class Choices:
     quiet: bool
 
 
-def sources_and_question(words: list[str]) -> tuple[list[str], str]:
-    """Split the words of a command line; a usage error if there is no question among them."""
+def sources_and_question(words: list[str], command: str) -> tuple[list[str], str]:
+    """Split the words after a command; a usage error if there is no question, or not at the end."""
+    from rapid_cli.missing import reads_like_question  # noqa: PLC0415 - not for --help
     from rapid_cli.sources import exists  # noqa: PLC0415 - slow, and not for --help
 
     if not words:
@@ -189,6 +191,12 @@ def sources_and_question(words: list[str]) -> tuple[list[str], str]:
     *sources, question = words
     if not question.strip():
         raise typer.BadParameter("the question is empty: write it last, in quotes")
-    if not sources and exists(Path(question)):
-        raise typer.BadParameter(f"a question is missing: write it after {question}, in quotes")
+    if exists(Path(question)):
+        if not sources:
+            raise typer.BadParameter(f"a question is missing: write it after {question}, in quotes")
+        for source in sources:
+            if reads_like_question(source) and not exists(Path(source)):
+                others = [word for word in words if word != source]
+                order = shlex.join(["rapid", command, *others, source])
+                raise typer.BadParameter(f"the question comes last: {order}")
     return sources, question.strip()

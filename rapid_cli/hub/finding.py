@@ -10,6 +10,7 @@ from rapid_cli.config import Location, expanded
 from rapid_cli.errors import ModelError
 from rapid_cli.hub.parts import OTHER_RUNTIMES, PICKLED, parts
 from rapid_cli.hub.trouble import settings
+from rapid_cli.missing import CHECK_PATH, foreign
 
 
 def locate(location: Location, name: str = "NAME") -> Path:
@@ -18,9 +19,9 @@ def locate(location: Location, name: str = "NAME") -> Path:
     Nothing is downloaded. `name` is what models.toml calls the model.
     """
     if location.path is not None:
-        return _whole((location.folder or Path()) / expanded(location.path))
+        return _whole((location.folder or Path()) / expanded(location.path), location)
     if location.package is not None:
-        return _whole(_in_package(location.package) / (location.file or ""))
+        return _whole(_in_package(location.package) / (location.file or ""), location)
     cached = _in_hub_cache(location)
     if cached is not None:
         return cached
@@ -35,16 +36,27 @@ def find(location: Location) -> Path | None:
         return None
 
 
-def _whole(path: Path) -> Path:
+def _whole(path: Path, location: Location) -> Path:
     """Return a path, of which all parts must be there if its model comes in several."""
     if not path.exists():
-        raise ModelError(f"the model {path} does not exist", "check the path in models.toml")
+        raise _nothing_at(path, location)
     for part in parts(path.name):
         if not (path.parent / part).exists():
             raise ModelError(
                 f"the model {path} is not whole: {part} is missing", "put it beside the others"
             )
     return path
+
+
+def _nothing_at(path: Path, location: Location) -> ModelError:
+    """Return the error for a path that models.toml names, which says where it begins, or others."""
+    if found := foreign(location.path or ""):
+        return ModelError(*found)
+    message = f"the model {path} does not exist"
+    if location.package:
+        return ModelError(message, "check `file` in models.toml, and the version of the package")
+    where = "check the path in models.toml" if location.folder else CHECK_PATH
+    return ModelError(message, where)
 
 
 def _in_package(package: str) -> Path:

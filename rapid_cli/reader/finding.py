@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rapid_cli.errors import DocumentError
+from rapid_cli.missing import CHECK_PATH, QUESTION_LAST, meant
 from rapid_cli.reader import kinds
 from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean
 from rapid_cli.reader.plain import HEAD
+from rapid_cli.shortage import shortage_hint
 
 MAX_FILE = 1024 * MEGABYTE
 
@@ -163,11 +165,19 @@ def _holds_document(path: Path) -> bool:
 def _unreadable(path: Path, error: OSError) -> DocumentError:
     name = clean(str(path))
     if isinstance(error, FileNotFoundError):
-        return DocumentError(f"{name} does not exist", "check the path for a typing mistake")
+        return DocumentError(*meant(name))
     if error.errno == errno.ELOOP:
         return DocumentError(f"{name} is a link that leads in a circle", "give the file itself")
     reason = (error.strerror or type(error).__name__).lower()
-    hint = "give a file that you may read"
-    if not isinstance(error, PermissionError | IsADirectoryError):
-        hint = "copy it to another place, and read it there"
-    return DocumentError(f"{name} cannot be read: {reason}", hint)
+    return DocumentError(f"{name} cannot be read: {reason}", _hint(error))
+
+
+def _hint(error: OSError) -> str:
+    match error.errno:
+        case errno.EACCES | errno.EPERM | errno.EISDIR:
+            return "give a file that you may read"
+        case errno.ENAMETOOLONG:
+            return f"no path is as long: if it is the question, {QUESTION_LAST}"
+        case errno.ENOTDIR:
+            return f"what is before the last / is no folder: {CHECK_PATH}"
+    return shortage_hint(error) or "copy it to another place, and read it there"
