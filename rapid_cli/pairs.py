@@ -216,9 +216,9 @@ class Pairs:
         from rapid_cli.loading import LoadedModel  # noqa: PLC0415
 
         shape, memory = read_shape(path), Memory(smaller_cache=False)
-        spec, _ = self._taken(path, shape, spec, memory, (PLANNED_LENGTH,))
+        spec, note = self._taken(path, shape, spec, memory, (PLANNED_LENGTH,))
         with Weights(path, spec) as weights:
-            yield LoadedModel(weights, shape, memory, self.preflight)
+            yield LoadedModel(weights, shape, memory, self.preflight, note=note)
 
     def _find_for(self, pair: ModelPair, spec: ModelSpec) -> ModelFile:
         """Find a model; the error for one of `pair` that is not here says what is."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -21,6 +20,8 @@ BLOCK_MILLISECONDS = "1"
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """The variables that say how threads of OpenMP wait."""
 INFORMATION = Path("/proc/cpuinfo")
+NAMES = ("model name", "CPU implementer", "CPU variant", "CPU part")
+"""What tells processors apart there: Intel's and AMD's have a name, ARM's have numbers."""
 
 
 def bound_spinning(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -43,21 +44,28 @@ def available_cpus() -> int:
 
 def flags(information: Path = INFORMATION) -> frozenset[str]:
     """Return the abilities of the processor by Linux's names; none where they are not told."""
-    return frozenset(_told(information, r"flags|Features").split())
+    told = _first_cpu(information)
+    return frozenset((told.get("flags") or told.get("Features") or "").split())
 
 
 def identity(information: Path = INFORMATION) -> str:
     """Name what the machine code that runs here depends on, as one line: processor and system."""
-    name = _told(information, "model name") or platform.processor()
+    told = _first_cpu(information)
+    name = " ".join(told[key] for key in NAMES if key in told) or platform.processor()
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     return f"{system}; {name}; {' '.join(sorted(flags(information)))}"
 
 
-def _told(information: Path, key: str) -> str:
-    """Return what Linux tells of the first CPU under a key, or nothing."""
+def _first_cpu(information: Path) -> dict[str, str]:
+    """Return what Linux tells of the first CPU: the others, which may be hundreds, are like it."""
+    told: dict[str, str] = {}
     try:
-        text = information.read_text("utf-8", "replace")
+        with information.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                key, colon, value = line.partition(":")
+                if not colon:
+                    break
+                told[key.strip()] = value.strip()
     except OSError:
-        return ""
-    found = re.search(rf"^(?:{key})\s*:\s*(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
+        return {}
+    return told

@@ -22,6 +22,7 @@ from rapid_cli.loading import LoadedModel
 from rapid_cli.materials import built_in_text
 from rapid_cli.models_file import find_models_file, load_models_file
 from rapid_cli.pairs import ModelFile, Pairs
+from rapid_cli.printable import printable_line
 from rapid_cli.processor import available_cpus
 from rapid_cli.render.console import Bars, console
 from rapid_cli.render.models import print_tuning, tuning_json
@@ -54,7 +55,7 @@ def run(
         for path, model in files:
             # Only the target's quality is the answer's, so the pair's permission is for that.
             lower = spec.lower_precision and model.name == spec.target
-            bench = _Bench(session, path, model, lower)
+            bench = _Bench(session, path, model, lower, errors)
             sampling = SamplingParams(spec.temperature)
             stages, found = _tuned(bench, sampling, seconds and seconds / len(files), errors)
             about = (model.name, bench.format, bench.machine, stages, found)
@@ -128,6 +129,7 @@ class _Bench:
     path: Path
     spec: ModelSpec
     lower_precision: bool
+    errors: Console
 
     @property
     def format(self) -> WeightFormat:
@@ -153,6 +155,8 @@ class _Bench:
                 raise ModelError(f"the copy in {settings.format} is gone", "tune again")
         assert path is not None
         with self._pairs.borrow(path, settings.applied(self.spec)) as model:
+            if model.note:
+                self.errors.print(printable_line(model.note), style="yellow", soft_wrap=True)
             yield model
 
     @contextmanager
