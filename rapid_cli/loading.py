@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rapid_cli.config import ModelSpec
 from rapid_cli.fitting import Memory
 from rapid_cli.llama import LlamaContext, Vocabulary, Weights
@@ -61,10 +63,10 @@ class LoadedModel:
 
         `spec` runs it otherwise than the model was loaded.
         """
-        weights, shape = self._weights, self._shape
-        spec, note = self._memory.fitting(
-            weights, shape, spec or weights.spec, length=length, rows=rows
-        )
+        weights, loaded = self._weights, self._weights.spec
+        # Where the weights lie, and how, is over and done.
+        spec = replace(spec or loaded, repack=loaded.repack, gpu_layers=loaded.gpu_layers)
+        spec, note = self._memory.fitting(weights, self._shape, spec, length=length, rows=rows)
         self._require_works(spec)
         context = LlamaContext(
             self._weights,

@@ -89,7 +89,7 @@ def test_without_a_gpu_for_llama_cpp_to_use_gpu_is_refused_with_what_to_install(
 def test_cpu_answers_on_the_cpu_and_says_nothing_of_a_gpu(rapid, with_gpu):
     result = rapid(*ask("--json", "--device", "cpu"), **with_gpu)
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["stats"]["device"] == compute_devices()[-1]
+    assert json.loads(result.stdout)["stats"]["device"].startswith(compute_devices()[-1])
     assert "NVIDIA" not in result.stderr
 
 
@@ -99,7 +99,9 @@ def test_a_gpu_that_lies_idle_is_named_once_however_many_questions(rapid, with_g
     result = rapid(*words, **with_gpu)
     assert result.returncode == 0, result.stderr
     answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [answer["stats"]["device"] for answer in answers] == [compute_devices()[-1]] * 2
+    devices = [answer["stats"]["device"] for answer in answers]
+    assert len(devices) == 2
+    assert all(device.startswith(compute_devices()[-1]) for device in devices)
     (said,) = [line for line in result.stderr.splitlines() if "is not used" in line]
     assert "NVIDIA" in said
     assert 'CMAKE_ARGS="-DGGML_CUDA=on" pip install' in said

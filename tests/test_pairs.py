@@ -64,12 +64,13 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def open_pairs(tmp_path, starter_path, home):
+def open_pairs(tmp_path, starter_path, home, repack):
     """Return the pairs of a models.toml with the starter."""
     with ExitStack() as opened:
 
         def open_pairs(more="", *, untuned=False):
             path = tmp_path / "models.toml"
+            more = f"repack = {str(repack).lower()}\n{more}"
             path.write_text(FILE.format(path=starter_path, more=more))
             session = opened.enter_context(Session(load_models_file(path), untuned=untuned))
             return session.pairs
@@ -126,9 +127,8 @@ def test_without_tuning_a_model_runs_as_models_toml_says(open_pairs):
     pairs = open_pairs('k_type = "q8_0"\nflash_attention = false\nubatch = 128')
     with load(pairs).target.open(length=600, rows=4) as context:
         assert llama_cpp.llama_n_ubatch(context._handle) == 128
-        assert context.state_key.endswith(
-            "flash_attention=False v=f16 swa_full=True k=q8_0 ubatch=128"
-        )
+        assert "flash_attention=False v=f16 swa_full=True" in context.state_key
+        assert context.state_key.endswith("k=q8_0 ubatch=128")
         assert context.note == ""
 
 
@@ -211,7 +211,7 @@ def test_a_drafter_of_lower_precision_is_made_once_of_the_file_itself(open_pairs
     assert pair.target is not pair.drafter
     assert pair.target._weights.path == starter_path
     with pair.drafter.open(length=256, rows=1) as context:
-        assert context.note == files.note
+        assert context.note.startswith(files.note)
 
 
 def test_such_a_drafter_runs_as_its_target_was_tuned_but_stays_what_it_is(

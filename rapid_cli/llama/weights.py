@@ -136,6 +136,11 @@ class Weights:
         return None if usual else self.gpu_layers
 
     @property
+    def _packing(self) -> str:
+        """How weights lie in memory where that is not as usual: it decides how sums are rounded."""
+        return "" if self.spec.repack else " repack=False"
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all tensors."""
         return int(llama_cpp.llama_model_size(self.handle))
@@ -154,7 +159,7 @@ class Weights:
         ubatch = "" if spec.ubatch is None else f"ubatch={spec.ubatch} "
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} {ubatch}"
-            f"{self.device}{_packing(self.spec)} {native.engine()}"
+            f"{self.device}{self._packing} {native.engine()}"
         )
 
     def state_key_of(self, spec: ModelSpec) -> str:
@@ -168,7 +173,7 @@ class Weights:
         return (
             f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
             f"gpu_layers={self._chosen_layers} flash_attention={self.flash_attention_of(spec)} "
-            f"v={spec.v_type} swa_full=True{scaled}{_packing(self.spec)}"
+            f"v={spec.v_type} swa_full=True{scaled}{self._packing}"
         )
 
     def close(self) -> None:
@@ -189,11 +194,6 @@ class Weights:
     ) -> None:
         """Free the weights."""
         self.close()
-
-
-def _packing(spec: ModelSpec) -> str:
-    """Return how weights lie in memory where that is not as usual: it decides how sums round."""
-    return "" if spec.repack else " repack=False"
 
 
 def _devices_for(spec: ModelSpec) -> list[ComputeDevice]:
