@@ -265,9 +265,15 @@ def test_what_llama_cpp_says_before_it_gives_up_is_the_cause(tmp_path, monkeypat
         try_in_child(starter_path, SPEC)
 
 
-def test_a_file_that_is_no_model_is_no_crash(tmp_path):
-    (tmp_path / "none.gguf").write_bytes(b"GGUF")
-    try_in_child(tmp_path / "none.gguf", SPEC)
+def test_what_is_wrong_with_a_model_is_no_crash_and_says_nothing_of_its_kind(tmp_path, shape):
+    path = tmp_path / "none.gguf"
+    path.write_bytes(b"GGUF")
+    preflight = Preflight(Records(tmp_path / "runs"))
+    with pytest.raises(ModelError, match="cannot be loaded") as raised:
+        preflight.way(path, shape, SPEC, offloads=False)
+    assert raised.value.hint == "download the file again"
+    preflight.require(path, shape, SPEC, offloads=False)  # what is loaded already may lack room
+    assert preflight.known(shape, SPEC, offloads=False) is None
 
 
 def test_a_child_sees_the_devices_that_are_seen_here():

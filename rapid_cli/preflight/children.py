@@ -23,7 +23,7 @@ def start_engine() -> Child:
 
 
 def start_model(path: Path, spec: ModelSpec) -> Child:
-    """Begin to compute with a model as a spec says: finds the "device", and "seconds" it took."""
+    """Begin to compute with a model as a spec says; `worker.model` tells what that finds."""
     settings = {name: getattr(spec, name) for name in ("name", *SETTINGS)}
     return Child(WORKER, "model", json.dumps({"path": str(path), "spec": settings}))
 

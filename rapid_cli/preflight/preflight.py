@@ -14,20 +14,20 @@ from rapid_cli.preflight.records import Records
 from rapid_cli.preflight.ways import AS_IT_IS, OUT_OF_MEMORY, Run, Way, remedy, ways_for
 
 Try = Callable[[Path, ModelSpec], None]
-"""Runs the model at a path as a spec says; raises Ended if it crashes or hangs."""
+"""Runs the model at a path as a spec says; Ended if it crashes, ModelError if it says why not."""
 
 
 def try_in_child(path: Path, spec: ModelSpec, *, seconds: float | None = None) -> None:
     """Let a child run a model; raise Ended if that crashes, hangs or gives up.
 
-    It hangs if it takes more than `seconds`, by default as many as its size allows for. What the
-    child can say is as well said where the model is loaded next: it is no crash.
+    It hangs if it takes more than `seconds`, by default as many as its size allows for. ModelError
+    if the child can say why it does not run, which is no crash.
     """
     child = start_model(path, spec)
     try:
         child.found(patience(path) if seconds is None else seconds)
-    except RapidError:
-        return
+    except RapidError as error:
+        raise ModelError(error.message, error.hint) from None
     finally:
         child.end()
 
@@ -46,7 +46,7 @@ class Preflight:
         """Return the way in which a model runs here, and a sentence on it the first time.
 
         There is no sentence where it runs as it is. `offloads` tells whether layers go to a GPU.
-        ModelError if llama.cpp runs it in no way.
+        ModelError if llama.cpp runs it in no way, or says what is wrong with it.
         """
         if spec.rpc:  # its layers would travel to other machines twice, and those compute
             return AS_IT_IS, ""
@@ -69,20 +69,28 @@ class Preflight:
         self._records.clear()
 
     def require(self, path: Path, shape: ModelShape, spec: ModelSpec, *, offloads: bool) -> None:
-        """Raise ModelError unless a model runs just as a spec says; it is tried, known or not."""
+        """Raise ModelError if a model crashes when it is run just as a spec says, known or not.
+
+        It is loaded here already, so what a child lacks, such as room beside it, is no matter.
+        """
         if spec.rpc:
             return
         try:
             self._try(path, spec)
         except Ended as ended:
             raise _crashed(spec.name, ended, gpu=offloads) from None
+        except ModelError:
+            return
         self._records.put(run_key(shape, spec, offloads=offloads), Run(AS_IT_IS))
 
 
 def first_that_works(
     path: Path, spec: ModelSpec, *, offloads: bool, try_: Try = try_in_child
 ) -> Run:
-    """Try one way after the other; ModelError if none works, with how it went as it is."""
+    """Try one way after the other until it does not crash.
+
+    ModelError if it always does, with how it went as it is; or with what is wrong with the model.
+    """
     first: Ended | None = None
     for way in ways_for(spec, offloads=offloads):
         try:

@@ -35,10 +35,6 @@ class Records:
         """Return how something was seen to run, if it was."""
         return self._runs.get(key)
 
-    def all(self) -> dict[str, Run]:
-        """Return all that was seen."""
-        return dict(self._runs)
-
     def put(self, key: str, run: Run) -> None:
         """Keep how something runs."""
         self._runs[key] = run
