@@ -60,7 +60,7 @@ def test_what_reads_like_a_question_is_told_where_it_belongs(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["book.pdf", "my long book.pdf", "my letters/of last year", "docs"]
+    "name", ["book.pdf", "my long book.pdf", "my letters/of last year", "papers"]
 )
 def test_what_reads_like_a_path_is_to_be_checked(name: str) -> None:
     assert refusal(name) == (f"{name} does not exist", CHECK)
