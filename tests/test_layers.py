@@ -1,87 +1,32 @@
-"""The architecture: imports point downwards only, and each library has its owner.
+"""The code against its architecture: imports point downwards, and each library has its owner.
 
 Imports inside functions and for type checkers count like all others.
 """
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "rapid_cli"
-LAYERS = """
-__main__
-cli
-render watching
-desk doctor
-report session sources plots checking
-pairs
-loading adjusting offers preflight.worker
-fitting
-needs
-indexing
-answering library bench_report
-bench sharing tuning
-generation retrieval matching trying
-drafters
-prefill ahead writing
-answers
-reading materials shelf copies
-llama kvstore store catalog history embedder reranker hub profiles synthetic extraction
-preflight.preflight
-preflight.engine
-preflight.records preflight.children
-extraction_worker chunks exporting preflight.ways
-exported reader
-chroma_server models measuring seal sqlite trials
-chroma citations words tuned
-strategies prompts chunking ranking passages places perplexity
-models_file
-offloading
-memory model_checks turns logfile progress
-child libraries
-documents config partial printable private sentences formats findings hardware crashes processor
-control_groups missing network shortage
-decoding.loop
-decoding.planning
-decoding.acceptance decoding.costs decoding.verification decoding.lookup
-decoding.drafting
-decoding.sampling decoding.stats
-decoding.context
-errors
-"""
-OWNERS = {
-    "defusedxml": "reader",
-    "httpx": "chroma_server",
-    "chromadb": "chroma chroma_server",
-    "filelock": "turns",
-    "gguf": "synthetic",
-    "huggingface_hub": "hub",
-    "jinja2": "prompts",
-    "lxml": "reader",
-    "mammoth": "reader",
-    "llama_cpp": "llama",
-    "matplotlib": "plots",
-    "onnxruntime": "exported",
-    "packaging": "doctor",
-    "platformdirs": "config models_file",
-    "prompt_toolkit": "cli",
-    "psutil": "doctor llama partial reader",
-    "pypdf": "reader",
-    "pypdfium2": "reader",
-    "rich": "cli render",
-    "sentence_transformers": "exporting reranker",
-    "sqlite3": "sqlite",
-    "tokenizers": "exported",
-    "torch": "exporting reranker",
-    "transformers": "exporting",
-    "typer": "cli",
-    "watchfiles": "watching",
-}
+from tests.support.architecture import (
+    FIRST,
+    OWNERS,
+    PACKAGES,
+    PAGE,
+    PROGRAMS,
+    modules,
+    own,
+    package,
+    with_sections,
+    within,
+)
+from tests.support.repository import REPOSITORY
+
+ORDER = list(PACKAGES)
+MOST_MODULES = 14
 PURE = {
     "__future__",
     "bisect",
@@ -91,84 +36,84 @@ PURE = {
     "itertools",
     "math",
     "statistics",
+    "typing",
 }
-LAYER = {name: row for row, line in enumerate(LAYERS.split("\n")) for name in line.split()}
+INNER = [name for name in modules() if name not in {"", *PROGRAMS}]
 
 
-def imports(path):
-    """Return the full names of all that a file imports; of `from a import b` that is `a.b`."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports hide where they point"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+def libraries(name: str) -> set[str]:
+    """Return what a module imports that is not of this project."""
+    return {full.split(".")[0] for full in modules()[name]} - {"rapid_cli"}
 
 
-def module(path):
-    name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    return name.removesuffix("__init__").removesuffix(".")
+def others(name: str) -> set[str]:
+    """Return the other packages that a module imports."""
+    return {package(one) for one in own(name)} - {package(name)}
 
 
-def entry(name):
-    """Return the entry of LAYERS for a module or something in it: itself, or its package."""
-    while name not in LAYER and "." in name:
-        name = name.rpartition(".")[0]
-    return name
+def test_every_module_is_of_a_package_and_every_package_has_its_modules() -> None:
+    assert {package(name) for name in INNER} == set(PACKAGES)
 
 
-IMPORTS = {module(path): imports(path) for path in PACKAGE.rglob("*.py")}
+def test_what_a_package_may_import_lies_below_it() -> None:
+    for name, below in PACKAGES.items():
+        assert all(ORDER.index(other) > ORDER.index(name) for other in below.split()), name
 
 
-def own(name):
-    """Return the entries of LAYERS that a module imports."""
-    prefix = "rapid_cli."
-    return {entry(full[len(prefix) :]) for full in IMPORTS[name] if full.startswith(prefix)}
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_imports_just_what_it_may(name: str) -> None:
+    imported = set().union(*(others(one) for one in INNER if package(one) == name))
+    assert imported == set(PACKAGES[name].split())
 
 
-def libraries(name):
-    return {full.split(".")[0] for full in IMPORTS[name]} - {"rapid_cli"}
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_imports_only_what_it_may_and_is_imported_by_nothing(name: str) -> None:
+    assert {package(one) for one in own(name)} <= set(PROGRAMS[name].split())
+    assert all(name not in own(other) for other in modules())
 
 
-def test_every_module_has_a_layer_and_every_layer_its_modules():
-    assert {entry(name) for name in IMPORTS} - {"", "decoding", "preflight"} == set(LAYER)
+def test_the_package_itself_imports_only_what_must_come_first() -> None:
+    assert {package(name) for name in own("")} == {FIRST}
 
 
-def test_the_package_itself_imports_only_what_must_come_first():
-    assert own("") == {"processor"}
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    parents = {name: own(name) - set(name.split(".")[:1]) for name in INNER}
+    tuple(TopologicalSorter(parents).static_order())
 
 
-@pytest.mark.parametrize("name", sorted(IMPORTS.keys() - {""}))
-def test_imports_point_downwards(name):
-    here = entry(name)
-    assert [other for other in own(name) - {here} if LAYER[other] <= LAYER[here]] == []
+def test_no_package_has_more_modules_than_one_can_keep_in_mind() -> None:
+    folders = [name.rpartition(".")[0] for name in INNER if name not in PACKAGES]
+    crowded = {folder: folders.count(folder) for folder in folders}
+    assert {name: count for name, count in crowded.items() if count > MOST_MODULES} == {}
 
 
-@pytest.mark.parametrize("name", sorted(IMPORTS))
-def test_only_its_owner_imports_a_library(name):
-    owned = {
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_only_its_owner_imports_a_library(name: str) -> None:
+    foreign = {
         library
         for library in libraries(name) - {"numpy"}
         if library in OWNERS or library not in sys.stdlib_module_names
     }
-    assert {one for one in owned if entry(name) not in OWNERS.get(one, "").split()} == set()
+    assert {one for one in foreign if not within(name, OWNERS.get(one, ""))} == set()
 
 
-def test_decoding_knows_nothing_but_numpy_and_itself():
-    inner = [name for name in IMPORTS if name.startswith("decoding.")]
+def test_decoding_knows_nothing_but_numpy_and_itself() -> None:
+    inner = [name for name in INNER if package(name) == "decoding"]
     assert inner
     for name in inner:
-        assert libraries(name) <= PURE | {"typing", "numpy"}, name
-        assert all(other.startswith("decoding.") for other in own(name)), name
+        assert libraries(name) <= PURE | {"numpy"}, name
 
 
-def test_the_command_line_starts_without_heavy_libraries():
+def test_the_page_of_the_architecture_agrees_with_the_code() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_sections(page) == page, "run python -m tests.support.architecture"
+
+
+def test_the_command_line_starts_without_heavy_libraries() -> None:
     program = "import sys, rapid_cli.cli; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=PACKAGE.parent,
+        cwd=REPOSITORY,
         capture_output=True,
         check=True,
         text=True,

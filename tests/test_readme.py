@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from rapid_cli.answering.strategies import STRATEGIES
 from rapid_cli.cli import app
-from rapid_cli.models_file import load_models_file
-from rapid_cli.strategies import STRATEGIES
+from rapid_cli.models.models_file import load_models_file
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 COMMANDS = get_command(app).commands

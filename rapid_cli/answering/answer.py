@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from rapid_cli.citations import Citation, Embed, cite
+from rapid_cli.answering.citations import Citation, Embed, cite
+from rapid_cli.answering.readings import Reading
+from rapid_cli.answering.strategies import Strategy
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Passage
-from rapid_cli.models import LanguageModel
-from rapid_cli.reading import Reading
-from rapid_cli.sentences import whole
-from rapid_cli.strategies import Strategy
+from rapid_cli.models.interface import LanguageModel
+from rapid_cli.text.sentences import whole
 
 Origin = Literal["target", "drafter"]
 LONGEST_DRAFT = 16

@@ -8,10 +8,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.answers import Answer
-from rapid_cli.citations import Embed
+from rapid_cli.answering.answer import Answer
+from rapid_cli.answering.citations import Embed
 from rapid_cli.documents import Document, Passage
-from rapid_cli.passages import whole_sentences
+from rapid_cli.retrieval.passages import whole_sentences
 
 MOST_SEARCHED = 10
 """For so many sentences that none of the answer's passages supports, others are searched."""

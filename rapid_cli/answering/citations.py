@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.documents import Passage
-from rapid_cli.sentences import one_line, passage_sentences, sentences
+from rapid_cli.text.sentences import one_line, passage_sentences, sentences
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 SUPPORTED = 0.64
-"""The least support that counts; `tests/citing.py` measures it."""
+"""The least support that counts; `tests/measurements/citing.py` measures it."""
 MOST_SOURCES = 3
 QUOTE_CHARACTERS = 200
 ENOUGH_TERMS = 4

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rapid_cli.answers import Origin, Piece, Thought
-from rapid_cli.models import LanguageModel, Tokenizer
-from rapid_cli.prompts import THINKING
+from rapid_cli.answering.answer import Origin, Piece, Thought
+from rapid_cli.models.interface import LanguageModel, Tokenizer
+from rapid_cli.models.prompts import THINKING
 
 
 @dataclass(slots=True)

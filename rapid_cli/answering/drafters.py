@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rapid_cli.answers import (
+from rapid_cli.answering.answer import (
     LONGEST_DRAFT,
     Answer,
     Drafted,
@@ -17,17 +17,17 @@ from rapid_cli.answers import (
     Prefilled,
     Retrieved,
 )
+from rapid_cli.answering.prefill import Contexts, PromptReader
+from rapid_cli.answering.readings import Reading, Task, read_passages, with_recent_turns
+from rapid_cli.answering.strategies import DrafterKind
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.drafting import Drafter, ModelDrafter
 from rapid_cli.decoding.lookup import PromptLookupDrafter
+from rapid_cli.decoding.measuring import Clock, Costs, Profiles, draft_costs
 from rapid_cli.decoding.planning import Arm, Kind
-from rapid_cli.measuring import Clock, Costs, Profiles, draft_costs
-from rapid_cli.models import LanguageModel
-from rapid_cli.prefill import Contexts, PromptReader
-from rapid_cli.reading import Reading, Task, read_passages, with_recent_turns
-from rapid_cli.strategies import DrafterKind
+from rapid_cli.models.interface import LanguageModel
 
 Preparation = Retrieved | Note | Prefilled | Drafted
 """What happens before the first token."""

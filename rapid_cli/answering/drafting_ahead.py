@@ -12,7 +12,7 @@ from itertools import islice
 from threading import Event
 from typing import TypeVar
 
-from rapid_cli.measuring import Clock
+from rapid_cli.decoding.measuring import Clock
 
 LEAST_LEFT = 1024
 """With fewer tokens left to read, the target is done before a draft would be of use."""

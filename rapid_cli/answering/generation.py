@@ -8,8 +8,8 @@ from itertools import islice
 
 import numpy as np
 
-from rapid_cli import ahead
-from rapid_cli.answers import (
+from rapid_cli.answering import drafting_ahead
+from rapid_cli.answering.answer import (
     LONGEST_DRAFT,
     Answer,
     Drafted,
@@ -17,19 +17,19 @@ from rapid_cli.answers import (
     Options,
     Prefilled,
 )
+from rapid_cli.answering.detokenizer import answer_text
+from rapid_cli.answering.drafters import OPENERS, Drafters, Preparation, open_reader
+from rapid_cli.answering.prefill import Contexts, PromptReader
+from rapid_cli.answering.readings import Task
 from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.drafting import no_drafter
 from rapid_cli.decoding.loop import decode
+from rapid_cli.decoding.measuring import Clock, Costs, Profiles, verify_costs
 from rapid_cli.decoding.planning import Arm, FixedGamma, PlainFirst, Planner, SpeedPlanner, never
 from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import verify
-from rapid_cli.drafters import OPENERS, Drafters, Preparation, open_reader
-from rapid_cli.measuring import Clock, Costs, Profiles, verify_costs
-from rapid_cli.models import ReadableContext
-from rapid_cli.prefill import Contexts, PromptReader
-from rapid_cli.reading import Task
-from rapid_cli.writing import answer_text
+from rapid_cli.models.interface import ReadableContext
 
 PLAIN_ROUNDS = 3
 """Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
@@ -62,7 +62,7 @@ def generate(
         )
     steps: Iterator[Prefilled | Note | Drafted]
     steps = _timed(target.finish(reading.prompt, kept_as=kept_as), result, clock)
-    if drafters.writer is not None and target.left(reading.prompt) >= ahead.LEAST_LEFT:
+    if drafters.writer is not None and target.left(reading.prompt) >= drafting_ahead.LEAST_LEFT:
         steps = _while_drafting(steps, drafters, result, rng, started=started, clock=clock)
     yield from steps
     last = reading.prompt.all[-1]
@@ -132,9 +132,9 @@ def _while_drafting(
     assert writer is not None
     drafting = islice(writer.write_ahead(*rng.spawn(1)), options.max_tokens)
     together = (
-        ahead.beside(steps, drafting)
+        drafting_ahead.beside(steps, drafting)
         if target.offloaded
-        else ahead.in_turns(steps, drafting, clock)
+        else drafting_ahead.in_turns(steps, drafting, clock)
     )
     written: list[int] = []
     for step in together:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
-from rapid_cli.answers import (
+from rapid_cli.answering.answer import (
     Answer,
     Decoded,
     Event,
@@ -18,15 +18,11 @@ from rapid_cli.answers import (
     Seconds,
     Thought,
 )
-from rapid_cli.decoding.stats import Round
-from rapid_cli.documents import Document, Passage
-from rapid_cli.drafters import retrieve
-from rapid_cli.generation import generate
-from rapid_cli.measuring import Clock, Profiles
-from rapid_cli.models import LanguageModel
-from rapid_cli.prefill import Contexts
-from rapid_cli.prompts import Turn
-from rapid_cli.reading import (
+from rapid_cli.answering.detokenizer import AnswerText
+from rapid_cli.answering.drafters import retrieve
+from rapid_cli.answering.generation import generate
+from rapid_cli.answering.prefill import Contexts
+from rapid_cli.answering.readings import (
     Search,
     Task,
     fits,
@@ -36,7 +32,11 @@ from rapid_cli.reading import (
     require_room,
     with_recent_turns,
 )
-from rapid_cli.writing import AnswerText
+from rapid_cli.decoding.measuring import Clock, Profiles
+from rapid_cli.decoding.stats import Round
+from rapid_cli.documents import Document, Passage
+from rapid_cli.models.interface import LanguageModel
+from rapid_cli.models.prompts import Turn
 
 
 def answer(

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 
-from rapid_cli.answers import Note, Origin, Prefilled
+from rapid_cli.answering.answer import Note, Origin, Prefilled
 from rapid_cli.decoding.context import Tokens, common_prefix
-from rapid_cli.measuring import Clock
-from rapid_cli.models import LanguageModel, PromptTokens, ReadableContext, StateStore
+from rapid_cli.decoding.measuring import Clock
+from rapid_cli.models.interface import LanguageModel, PromptTokens, ReadableContext, StateStore
 
 CHECKPOINT_SECONDS = 10.0
 """What was read is kept this often, so that an interrupted reading can go on."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from rapid_cli.documents import STDIN, Document, Passage
 from rapid_cli.errors import ContextFull
-from rapid_cli.models import LanguageModel, PromptTokens, tokenize_prompt
-from rapid_cli.passages import about_budget, drafter_budget, joined, whole_sentences
-from rapid_cli.prompts import Turn, document_text, passages_text
-from rapid_cli.ranking import similar_enough, without_near_duplicates
+from rapid_cli.models.interface import LanguageModel, PromptTokens, tokenize_prompt
+from rapid_cli.models.prompts import Turn, document_text, passages_text
+from rapid_cli.retrieval.passages import about_budget, drafter_budget, joined, whole_sentences
+from rapid_cli.retrieval.ranking import similar_enough, without_near_duplicates
 
 Search = Callable[[int], list[Passage]]
 """Returns up to so many passages for the question at hand, best first."""

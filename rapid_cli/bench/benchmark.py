@@ -10,20 +10,20 @@ from typing import Protocol
 
 import numpy as np
 
-from rapid_cli.answers import Options
+from rapid_cli.answering.answer import Options
+from rapid_cli.answering.drafters import CONFIDENCE, lookup_arm, model_arm
+from rapid_cli.answering.generation import planner_for
 from rapid_cli.decoding.context import Tokens, common_prefix
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.drafting import Drafter, ModelDrafter, no_drafter
 from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
+from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.decoding.planning import Arm
 from rapid_cli.decoding.sampling import Distribution
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.decoding.verification import likelihood_ratio, verify
-from rapid_cli.drafters import CONFIDENCE, lookup_arm, model_arm
-from rapid_cli.generation import planner_for
-from rapid_cli.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
-from rapid_cli.models import ReadableContext
+from rapid_cli.models.interface import ReadableContext
 
 
 class Openable(Protocol):

@@ -8,9 +8,9 @@ import numpy as np
 
 from rapid_cli.documents import Passage
 from rapid_cli.errors import ConfigError
-from rapid_cli.models import LanguageModel, tokenize_prompt
-from rapid_cli.passages import about_budget, drafter_budget, in_document_order
-from rapid_cli.prompts import OMISSION
+from rapid_cli.models.interface import LanguageModel, tokenize_prompt
+from rapid_cli.models.prompts import OMISSION
+from rapid_cli.retrieval.passages import about_budget, drafter_budget, in_document_order
 
 EXCERPTS = 4
 """Without an index the drafter reads so many evenly spaced pieces of the text."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.bench_report import Row, StageRow
+from rapid_cli.bench.report import Row, StageRow
 from rapid_cli.errors import ConfigError
-from rapid_cli.private import as_usual
+from rapid_cli.storage.private import as_usual
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

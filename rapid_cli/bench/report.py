@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from rapid_cli.bench import Sample, Stage
-from rapid_cli.measuring import Costs
+from rapid_cli.bench.benchmark import Sample, Stage
+from rapid_cli.decoding.measuring import Costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rapid_cli.tuned import Settings
+from rapid_cli.session.tuned import Settings
 
 READ, STEPS, BATCHES = 4096, 128, 32
 """What candidates are judged by: tokens read, single steps, and batches."""

@@ -6,20 +6,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from rapid_cli.config import ModelSpec
-from rapid_cli.decoding.sampling import SamplingParams
-from rapid_cli.errors import ModelError
-from rapid_cli.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
-from rapid_cli.perplexity import perplexity
-from rapid_cli.trials import (
-    Stage,
-    Trial,
-    attention_candidates,
-    choose,
-    thread_candidates,
-    ubatch_candidates,
-)
-from rapid_cli.trying import (
+from rapid_cli.bench.perplexity import perplexity
+from rapid_cli.bench.timing import (
     ROUNDS,
     ROWS,
     SPARE,
@@ -29,7 +17,19 @@ from rapid_cli.trying import (
     first_tokens,
     time_round,
 )
-from rapid_cli.tuned import Settings
+from rapid_cli.bench.trials import (
+    Stage,
+    Trial,
+    attention_candidates,
+    choose,
+    thread_candidates,
+    ubatch_candidates,
+)
+from rapid_cli.config import ModelSpec
+from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.errors import ModelError
+from rapid_cli.session.tuned import Settings
 
 WORK_TOKENS = 25_000
 """Time to read so many tokens is taken, unless a person says how much; it is for all the work."""

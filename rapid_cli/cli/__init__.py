@@ -54,10 +54,10 @@ def configure(
     ] = False,
 ) -> None:
     """Answer questions about long documents, with models on this machine."""
-    from rapid_cli import crashes  # noqa: PLC0415 - not for --help
     from rapid_cli.config import home  # noqa: PLC0415
-    from rapid_cli.logfile import logged  # noqa: PLC0415
-    from rapid_cli.private import private  # noqa: PLC0415
+    from rapid_cli.machine import crashes  # noqa: PLC0415 - not for --help
+    from rapid_cli.storage.logfile import logged  # noqa: PLC0415
+    from rapid_cli.storage.private import private  # noqa: PLC0415
 
     crashes.announce()
     context.with_resource(private(home()))

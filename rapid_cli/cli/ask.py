@@ -108,6 +108,6 @@ def ask(
         no_log=no_log,
         quiet=quiet,
     )
-    from rapid_cli.cli.asking import run  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.ask import run  # noqa: PLC0415 - slow, and not for --help
 
     run(words or [], choices, questions=questions, json=json, stream=not no_stream)

@@ -77,6 +77,6 @@ def bench(
 ) -> None:
     """Measure prefill, decoding, acceptance and costs, each strategy against plain decoding."""
     arguments = locals()
-    from rapid_cli.cli.benching import run  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.bench import run  # noqa: PLC0415 - slow, and not for --help
 
     run(**arguments)

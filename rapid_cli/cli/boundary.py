@@ -36,7 +36,7 @@ class Boundary(TyperGroup):
             print_error(error)
             raise typer.Exit(FAILED) from None
         except ImportError as error:
-            from rapid_cli.libraries import unimportable  # noqa: PLC0415 - for those who need it
+            from rapid_cli.machine.libraries import unimportable  # noqa: PLC0415 - for those who need it
 
             logger.info("a library could not be imported", exc_info=True)
             print_error(unimportable(error))
@@ -50,7 +50,7 @@ def _told_plainly() -> Iterator[None]:
         yield
     except Exception as error:
         if isinstance(said := getattr(error, "message", None), str):
-            from rapid_cli.printable import printable_line  # noqa: PLC0415 - for those who need it
+            from rapid_cli.text.printable import printable_line  # noqa: PLC0415 - for those who need it
 
             error.message = printable_line(said)  # type: ignore[attr-defined]
         raise
@@ -58,8 +58,8 @@ def _told_plainly() -> Iterator[None]:
 
 def print_error(error: RapidError) -> None:
     """Print what went wrong and what to do about it on stderr."""
-    from rapid_cli.printable import printable_line  # noqa: PLC0415 - for those who need it
-    from rapid_cli.render.console import console  # noqa: PLC0415
+    from rapid_cli.cli.render.console import console  # noqa: PLC0415
+    from rapid_cli.text.printable import printable_line  # noqa: PLC0415 - for those who need it
 
     errors = console()
     errors.print(f"rapid: {printable_line(error.message)}", style="red", soft_wrap=True)

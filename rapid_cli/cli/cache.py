@@ -14,14 +14,14 @@ cache = typer.Typer(
 @cache.command("list")
 def list_texts(*, json: Json = False) -> None:
     """List what is kept, last used first."""
-    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import library  # noqa: PLC0415 - slow, and not for --help
 
-    keeping.list_texts(json=json)
+    library.list_texts(json=json)
 
 
 @cache.command()
 def clear() -> None:
     """Remove all that is kept; texts are then read again when they are asked about."""
-    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import library  # noqa: PLC0415 - slow, and not for --help
 
-    keeping.clear_texts()
+    library.clear_texts()

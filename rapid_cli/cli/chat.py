@@ -96,6 +96,6 @@ def chat(
         no_log=no_log,
         quiet=quiet,
     )
-    from rapid_cli.cli.chatting import run  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.chat import run  # noqa: PLC0415 - slow, and not for --help
 
     run(sources or [], choices, json=json)

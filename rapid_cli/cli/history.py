@@ -28,6 +28,6 @@ def history(
 ) -> None:
     """Show what was asked and answered, the newest last."""
     arguments = locals()
-    from rapid_cli.cli import remembering  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import history  # noqa: PLC0415 - slow, and not for --help
 
-    remembering.run(**arguments)
+    history.run(**arguments)

@@ -33,9 +33,9 @@ def index(
 ) -> None:
     """Add documents to the library, or refresh them; what is gone from a folder is removed."""
     arguments = locals()
-    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import library  # noqa: PLC0415 - slow, and not for --help
 
-    keeping.index(**arguments)
+    library.index(**arguments)
 
 
 def search(
@@ -50,9 +50,9 @@ def search(
 ) -> None:
     """Find the passages for a question, without answering it."""
     arguments = locals()
-    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import library  # noqa: PLC0415 - slow, and not for --help
 
-    keeping.search(**arguments)
+    library.search(**arguments)
 
 
 def list_documents(
@@ -65,9 +65,9 @@ def list_documents(
 ) -> None:
     """List what the library holds."""
     arguments = locals()
-    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import library  # noqa: PLC0415 - slow, and not for --help
 
-    keeping.list_documents(**arguments)
+    library.list_documents(**arguments)
 
 
 def remove(
@@ -80,6 +80,6 @@ def remove(
 ) -> None:
     """Remove documents from the library; the files themselves stay."""
     arguments = locals()
-    from rapid_cli.cli import keeping  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands import library  # noqa: PLC0415 - slow, and not for --help
 
-    keeping.remove(**arguments)
+    library.remove(**arguments)

@@ -33,7 +33,7 @@ def pull(
     quiet: Quiet = False,
 ) -> None:
     """Download models, or what is still missing of them; an interrupted download goes on."""
-    from rapid_cli.cli.pulling import run  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.pull import run  # noqa: PLC0415 - slow, and not for --help
 
     run(names, models=models, json=json, quiet=quiet)
 
@@ -62,7 +62,7 @@ def tune(
     quiet: Quiet = False,
 ) -> None:
     """Find the fastest way to run a pair's models here, and use it from now on."""
-    from rapid_cli.cli.tuning import run  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.tune import run  # noqa: PLC0415 - slow, and not for --help
 
     run(pair, models=models, device=device, seconds=seconds, json=json, quiet=quiet)
 
@@ -70,7 +70,7 @@ def tune(
 @models.command("list")
 def list_models(*, models: Models = None, json: Json = False) -> None:
     """List the models, whether they are here, tuned and seen to run, and copies of weights."""
-    from rapid_cli.cli.listing import list_models  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.models import list_models  # noqa: PLC0415 - slow, and not for --help
 
     list_models(models, json=json)
 
@@ -87,7 +87,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Tell in seconds whether a pair can work here, without reading its weights."""
-    from rapid_cli.cli.checking import run  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.check import run  # noqa: PLC0415 - slow, and not for --help
 
     run(pair, models=models, target=target, drafter=drafter, json=json)
 
@@ -95,6 +95,6 @@ def check(
 @models.command()
 def clear(*, models: Models = None) -> None:
     """Remove copies of weights, forget tuning and crashes; the models' own files stay."""
-    from rapid_cli.cli.listing import clear  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.cli.commands.models import clear  # noqa: PLC0415 - slow, and not for --help
 
     clear(models)

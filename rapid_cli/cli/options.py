@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from rapid_cli.answering.strategies import STRATEGIES
 from rapid_cli.config import MOST_ETA, DeviceChoice
-from rapid_cli.strategies import STRATEGIES
 
 AUTO = "auto"
 DECODING, DISPLAY = "How to answer", "What to show"
@@ -24,7 +24,7 @@ EXPLAINED = "\n\n".join(
 def complete_pair(incomplete: str) -> list[str]:
     """Return the names of pairs that begin like this, for the shell; none without a models.toml."""
     from rapid_cli.errors import RapidError  # noqa: PLC0415 - not for --help
-    from rapid_cli.models_file import find_models_file, load_models_file  # noqa: PLC0415
+    from rapid_cli.models.models_file import find_models_file, load_models_file  # noqa: PLC0415
 
     try:
         pairs = load_models_file(find_models_file(None)).pairs
@@ -183,8 +183,8 @@ class Choices:
 
 def sources_and_question(words: list[str], command: str) -> tuple[list[str], str]:
     """Split the words after a command; a usage error if there is no question, or not at the end."""
-    from rapid_cli.missing import reads_like_question  # noqa: PLC0415 - not for --help
-    from rapid_cli.sources import exists  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.library.sources import exists  # noqa: PLC0415 - slow, and not for --help
+    from rapid_cli.machine.paths import reads_like_question  # noqa: PLC0415 - not for --help
 
     if not words:
         raise typer.BadParameter("a question is missing: write it last, in quotes")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from rapid_cli.doctor import engine, keeping, machine, models
+from rapid_cli.doctor import engine, machine, models_file, storage
 from rapid_cli.doctor.examination import Examination, NotChecked
+from rapid_cli.doctor.findings import Finding
 from rapid_cli.errors import RapidError
-from rapid_cli.findings import Finding
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +25,18 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("GPU", engine.check_gpu),
     ("memory", machine.check_memory),
     ("disk", machine.check_disk),
-    ("folder", keeping.check_home),
-    ("models.toml", models.check_models_file),
-    ("pair", models.check_pair),
-    ("other pairs", models.check_other_pairs),
+    ("folder", storage.check_home),
+    ("models.toml", models_file.check_models_file),
+    ("pair", models_file.check_pair),
+    ("other pairs", models_file.check_other_pairs),
     ("rpc", engine.check_other_machines),
     ("starter", engine.check_starter),
     ("fallbacks", engine.check_fallbacks),
-    ("tuning", models.check_tuning),
-    ("embedder", keeping.check_embedder),
-    ("retrieval", keeping.check_retrieval),
-    ("library", keeping.check_library),
-    ("cache", keeping.check_cache),
+    ("tuning", models_file.check_tuning),
+    ("embedder", storage.check_embedder),
+    ("retrieval", storage.check_retrieval),
+    ("library", storage.check_library),
+    ("cache", storage.check_cache),
     ("terminal", machine.check_terminal),
     ("environment", machine.check_environment),
 )

@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli import hub
 from rapid_cli.doctor.examination import STARTER, STARTER_SPEC
+from rapid_cli.doctor.findings import Finding, Verdict
 from rapid_cli.doctor.running import TIMEOUT_SECONDS
 from rapid_cli.errors import RapidError
-from rapid_cli.findings import Finding, Verdict
-from rapid_cli.hardware import idle_gpu, install_command
-from rapid_cli.memory import GIB
+from rapid_cli.machine.gpus import idle_gpu, install_command
+from rapid_cli.machine.processor import available_cpus
+from rapid_cli.models import hub
+from rapid_cli.models.memory import GIB
 from rapid_cli.preflight.preflight import first_that_works, try_in_child
 from rapid_cli.preflight.ways import remedy as engine_remedy
-from rapid_cli.processor import available_cpus
 
 if TYPE_CHECKING:
     from rapid_cli.config import ModelsFile

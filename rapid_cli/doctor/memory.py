@@ -6,10 +6,10 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from rapid_cli.findings import Finding
+from rapid_cli.doctor.findings import Finding
 from rapid_cli.llama import free_memory
-from rapid_cli.memory import advice, balance, fits, with_margin
-from rapid_cli.needs import PairRuns, memory_name
+from rapid_cli.models.memory import advice, balance, fits, with_margin
+from rapid_cli.session.needs import PairRuns, memory_name
 
 LENGTHS = (8192, 32768, 131072)
 """Contexts that are tried, as far as the target can read."""

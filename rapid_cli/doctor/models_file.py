@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli import hub
 from rapid_cli.config import SELF, ModelPair, ModelsFile, ModelSpec
+from rapid_cli.doctor.findings import Finding, Verdict
 from rapid_cli.doctor.machine import counted
-from rapid_cli.findings import Finding, Verdict
-from rapid_cli.memory import GIB, longest
+from rapid_cli.models import hub
+from rapid_cli.models.memory import GIB, longest
 
 if TYPE_CHECKING:
     from rapid_cli.doctor.examination import Examination
-    from rapid_cli.needs import PairRuns
+    from rapid_cli.session.needs import PairRuns
 
 SHORT = 8192
 """A longest context below this is worth a warning: a chapter fits into it, a book does not."""
@@ -59,8 +59,8 @@ def _locate(spec: ModelSpec) -> Path:
 
 def _runs(examination: Examination, pair: ModelPair, places: dict[str, Path]) -> PairRuns:
     """Return how target and drafter of a pair will run; ModelError if that cannot be."""
-    from rapid_cli.checking.agreement import planned  # noqa: PLC0415
-    from rapid_cli.checking.model import Seen  # noqa: PLC0415
+    from rapid_cli.doctor.agreement import planned  # noqa: PLC0415
+    from rapid_cli.doctor.model import Seen  # noqa: PLC0415
     from rapid_cli.llama import Outline, read_shape  # noqa: PLC0415
 
     pairs = examination.session.pairs
@@ -81,7 +81,7 @@ def _runs(examination: Examination, pair: ModelPair, places: dict[str, Path]) ->
 def _longest_context(runs: PairRuns) -> tuple[int, str]:
     """Return the longest context that fits, 0 if none of use does, and the scarcer memory."""
     from rapid_cli.llama import free_memory  # noqa: PLC0415
-    from rapid_cli.needs import memory_name  # noqa: PLC0415
+    from rapid_cli.session.needs import memory_name  # noqa: PLC0415
 
     spec, limit = runs.target.spec, runs.target.limit
     free = {gpu: free_memory(gpu) for gpu in runs.memories}

@@ -7,19 +7,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapid_cli.checking.agreement import (
+from rapid_cli.config import ModelPair
+from rapid_cli.doctor.agreement import (
     check_copy,
     check_run,
     check_tuning,
     check_vocabularies,
     planned,
 )
-from rapid_cli.checking.model import Seen, check_model
-from rapid_cli.checking.room import MemoryAt, check_memory
-from rapid_cli.config import ModelPair
-from rapid_cli.findings import Finding
-from rapid_cli.pairs import Pairs
-from rapid_cli.tuned import AGAIN
+from rapid_cli.doctor.findings import Finding
+from rapid_cli.doctor.memory import MemoryAt, check_memory
+from rapid_cli.doctor.model import Seen, check_model
+from rapid_cli.session.pairs import Pairs
+from rapid_cli.session.tuned import AGAIN
 
 __all__ = ["Checked", "MemoryAt", "check"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-from rapid_cli.child import Child, Ended, Found
 from rapid_cli.errors import RapidError
+from rapid_cli.machine.child import Child, Ended, Found
 
 TIMEOUT_SECONDS = 60.0
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rapid_cli.config import collections, home
+from rapid_cli.doctor.findings import Finding
 from rapid_cli.doctor.machine import counted, existing, without_password
-from rapid_cli.embedder import export_name
 from rapid_cli.errors import RapidError
-from rapid_cli.findings import Finding
-from rapid_cli.private import OTHERS
+from rapid_cli.retrieval.embedder import export_name
+from rapid_cli.storage.private import OTHERS
 
 if TYPE_CHECKING:
     from rapid_cli.doctor.examination import Examination
@@ -86,7 +86,7 @@ def _others_may(folder: Path) -> str:
 
 def check_embedder(examination: Examination) -> Iterator[Finding]:
     """Tell whether what turns texts into vectors is here, and the reranker if there is one."""
-    from rapid_cli.hub import locate  # noqa: PLC0415 - half a second, where a model is on the hub
+    from rapid_cli.models.hub import locate  # noqa: PLC0415 - half a second, where a model is on the hub
 
     models_file = examination.models_file
     folder, name = examination.embedder, models_file.embedder.name
@@ -131,7 +131,7 @@ def check_library(examination: Examination) -> Iterator[Finding]:
 
 def check_cache(examination: Examination) -> Iterator[Finding]:
     """Tell how much is kept that can be made again."""
-    from rapid_cli.kvstore import usual_cap  # noqa: PLC0415
+    from rapid_cli.models.kv_store import usual_cap  # noqa: PLC0415
 
     texts = examination.session.states.entries()
     used = sum(text.size_bytes for text in texts)

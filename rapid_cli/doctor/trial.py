@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rapid_cli.child import Found, tell
 from rapid_cli.errors import StoreError
+from rapid_cli.machine.child import Found, tell
 
 SENTENCES = (
     "Edith Marlow kept the light on Gannet Rock for forty-one years.",
@@ -33,8 +33,8 @@ def retrieval(embedder: str, exports: str, folder: str) -> Found:
     `exports` is where the embedder may lie exported; it is not exported for this.
     """
     from rapid_cli.documents import Chunk  # noqa: PLC0415
-    from rapid_cli.embedder import CHUNK_TOKENS, opened  # noqa: PLC0415
-    from rapid_cli.store import Store  # noqa: PLC0415
+    from rapid_cli.library.store import Store  # noqa: PLC0415
+    from rapid_cli.retrieval.embedder import CHUNK_TOKENS, opened  # noqa: PLC0415
 
     model = opened(Path(embedder), Path(exports))
     vectors = model.embed(SENTENCES)
@@ -61,8 +61,8 @@ def library(folder: str, server: str | None, identity: str, copy: str) -> Found:
     Chroma writes into a folder that it opens, so it is given a `copy`; if it gets none, "untried"
     says why.
     """
-    from rapid_cli.catalog import FILE_NAME, Catalog  # noqa: PLC0415
-    from rapid_cli.chroma import FOLDER  # noqa: PLC0415
+    from rapid_cli.library.catalog import FILE_NAME, Catalog  # noqa: PLC0415
+    from rapid_cli.library.chroma import FOLDER  # noqa: PLC0415
 
     own, vectors = Path(folder), Path(folder, FOLDER)
     if not server:
@@ -83,7 +83,7 @@ def library(folder: str, server: str | None, identity: str, copy: str) -> Found:
 
 
 def _try_store(folder: Path, server: str | None, identity: str) -> None:
-    from rapid_cli.store import Store  # noqa: PLC0415
+    from rapid_cli.library.store import Store  # noqa: PLC0415
 
     with Store(folder, server) as store:
         store.check(identity)
@@ -99,7 +99,7 @@ def _require_writable(*paths: Path) -> None:
 
 def _copied(vectors: Path, copy: Path) -> str:
     """Copy a folder while nobody else uses it; return why not, or nothing."""
-    from rapid_cli.turns import held  # noqa: PLC0415
+    from rapid_cli.storage.locks import held  # noqa: PLC0415
 
     with held(vectors, LOCK_SECONDS) as mine:
         if not mine:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from rapid_cli.chunks import SCHEMA as CHUNKS_SCHEMA
-from rapid_cli.chunks import Chunks
 from rapid_cli.documents import Chunk, Document, Page
-from rapid_cli.sqlite import Connection, DatabaseFile, Row
+from rapid_cli.library.chunks import SCHEMA as CHUNKS_SCHEMA
+from rapid_cli.library.chunks import Chunks
+from rapid_cli.storage.sqlite import Connection, DatabaseFile, Row
 
 FILE_NAME = "library.sqlite3"
 VERSION = 3

@@ -15,8 +15,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
 from rapid_cli.errors import RapidError, StoreError
-from rapid_cli.libraries import importing, unimportable
-from rapid_cli.turns import Turn
+from rapid_cli.machine.libraries import importing, unimportable
+from rapid_cli.storage.locks import Turn
 
 if TYPE_CHECKING:
     from chromadb import Where

@@ -10,9 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rapid_cli.chroma import Database, load_chromadb
 from rapid_cli.errors import RapidError, StoreError
-from rapid_cli.network import answer_of_proxy, obstacle
+from rapid_cli.library.chroma import Database, load_chromadb
+from rapid_cli.machine.network import answer_of_proxy, obstacle
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client

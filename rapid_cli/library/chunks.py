@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rapid_cli.documents import Chunk
-from rapid_cli.sqlite import Connection, DatabaseFile
-from rapid_cli.words import indexed
+from rapid_cli.storage.sqlite import Connection, DatabaseFile
+from rapid_cli.text.words import indexed
 
 # The vectors are a copy, since the store takes a second to open: few documents are compared here.
 SCHEMA = """

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rapid_cli import reader
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
-from rapid_cli.library import Library
-from rapid_cli.progress import (
+from rapid_cli.library.events import (
     Event,
     FileDone,
     FileRemoved,
@@ -21,6 +19,8 @@ from rapid_cli.progress import (
     PagesRead,
     PassedOver,
 )
+from rapid_cli.library.library import Library
+from rapid_cli.reader import reading
 
 
 def index(library: Library, paths: Iterable[Path]) -> Iterator[Event]:
@@ -48,7 +48,7 @@ def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator
     passed_over: Counter[str] = Counter()
     for path in paths:
         try:
-            here = reader.find(path)
+            here = reading.find(path)
         except DocumentError as error:
             if strict:
                 raise

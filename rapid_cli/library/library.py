@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rapid_cli import reader
-from rapid_cli.catalog import Catalog, Entry
-from rapid_cli.chunking import split
 from rapid_cli.documents import SHARED, Document, Passage, is_file
-from rapid_cli.embedder import Embedder
 from rapid_cli.errors import StoreError
-from rapid_cli.extraction import Extractor
-from rapid_cli.progress import (
+from rapid_cli.library.catalog import Catalog, Entry
+from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
     EmbedderPreparing,
@@ -31,12 +27,16 @@ from rapid_cli.progress import (
     Pending,
     State,
 )
-from rapid_cli.retrieval import Retrieval
-from rapid_cli.sharing import Sharing
-from rapid_cli.store import Store
+from rapid_cli.library.search import Retrieval
+from rapid_cli.library.sharing import Sharing
+from rapid_cli.library.store import Store
+from rapid_cli.reader import reading
+from rapid_cli.reader.workers import Extractor
+from rapid_cli.retrieval.chunking import split
+from rapid_cli.retrieval.embedder import Embedder
 
 if TYPE_CHECKING:
-    from rapid_cli.reranker import Reranker
+    from rapid_cli.retrieval.reranker import Reranker
 
 REPLACED = "\ufffd"  # the reader's mark in a name that is not Unicode, so never found on disk
 # Small enough to show progress, and for Ctrl-C; writes are larger, as each costs Chroma a sync.
@@ -81,13 +81,13 @@ class Library:
         held = self._catalog.id_at(_key(document.path))
         if held is None:
             return "moved" if self._left(document) else "new"
-        same = held == document.id and self._catalog.reader_of(held) == reader.VERSION
+        same = held == document.id and self._catalog.reader_of(held) == reading.VERSION
         whole = self.is_complete(held) and not self._lacks_ocr(held)
         return "unchanged" if same and whole else "updated"
 
     def enter(self, document: Document) -> None:
         """Put a document in the place of what its path held; its words can be searched at once."""
-        self._enter(document, reader.VERSION)
+        self._enter(document, reading.VERSION)
 
     def _enter(self, document: Document, version: int) -> None:
         document = replace(document, path=_key(document.path))
@@ -269,7 +269,7 @@ class Library:
         # The reader says what is wrong with a file, and mends a name that is not Unicode.
         with suppress(OSError, UnicodeEncodeError):
             held = self._catalog.id_at(_key(str(path)))
-            if held is None or self._catalog.reader_of(held) != reader.VERSION:
+            if held is None or self._catalog.reader_of(held) != reading.VERSION:
                 return None
             if held == _content_hash(path) and not self._lacks_ocr(held):
                 return held
@@ -278,7 +278,7 @@ class Library:
     def _lacks_ocr(self, document_id: str) -> bool:
         """Tell whether a document was read without OCR, and would now be read with it."""
         held = self._catalog.document(document_id) if self.extractor.ocr else None
-        return held is not None and reader.needs_ocr(held)
+        return held is not None and reading.needs_ocr(held)
 
     def is_complete(self, document_id: str) -> bool:
         """Tell whether a document is cut for the embedder in use, and embedded."""
@@ -326,7 +326,7 @@ class Library:
 def _content_hash(path: Path) -> str | None:
     """Return what a document in this file is known by; None where nothing is worth reading."""
     found = path.stat()
-    if not stat.S_ISREG(found.st_mode) or found.st_size > reader.MAX_FILE:
+    if not stat.S_ISREG(found.st_mode) or found.st_size > reading.MAX_FILE:
         return None  # a pipe would be waited for, and a vast file read for minutes
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

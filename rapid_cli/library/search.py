@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.catalog import Catalog
-from rapid_cli.chroma import REBUILD
 from rapid_cli.documents import Passage
-from rapid_cli.embedder import Embedder
 from rapid_cli.errors import StoreError
-from rapid_cli.places import named_pages
-from rapid_cli.ranking import Key, rank, spread
-from rapid_cli.store import Store
-from rapid_cli.words import match
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.chroma import REBUILD
+from rapid_cli.library.store import Store
+from rapid_cli.retrieval.embedder import Embedder
+from rapid_cli.retrieval.ranking import Key, rank, spread
+from rapid_cli.text.page_references import named_pages
+from rapid_cli.text.words import match
 
 if TYPE_CHECKING:
-    from rapid_cli.reranker import Reranker
+    from rapid_cli.retrieval.reranker import Reranker
 
 EXACT_CHUNKS = 20_000
 """Comparing so many vectors takes less time than to open the store."""

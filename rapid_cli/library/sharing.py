@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rapid_cli import reader
-from rapid_cli.catalog import Catalog
 from rapid_cli.documents import SHARED, Chunk, Document, is_file
 from rapid_cli.errors import StoreError
-from rapid_cli.shelf import Shelf, Shelved
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.shelf import Shelf, Shelved
+from rapid_cli.reader import reading
 
 ORIGIN_FILE = "origin"
 
@@ -93,7 +93,7 @@ class Sharing:
             Chunk(document.id, number, document.text[start:end], start, end, first, last)
             for number, (start, end, first, last) in enumerate(places)
         ]
-        self._catalog.put(document, chunks, cut=cut, reader=reader.VERSION)
+        self._catalog.put(document, chunks, cut=cut, reader=reading.VERSION)
         self._catalog.embedded(document.id, None)
 
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rapid_cli.chroma import Database
-from rapid_cli.chroma_server import name_for
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import StoreError
+from rapid_cli.library.chroma import Database
+from rapid_cli.library.chroma_server import name_for
 
 if TYPE_CHECKING:
-    from rapid_cli.chroma import Collection, Where
+    from rapid_cli.library.chroma import Collection, Where
 
 CONTENT = "documents"
 FORMAT = 1

@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from rapid_cli import reader
 from rapid_cli.config import expanded
 from rapid_cli.documents import STDIN, Document
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.library import Library
-from rapid_cli.progress import Event, FileDone, FileSkipped, FileStarted, PassedOver
+from rapid_cli.library.events import Event, FileDone, FileSkipped, FileStarted, PassedOver
+from rapid_cli.library.library import Library
+from rapid_cli.reader import reading
 
 STANDARD_INPUT = "-"
 STDIN_NAME = "stdin"
@@ -129,7 +129,7 @@ def _in_a_file(content: bytes) -> Iterator[Path]:
 
 
 def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Event]:
-    found = reader.find(path)
+    found = reading.find(path)
     if found.passed_over:
         yield PassedOver(found.passed_over)
     for number, file in enumerate(found.files, start=1):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.chroma import REBUILD, Database, FolderDatabase
-from rapid_cli.chroma_server import ServerDatabase, name_for
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import StoreError
+from rapid_cli.library.chroma import REBUILD, Database, FolderDatabase
+from rapid_cli.library.chroma_server import ServerDatabase, name_for
 
 if TYPE_CHECKING:
-    from rapid_cli.chroma import Collection, Where
+    from rapid_cli.library.chroma import Collection, Where
 
 CONTENT = "chunks"
 SHARED_REBUILD = (

@@ -1,6 +1,6 @@
 """The only owner of llama_cpp: weights, the contexts opened on them, and their vocabulary."""
 
-from rapid_cli.libraries import importing as _importing
+from rapid_cli.machine.libraries import importing as _importing
 from rapid_cli.preflight.engine import require as _require
 
 _require()  # loading the library may end the process: that is seen in another one first

@@ -11,7 +11,7 @@ from functools import cache
 from llama_cpp._ggml import libggml
 
 from rapid_cli.llama import native
-from rapid_cli.processor import available_cpus
+from rapid_cli.machine.processor import available_cpus
 
 CPU, GPU, INTEGRATED_GPU = 0, 1, 2
 """ggml's kinds of devices; others, such as BLAS, only help the CPU."""

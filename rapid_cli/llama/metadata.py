@@ -15,10 +15,10 @@ import llama_cpp
 from llama_cpp._ggml import libggml
 
 from rapid_cli.errors import ModelError
-from rapid_cli.formats import WeightFormat
 from rapid_cli.llama import native
 from rapid_cli.llama.weights import check_magic
-from rapid_cli.memory import ModelShape
+from rapid_cli.models.formats import WeightFormat
+from rapid_cli.models.memory import ModelShape
 
 _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}

@@ -14,7 +14,7 @@ from functools import cache
 import llama_cpp
 from llama_cpp._ggml import libggml
 
-from rapid_cli import control_groups, crashes
+from rapid_cli.machine import control_groups, crashes
 
 logger = logging.getLogger("rapid_cli.llama")
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from llama_cpp._ggml import libggml
 
 from rapid_cli.errors import ModelError
-from rapid_cli.hardware import install_command
 from rapid_cli.llama import native
 from rapid_cli.llama.devices import ComputeDevice, described
+from rapid_cli.machine.gpus import install_command
 
 AddServer = Callable[[bytes], int | None]
 """Connects to a server, and returns ggml's list of its devices."""

@@ -16,7 +16,7 @@ import llama_cpp
 
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
-from rapid_cli.processor import available_cpus
+from rapid_cli.machine.processor import available_cpus
 
 Progress = Callable[[int], None]
 """Told the bytes written so far."""

@@ -20,7 +20,7 @@ from rapid_cli.llama.devices import (
 from rapid_cli.llama.kinds import check_kind, load_error, may_fuse, own_chat_template
 from rapid_cli.llama.remote import remote_devices
 from rapid_cli.llama.vocabulary import Vocabulary
-from rapid_cli.processor import available_cpus
+from rapid_cli.machine.processor import available_cpus
 
 MAGIC = b"GGUF"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rapid_cli.errors import LibraryError, RapidError
-from rapid_cli.hardware import LIBRARY, install_command
+from rapid_cli.machine.gpus import LIBRARY, install_command
 
 LONGEST_REASON = 300
 _FILE = r"([^\s:'\"]+\.(?:so|dylib|dll)[.\d]*)"

@@ -7,7 +7,7 @@ import platform
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from rapid_cli.control_groups import cpu_quota
+from rapid_cli.machine.control_groups import cpu_quota
 
 SPIN_COUNTS = {"AuthenticAMD": "500"}
 OTHER_SPIN_COUNT = "5000"

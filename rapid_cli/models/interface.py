@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rapid_cli.decoding.context import Context, Tokens
-from rapid_cli.prompts import Part, Prompt, PromptFormat
+from rapid_cli.models.prompts import Part, Prompt, PromptFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ import numpy as np
 
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.errors import NativeError
-from rapid_cli.models import ReadableContext, Restored
-from rapid_cli.partial import partial_path, sweep_partial
-from rapid_cli.seal import BrokenSeal, Seal, check_state, read_seal, write_seal
-from rapid_cli.turns import held
+from rapid_cli.models.interface import ReadableContext, Restored
+from rapid_cli.models.kv_file import BrokenSeal, Seal, check_state, read_seal, write_seal
+from rapid_cli.storage.locks import held
+from rapid_cli.storage.partial import partial_path, sweep_partial
 
 SUFFIX = ".kv"
 LARGEST_BYTES = 20 << 30

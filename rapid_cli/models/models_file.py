@@ -26,8 +26,8 @@ from rapid_cli.config import (
     suggestion,
 )
 from rapid_cli.errors import ConfigError
-from rapid_cli.formats import FORMATS
-from rapid_cli.model_checks import check, check_settings, template_text
+from rapid_cli.models.checks import check, check_settings, template_text
+from rapid_cli.models.formats import FORMATS
 
 FILE_NAME = "models.toml"
 NO_KEYS = ("name", "folder")
@@ -56,7 +56,7 @@ def _candidates() -> Iterator[Path]:
     import platformdirs  # noqa: PLC0415 - a machine that only measures speed may lack it
 
     yield platformdirs.user_config_path(APP) / FILE_NAME
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     yield package / FILE_NAME
     yield package.parent / FILE_NAME  # an editable install keeps it at the top of the repository
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rapid_cli.memory import MemoryNeed, ModelShape, fits
+from rapid_cli.models.memory import MemoryNeed, ModelShape, fits
 
 NOTHING = MemoryNeed(0, 0, 0)
 PLANNED_LENGTH = 8192

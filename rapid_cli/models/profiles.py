@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from rapid_cli.measuring import Costs
+from rapid_cli.decoding.measuring import Costs
 
 FILE_NAME = "costs.json"
 logger = logging.getLogger(__name__)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rapid_cli.child import Ended
 from rapid_cli.config import home
 from rapid_cli.errors import ModelError, RapidError
+from rapid_cli.machine.child import Ended
 from rapid_cli.preflight.children import SECONDS, start_engine
 from rapid_cli.preflight.records import FOLDER, Records
 from rapid_cli.preflight.ways import AS_IT_IS, Run, remedy

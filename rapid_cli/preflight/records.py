@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from rapid_cli import processor
+from rapid_cli.machine import processor
 from rapid_cli.preflight.ways import WAYS, Run
 
 FOLDER = "runs"

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rapid_cli.errors import DocumentError
-from rapid_cli.missing import CHECK_PATH, QUESTION_LAST, meant
+from rapid_cli.machine.paths import CHECK_PATH, QUESTION_LAST, meant
+from rapid_cli.machine.shortage import shortage_hint
 from rapid_cli.reader import kinds
 from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean
 from rapid_cli.reader.plain import HEAD
-from rapid_cli.shortage import shortage_hint
 
 MAX_FILE = 1024 * MEGABYTE
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError, LibraryError
-from rapid_cli.libraries import unimportable
+from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
-from rapid_cli.reader.pdf import NEEDS_OCR, Textless, pdf_pages
+from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
 from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
@@ -49,7 +49,7 @@ def read(
     else:
         if not (ocr and needs_ocr(document)):
             return document
-    from rapid_cli.reader.ocr import read_scanned  # noqa: PLC0415 - rarely needed
+    from rapid_cli.reader.pdf.ocr import read_scanned  # noqa: PLC0415 - rarely needed
 
     return read_scanned(path, takes)
 

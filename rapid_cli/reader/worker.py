@@ -1,4 +1,4 @@
-"""Reads files in a process that can be stopped, run by `rapid_cli.extraction` as `python -m`.
+"""Reads files in a process that can be stopped, run by `rapid_cli.reader.workers` as `python -m`.
 
 A line of JSON asks for a file; STARTED says that it is being read, a line that begins with LONGER
 for how many seconds more it may take, and a line of JSON answers.
@@ -106,8 +106,8 @@ def main(memory_bytes: int, folder: str) -> None:
     Thread(target=_listen, args=(requests, lines, folder), daemon=True).start()
     first = lines.get()
     # What is imported for the first file costs that file none of its time.
-    from rapid_cli import reader  # noqa: F401, PLC0415
-    from rapid_cli.logfile import logged  # noqa: PLC0415
+    from rapid_cli.reader import reading  # noqa: F401, PLC0415
+    from rapid_cli.storage.logfile import logged  # noqa: PLC0415
 
     with logged():
         _serve(chain([first], iter(lines.get, b"")), answers, memory_bytes)
@@ -136,13 +136,13 @@ def _take_longer(request: Request, answers: BinaryIO, seconds: float) -> None:
 
 
 def _answer(request: Request, largest: int, take_longer: Callable[[float], None]) -> bytes:
-    from rapid_cli import reader  # noqa: PLC0415
+    from rapid_cli.reader import reading  # noqa: PLC0415
     from rapid_cli.reader.cleaning import reason  # noqa: PLC0415
 
     try:
         with suppress(OSError):
             os.chdir(request["folder"])
-        document = reader.read(
+        document = reading.read(
             Path(request["path"]),
             ocr=request["ocr"],
             takes=take_longer,

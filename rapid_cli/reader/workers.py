@@ -20,7 +20,7 @@ from weakref import finalize
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
-from rapid_cli.extraction_worker import LONGER, STARTED, Request, remove, result
+from rapid_cli.reader.worker import LONGER, STARTED, Request, remove, result
 
 TIMEOUT_SECONDS = 30.0
 MEMORY_BYTES = 512 << 20
@@ -194,7 +194,7 @@ class _Worker:
     """A process that reads files one after the other, until it is killed or fails."""
 
     def __init__(self, memory_bytes: int) -> None:
-        module = "rapid_cli.extraction_worker"
+        module = "rapid_cli.reader.worker"
         folder = mkdtemp(prefix="rapid-")
         self._remove_folder = finalize(self, remove, folder)
         # -P: nothing in the folder where the user happens to be is imported.

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.errors import ConfigError, ModelError, RapidError
-from rapid_cli.shortage import shortage_hint
+from rapid_cli.machine.shortage import shortage_hint
 
 if TYPE_CHECKING:
-    from rapid_cli.exported import Exported
-    from rapid_cli.exporting import Loaded
+    from rapid_cli.retrieval.onnx_embedder import Exported
+    from rapid_cli.retrieval.torch_embedder import Loaded
 
 CHUNK_TOKENS = 128
-"""Longer chunks are found less often: `tests/retrieval.py` measures it."""
+"""Longer chunks are found less often: `tests/measurements/retrieval.py` measures it."""
 LONGEST_TOKEN = 16
 PIECE = 200_000
 """Characters that are cut into tokens at once: while that lasts they take 150 bytes each."""
@@ -175,7 +175,7 @@ def opened(folder: Path, exports: Path) -> Exported | Loaded:
 
     ModelError if it cannot be loaded.
     """
-    from rapid_cli.exported import Exported  # noqa: PLC0415 - loads a native library
+    from rapid_cli.retrieval.onnx_embedder import Exported  # noqa: PLC0415 - loads a native library
 
     with _load_errors(str(folder)):
         place = exports / export_name(folder)
@@ -191,7 +191,7 @@ def _open(place: Path) -> Exported | None:
     """
     if not place.is_dir():
         return None
-    from rapid_cli.exported import Exported  # noqa: PLC0415 - loads a native library
+    from rapid_cli.retrieval.onnx_embedder import Exported  # noqa: PLC0415 - loads a native library
 
     try:
         return Exported(place)
@@ -203,15 +203,15 @@ def _open(place: Path) -> Exported | None:
 def _load(folder: Path) -> Loaded:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from rapid_cli.exporting import Loaded  # noqa: PLC0415 - seconds
+        from rapid_cli.retrieval.torch_embedder import Loaded  # noqa: PLC0415 - seconds
 
         return Loaded(folder)
 
 
 def _keep(loaded: Loaded, place: Path) -> Exported:
     """Export into a folder beside `place` that takes its name once it is whole and right."""
-    from rapid_cli.exported import Exported  # noqa: PLC0415
-    from rapid_cli.exporting import check, export  # noqa: PLC0415
+    from rapid_cli.retrieval.onnx_embedder import Exported  # noqa: PLC0415
+    from rapid_cli.retrieval.torch_embedder import check, export  # noqa: PLC0415
 
     place.parent.mkdir(parents=True, exist_ok=True)
     is_unusable = place.is_dir()

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.libraries import importing
-from rapid_cli.processor import available_cpus
+from rapid_cli.machine.libraries import importing
+from rapid_cli.machine.processor import available_cpus
 
 # The library collects events from its import on, and what people ask about is nobody's business.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

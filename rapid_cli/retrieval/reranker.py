@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rapid_cli.documents import Passage
 from rapid_cli.errors import ModelError
-from rapid_cli.exporting import silence
-from rapid_cli.libraries import importing
-from rapid_cli.shortage import shortage_hint
+from rapid_cli.machine.libraries import importing
+from rapid_cli.machine.shortage import shortage_hint
+from rapid_cli.retrieval.torch_embedder import silence
 
 with importing("torch"):
     import torch

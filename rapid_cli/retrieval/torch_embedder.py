@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.exported import MODEL, TOKENIZER, Description, Exported, uncut
-from rapid_cli.libraries import importing
+from rapid_cli.machine.libraries import importing
+from rapid_cli.retrieval.onnx_embedder import MODEL, TOKENIZER, Description, Exported, uncut
 
 with importing("torch"):
     import torch

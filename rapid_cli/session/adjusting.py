@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rapid_cli.config import ModelSpec
-from rapid_cli.copies import Copies
-from rapid_cli.tuned import AGAIN, Settings, Tuned, TunedModels
+from rapid_cli.session.copies import Copies
+from rapid_cli.session.tuned import AGAIN, Settings, Tuned, TunedModels
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ from contextlib import ExitStack, closing
 from functools import cached_property
 from types import TracebackType
 
-from rapid_cli.answering import answer
-from rapid_cli.answers import Answer, Event, Finished, Note, Options, Pair, Seconds
+from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, Pair, Seconds
+from rapid_cli.answering.attribution import match_sentences
+from rapid_cli.answering.pipeline import answer
+from rapid_cli.answering.prefill import Contexts
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
-from rapid_cli.matching import match_sentences
-from rapid_cli.pairs import PairFiles
-from rapid_cli.prefill import Contexts
-from rapid_cli.prompts import Turn
-from rapid_cli.session import Session
+from rapid_cli.models.prompts import Turn
+from rapid_cli.session.pairs import PairFiles
+from rapid_cli.session.session import Session
 
 AHEAD = 130
 """Passages searched for while the models load: as many as most drafters have room for."""

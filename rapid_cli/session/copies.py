@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rapid_cli.errors import ModelError
-from rapid_cli.partial import partial_path, sweep_partial
-from rapid_cli.tuned import FileStamp
+from rapid_cli.session.tuned import FileStamp
+from rapid_cli.storage.partial import partial_path, sweep_partial
 
 Progress = Callable[[int, int], None]
 """Told the bytes written and, about, to write."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, free_memory
-from rapid_cli.memory import (
+from rapid_cli.models.memory import (
     SHORTEST,
     SMALL_CACHE,
     MemoryNeed,
@@ -19,8 +19,8 @@ from rapid_cli.memory import (
     gib,
     with_margin,
 )
-from rapid_cli.needs import Runs, memory_name
-from rapid_cli.offloading import NOTHING, PLANNED_LENGTH, layer_count
+from rapid_cli.models.offloading import NOTHING, PLANNED_LENGTH, layer_count
+from rapid_cli.session.needs import Runs, memory_name
 
 
 class Memory:

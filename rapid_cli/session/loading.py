@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rapid_cli.config import ModelSpec
-from rapid_cli.fitting import Memory
 from rapid_cli.llama import LlamaContext, Vocabulary, Weights
-from rapid_cli.memory import ModelShape
+from rapid_cli.models.memory import ModelShape
+from rapid_cli.models.prompts import PromptFormat
 from rapid_cli.preflight.preflight import Preflight
-from rapid_cli.prompts import PromptFormat
+from rapid_cli.session.fitting import Memory
 
 
 class LoadedModel:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rapid_cli.answers import LONGEST_DRAFT
+from rapid_cli.answering.answer import LONGEST_DRAFT
 from rapid_cli.config import ModelPair, ModelSpec
 from rapid_cli.llama import batch_sizes, may_fuse, will_offload
-from rapid_cli.memory import MemoryNeed, ModelShape, NeedOf, estimate
-from rapid_cli.offloading import (
+from rapid_cli.models.memory import MemoryNeed, ModelShape, NeedOf, estimate
+from rapid_cli.models.offloading import (
     NOTHING,
     PLANNED_LENGTH,
     cpu_part,
@@ -20,7 +20,7 @@ from rapid_cli.offloading import (
     layer_count,
     layers_that_fit,
 )
-from rapid_cli.passages import drafter_budget
+from rapid_cli.retrieval.passages import drafter_budget
 
 DRAFT_ROWS = LONGEST_DRAFT + 1
 """Rows of logits of a context that checks drafts: a draft's, and one more."""

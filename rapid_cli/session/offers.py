@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rapid_cli.config import ModelPair, ModelsFile
 from rapid_cli.errors import ModelError
-from rapid_cli.hub import find
+from rapid_cli.models.hub import find
 
 OFFERED = 2
 """How many pairs are offered for download: the smallest ones come first in the packaged file."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.answers import Pair
+from rapid_cli.answering.answer import Pair
 from rapid_cli.config import (
     ALL_LAYERS,
     CACHE,
@@ -22,18 +22,18 @@ from rapid_cli.config import (
     home,
 )
 from rapid_cli.errors import ModelError
-from rapid_cli.hardware import idle_gpu, install_command
-from rapid_cli.offloading import PLANNED_LENGTH
+from rapid_cli.machine.gpus import idle_gpu, install_command
+from rapid_cli.models.offloading import PLANNED_LENGTH
 
 if TYPE_CHECKING:
-    from rapid_cli.adjusting import Adjusted
-    from rapid_cli.copies import Copies
-    from rapid_cli.fitting import Memory
-    from rapid_cli.loading import LoadedModel
-    from rapid_cli.memory import ModelShape
+    from rapid_cli.models.memory import ModelShape
     from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.preflight.ways import Run
-    from rapid_cli.tuned import TunedModels
+    from rapid_cli.session.adjusting import Adjusted
+    from rapid_cli.session.copies import Copies
+    from rapid_cli.session.fitting import Memory
+    from rapid_cli.session.loading import LoadedModel
+    from rapid_cli.session.tuned import TunedModels
 
 TUNED = "tuned"
 """The folder of what tuning chose."""
@@ -96,7 +96,7 @@ class Pairs:
     @cached_property
     def tuned(self) -> TunedModels:
         """What tuning chose on this machine."""
-        from rapid_cli.tuned import TunedModels  # noqa: PLC0415
+        from rapid_cli.session.tuned import TunedModels  # noqa: PLC0415
 
         return TunedModels(home() / TUNED)
 
@@ -111,7 +111,7 @@ class Pairs:
     @cached_property
     def copies(self) -> Copies:
         """The copies of weights in other formats."""
-        from rapid_cli.copies import Copies  # noqa: PLC0415
+        from rapid_cli.session.copies import Copies  # noqa: PLC0415
 
         return Copies(home() / CACHE / "weights")
 
@@ -211,9 +211,9 @@ class Pairs:
     @contextmanager
     def borrow(self, path: Path, spec: ModelSpec) -> Iterator[LoadedModel]:
         """Load a model for a while, as `spec` says however it was tuned; nothing is made to fit."""
-        from rapid_cli.fitting import Memory  # noqa: PLC0415
         from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
-        from rapid_cli.loading import LoadedModel  # noqa: PLC0415
+        from rapid_cli.session.fitting import Memory  # noqa: PLC0415
+        from rapid_cli.session.loading import LoadedModel  # noqa: PLC0415
 
         shape, memory = read_shape(path), Memory(smaller_cache=False)
         spec, note = self._taken(path, shape, spec, memory, (PLANNED_LENGTH,))
@@ -227,7 +227,7 @@ class Pairs:
         except ModelError as error:
             if spec not in self._models_file.models.values():  # a file on the command line
                 raise
-            from rapid_cli.offers import with_offers  # noqa: PLC0415 - for those who need it
+            from rapid_cli.session.offers import with_offers  # noqa: PLC0415 - for those who need it
 
             raise with_offers(error, self._models_file, pair) from error
         return path, self._on_device(spec)
@@ -284,12 +284,13 @@ class Pairs:
 
     @cached_property
     def _memory(self) -> Memory:
-        from rapid_cli.fitting import Memory  # noqa: PLC0415 - loads a native library
+        from rapid_cli.session.fitting import Memory  # noqa: PLC0415 - loads a native library
 
         return Memory(smaller_cache=self._models_file.settings.smaller_cache)
 
     def _adjusted(self, path: Path, spec: ModelSpec, *, lower_precision: bool = False) -> Adjusted:
-        from rapid_cli import adjusting, llama  # noqa: PLC0415 - loads a native library
+        from rapid_cli import llama  # noqa: PLC0415 - loads a native library
+        from rapid_cli.session import adjusting  # noqa: PLC0415 - loads a native library
 
         if self._untuned:
             return adjusting.untuned(path, spec)
@@ -307,7 +308,7 @@ class Pairs:
         self, found: Adjusted, note: str = "", *, lengths: Sequence[int] = ()
     ) -> LoadedModel:
         from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
-        from rapid_cli.loading import LoadedModel  # noqa: PLC0415
+        from rapid_cli.session.loading import LoadedModel  # noqa: PLC0415
 
         shape = read_shape(found.path)
         spec, taken = self._taken(
@@ -331,7 +332,7 @@ class Pairs:
 
 
 def _locate(spec: ModelSpec) -> Path:
-    from rapid_cli.hub import locate  # noqa: PLC0415
+    from rapid_cli.models.hub import locate  # noqa: PLC0415
 
     return locate(spec.location, spec.name)
 

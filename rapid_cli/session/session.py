@@ -8,20 +8,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rapid_cli.answers import Pair
+from rapid_cli.answering.answer import Pair
 from rapid_cli.config import CACHE, DeviceChoice, ModelsFile, home, library_folder
-from rapid_cli.pairs import PairFiles, Pairs
-from rapid_cli.profiles import StoredProfiles
+from rapid_cli.models.profiles import StoredProfiles
+from rapid_cli.session.pairs import PairFiles, Pairs
 
 if TYPE_CHECKING:
-    from rapid_cli.catalog import Catalog
-    from rapid_cli.embedder import Embedder
-    from rapid_cli.history import History
-    from rapid_cli.kvstore import KVStore
-    from rapid_cli.library import Library
-    from rapid_cli.reranker import Reranker
-    from rapid_cli.sharing import Sharing
-    from rapid_cli.store import Store
+    from rapid_cli.library.catalog import Catalog
+    from rapid_cli.library.library import Library
+    from rapid_cli.library.sharing import Sharing
+    from rapid_cli.library.store import Store
+    from rapid_cli.models.kv_store import KVStore
+    from rapid_cli.retrieval.embedder import Embedder
+    from rapid_cli.retrieval.reranker import Reranker
+    from rapid_cli.storage.history import History
 
 
 class Session:
@@ -52,10 +52,10 @@ class Session:
     @cached_property
     def library(self) -> Library:
         """The documents on this machine, or those of a collection."""
-        from rapid_cli.catalog import Catalog  # noqa: PLC0415
-        from rapid_cli.extraction import Extractor  # noqa: PLC0415
-        from rapid_cli.library import Library  # noqa: PLC0415
-        from rapid_cli.store import Store  # noqa: PLC0415
+        from rapid_cli.library.catalog import Catalog  # noqa: PLC0415
+        from rapid_cli.library.library import Library  # noqa: PLC0415
+        from rapid_cli.library.store import Store  # noqa: PLC0415
+        from rapid_cli.reader.workers import Extractor  # noqa: PLC0415
 
         server = self.models_file.settings.store
         folder = library_folder(self._collection, server)
@@ -70,8 +70,8 @@ class Session:
         return library
 
     def _sharing(self, catalog: Catalog, store: Store, folder: Path) -> Sharing:
-        from rapid_cli.sharing import Sharing, origin_in  # noqa: PLC0415
-        from rapid_cli.shelf import Shelf  # noqa: PLC0415
+        from rapid_cli.library.sharing import Sharing, origin_in  # noqa: PLC0415
+        from rapid_cli.library.shelf import Shelf  # noqa: PLC0415
 
         origin = origin_in(folder)
         return Sharing(catalog, Shelf(store.database, self._collection, origin), origin)
@@ -80,8 +80,8 @@ class Session:
         spec = self.models_file.reranker
         if spec is None:
             return None
-        from rapid_cli.hub import locate  # noqa: PLC0415
-        from rapid_cli.reranker import Reranker  # noqa: PLC0415 - seconds
+        from rapid_cli.models.hub import locate  # noqa: PLC0415
+        from rapid_cli.retrieval.reranker import Reranker  # noqa: PLC0415 - seconds
 
         return Reranker(
             lambda: locate(spec.location, spec.name),
@@ -92,8 +92,8 @@ class Session:
     @cached_property
     def embedder(self) -> Embedder:
         """What turns texts into vectors."""
-        from rapid_cli.embedder import Embedder  # noqa: PLC0415
-        from rapid_cli.hub import locate  # noqa: PLC0415
+        from rapid_cli.models.hub import locate  # noqa: PLC0415
+        from rapid_cli.retrieval.embedder import Embedder  # noqa: PLC0415
 
         spec = self.models_file.embedder
         return Embedder(
@@ -106,7 +106,7 @@ class Session:
     @cached_property
     def states(self) -> KVStore:
         """What models have read, kept on disk."""
-        from rapid_cli.kvstore import KVStore  # noqa: PLC0415
+        from rapid_cli.models.kv_store import KVStore  # noqa: PLC0415
 
         cap = self.models_file.settings.cache_bytes
         return KVStore(home() / CACHE / "texts", cap_bytes=cap)
@@ -114,7 +114,7 @@ class Session:
     @cached_property
     def history(self) -> History:
         """The log of answers."""
-        from rapid_cli.history import History  # noqa: PLC0415
+        from rapid_cli.storage.history import History  # noqa: PLC0415
 
         return self._open.enter_context(History(home()))
 

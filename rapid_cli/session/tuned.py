@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rapid_cli.config import ModelSpec
-from rapid_cli.formats import FORMATS
-from rapid_cli.model_checks import CACHE_TYPES
+from rapid_cli.models.checks import CACHE_TYPES
+from rapid_cli.models.formats import FORMATS
 
 logger = logging.getLogger(__name__)
 _SUFFIX = ".json"

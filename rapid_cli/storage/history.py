@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from rapid_cli.sqlite import DatabaseFile
+from rapid_cli.storage.sqlite import DatabaseFile
 
 FILE_NAME = "history.sqlite3"
 VERSION = 1

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rapid_cli.config import home
-from rapid_cli.printable import printable
+from rapid_cli.text.printable import printable
 
 if TYPE_CHECKING:
     from logging.handlers import RotatingFileHandler

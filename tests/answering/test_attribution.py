@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rapid_cli.answers import Answer, Options, Pair, Seconds
+from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
+from rapid_cli.answering.attribution import MOST_SEARCHED, match_sentences
+from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.errors import StoreError
-from rapid_cli.matching import MOST_SEARCHED, match_sentences
-from rapid_cli.strategies import strategy_named
 
 TEXT = (
     "The keeper was called Ann. The lamp burned whale oil. "

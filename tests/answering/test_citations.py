@@ -9,9 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from rapid_cli.citations import MOST_SOURCES, QUOTE_CHARACTERS, SUPPORTED, cite, quote
+from rapid_cli.answering.citations import MOST_SOURCES, QUOTE_CHARACTERS, SUPPORTED, cite, quote
 from rapid_cli.documents import Chunk, Passage
-from rapid_cli.sentences import one_line, sentences, whole
+from rapid_cli.text.sentences import one_line, sentences, whole
 
 LIGHTHOUSE = (
     "The lighthouse on Gull Rock was built in 1874 after three ships had been lost in one winter. "

@@ -7,9 +7,9 @@ from itertools import groupby
 
 import pytest
 
-from rapid_cli.answers import Piece, Thought
-from rapid_cli.prompts import PromptFormat
-from rapid_cli.writing import AnswerText, answer_text
+from rapid_cli.answering.answer import Piece, Thought
+from rapid_cli.answering.detokenizer import AnswerText, answer_text
+from rapid_cli.models.prompts import PromptFormat
 
 END = 0
 

@@ -8,12 +8,14 @@ from itertools import count, islice
 
 import numpy as np
 import pytest
-from fakes import FakeClock
 
-from rapid_cli.ahead import FIRST_TOKENS, SHARE, beside, in_turns
+from rapid_cli.answering.drafting_ahead import FIRST_TOKENS, SHARE, beside, in_turns
 from rapid_cli.decoding.drafting import ModelDrafter
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.llama import LlamaContext
+from tests.support.fakes import FakeClock
+
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 STEPS, STEP_SECONDS, TOKEN_SECONDS = 20, 2.0, 0.01
 
@@ -95,7 +97,6 @@ def test_side_by_side_both_work_at_once():
     assert steps == ["first", "second"]
     assert tokens == list(range(len(tokens)))
     assert tokens
-    assert threading.active_count() == 1
 
 
 def test_an_error_of_the_drafter_is_raised_and_ends_its_thread():
@@ -105,7 +106,6 @@ def test_an_error_of_the_drafter_is_raised_and_ends_its_thread():
 
     with pytest.raises(ValueError, match="no"):
         split(beside((f"step {n}" for n in range(1000)), drafting()))
-    assert threading.active_count() == 1
 
 
 def test_an_error_of_the_reader_is_raised_and_ends_the_drafter():
@@ -115,13 +115,11 @@ def test_an_error_of_the_reader_is_raised_and_ends_the_drafter():
 
     with pytest.raises(KeyboardInterrupt):
         split(beside(reading(), count()))
-    assert threading.active_count() == 1
 
 
 def test_whoever_stops_listening_ends_the_drafter():
     with closing(beside(iter(["first", "second"]), count())) as events:
         next(events)
-    assert threading.active_count() == 1
 
 
 def test_two_contexts_of_a_real_model_read_and_draft_at_once(weights):

@@ -9,8 +9,22 @@ from itertools import count, islice
 
 import numpy as np
 import pytest
-from fakes import FakeClock
-from table_models import (
+
+from rapid_cli.answering.answer import (
+    LONGEST_DRAFT,
+    Decoded,
+    Drafted,
+    Finished,
+    Pair,
+    Piece,
+    Prefilled,
+    Retrieved,
+    Seconds,
+)
+from rapid_cli.answering.strategies import STRATEGIES
+from rapid_cli.errors import ContextFull, NativeError
+from tests.support.fakes import FakeClock
+from tests.support.table_models import (
     BOOK,
     DRAFTED,
     LOGITS,
@@ -28,20 +42,6 @@ from table_models import (
     options,
     self_pair,
 )
-
-from rapid_cli.answers import (
-    LONGEST_DRAFT,
-    Decoded,
-    Drafted,
-    Finished,
-    Pair,
-    Piece,
-    Prefilled,
-    Retrieved,
-    Seconds,
-)
-from rapid_cli.errors import ContextFull, NativeError
-from rapid_cli.strategies import STRATEGIES
 
 
 def letter(event):

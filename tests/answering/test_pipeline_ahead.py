@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import closing
 from itertools import pairwise
 
 import pytest
-from fakes import FakeClock
-from table_models import (
+
+from rapid_cli.answering.answer import Drafted, Pair
+from rapid_cli.errors import NativeError
+from tests.support.fakes import FakeClock
+from tests.support.table_models import (
     DRAFTED,
     LOGITS,
     OTHER_LOGITS,
@@ -21,8 +23,7 @@ from table_models import (
     self_pair,
 )
 
-from rapid_cli.answers import Drafted, Pair
-from rapid_cli.errors import NativeError
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def drafted(events):
@@ -85,7 +86,7 @@ def test_with_a_seed_the_answer_is_the_same_whether_or_not_a_draft_was_written_a
         return finished(pair, options(max_tokens=80)).text
 
     with_draft = text()
-    monkeypatch.setattr("rapid_cli.ahead.LEAST_LEFT", 10**6)
+    monkeypatch.setattr("rapid_cli.answering.drafting_ahead.LEAST_LEFT", 10**6)
     assert text() == with_draft
 
 
@@ -97,7 +98,6 @@ def test_an_error_while_drafting_ahead_ends_the_answer_and_leaves_no_thread(offl
     pair.target.offloaded = offloaded
     with pytest.raises(NativeError):
         list(ask(pair, options()))
-    assert threading.active_count() == 1
     assert all(context.closed for model in (pair.target, drafter) for context in model.opened)
 
 
@@ -107,7 +107,6 @@ def test_whoever_stops_listening_while_a_draft_is_written_leaves_no_thread(offlo
     pair.target.offloaded = offloaded
     with closing(ask(pair, options())) as events:
         next(event for event in events if isinstance(event, Drafted))
-    assert threading.active_count() == 1
 
 
 @pytest.mark.parametrize("offloaded", [False, True])
@@ -117,4 +116,3 @@ def test_ctrl_c_while_a_draft_is_written_leaves_no_thread(offloaded):
     pair.target.interrupted_at = 700
     with pytest.raises(KeyboardInterrupt):
         list(ask(pair, options()))
-    assert threading.active_count() == 1

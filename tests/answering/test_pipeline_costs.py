@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeClock
-from table_models import (
+
+from rapid_cli.answering.answer import Decoded, Pair
+from tests.support.fakes import FakeClock
+from tests.support.table_models import (
     ASKED,
     DRAFTED,
     LOGITS,
@@ -20,8 +22,6 @@ from table_models import (
     options,
     self_pair,
 )
-
-from rapid_cli.answers import Decoded, Pair
 
 
 @pytest.mark.parametrize("name", DRAFTED)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from table_models import PIECES, Model, ask, chain, finished, options, self_pair
 
-from rapid_cli.answers import Note, Piece, Thought
-from rapid_cli.strategies import STRATEGIES
+from rapid_cli.answering.answer import Note, Piece, Thought
+from rapid_cli.answering.strategies import STRATEGIES
+from tests.support.table_models import PIECES, Model, ask, chain, finished, options, self_pair
 
 
 def test_characters_split_over_tokens_are_put_together():

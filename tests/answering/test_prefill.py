@@ -6,16 +6,16 @@ from contextlib import closing
 from itertools import islice
 
 import pytest
-import table_models
-from fakes import FakeClock
-from table_models import BOOK, LOGITS, OTHER_LOGITS, PASSAGES, Known, Ticking, options
 
-from rapid_cli.answering import answer, read_ahead
-from rapid_cli.answers import LONGEST_DRAFT, Finished, Note, Pair, Prefilled, Seconds
+from rapid_cli.answering.answer import LONGEST_DRAFT, Finished, Note, Pair, Prefilled, Seconds
+from rapid_cli.answering.pipeline import answer, read_ahead
+from rapid_cli.answering.prefill import CHECKPOINT_SECONDS, SHARE_OF_SAVING, Contexts, PromptReader
 from rapid_cli.decoding.context import common_prefix
-from rapid_cli.models import PromptTokens, Restored
-from rapid_cli.prefill import CHECKPOINT_SECONDS, SHARE_OF_SAVING, Contexts, PromptReader
-from rapid_cli.prompts import Turn
+from rapid_cli.models.interface import PromptTokens, Restored
+from rapid_cli.models.prompts import Turn
+from tests.support import table_models
+from tests.support.fakes import FakeClock
+from tests.support.table_models import BOOK, LOGITS, OTHER_LOGITS, PASSAGES, Known, Ticking, options
 
 BATCH = 10
 BATCH_SECONDS = 3.0

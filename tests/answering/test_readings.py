@@ -7,17 +7,17 @@ from itertools import chain
 
 import pytest
 
-from rapid_cli.documents import Chunk, Document, Page, Passage
-from rapid_cli.errors import ContextFull
-from rapid_cli.models import tokenize_prompt
-from rapid_cli.prompts import OMISSION, PromptFormat
-from rapid_cli.reading import (
+from rapid_cli.answering.readings import (
     Task,
     fits,
     read_passages,
     read_what_fits,
     read_whole,
 )
+from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.errors import ContextFull
+from rapid_cli.models.interface import tokenize_prompt
+from rapid_cli.models.prompts import OMISSION, PromptFormat
 
 ROOM = 20
 CHUNK_WORDS = 64

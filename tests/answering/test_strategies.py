@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from rapid_cli.answering.strategies import STRATEGIES, Strategy, strategy_named
 from rapid_cli.errors import ConfigError
-from rapid_cli.strategies import STRATEGIES, Strategy, strategy_named
 
 
 def test_the_table_is_this():

@@ -10,16 +10,16 @@ from statistics import median
 
 import numpy as np
 import pytest
-from fakes import FakeClock, MarkovContext, random_logits
 
-from rapid_cli.answers import LONGEST_DRAFT, Options
-from rapid_cli.bench import Progress, Sample, Stage, Variant, run
-from rapid_cli.bench_report import rows, stage_row
+from rapid_cli.answering.answer import LONGEST_DRAFT, Options
+from rapid_cli.answering.strategies import STRATEGIES
+from rapid_cli.bench.benchmark import Progress, Sample, Stage, Variant, run
+from rapid_cli.bench.materials import RandomMaterial
+from rapid_cli.bench.report import rows, stage_row
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
-from rapid_cli.materials import RandomMaterial
-from rapid_cli.strategies import STRATEGIES
+from tests.support.fakes import FakeClock, MarkovContext, random_logits
 
 VOCABULARY = 12
 LOGITS = random_logits(VOCABULARY, 1, spread=3)

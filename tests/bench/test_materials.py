@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pytest
 
+from rapid_cli.bench.materials import EXCERPTS, RandomMaterial, TextMaterial, built_in_text
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import ConfigError
-from rapid_cli.materials import EXCERPTS, RandomMaterial, TextMaterial, built_in_text
-from rapid_cli.models import tokenize_prompt
-from rapid_cli.prompts import OMISSION, PromptFormat
+from rapid_cli.models.interface import tokenize_prompt
+from rapid_cli.models.prompts import OMISSION, PromptFormat
 
 QUESTION = "Who is it?"
 LENGTHS = (512, 700, 1_500, 5_000)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import MarkovContext, random_logits
 
-from rapid_cli.perplexity import perplexity, surprise_of
+from rapid_cli.bench.perplexity import perplexity, surprise_of
+from tests.support.fakes import MarkovContext, random_logits
 
 LOGITS = random_logits(7, 3)
 TEXT = [1, 5, 2, 6, 0, 3, 3, 1, 4, 2, 5]

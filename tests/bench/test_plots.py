@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli.bench_report import Row, StageRow
+from rapid_cli.bench.plots import SUFFIXES, check_plot_path, draw, label
+from rapid_cli.bench.report import Row, StageRow
 from rapid_cli.errors import ConfigError
-from rapid_cli.plots import SUFFIXES, check_plot_path, draw, label
 
 pytest.importorskip("matplotlib")
 

@@ -6,17 +6,17 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from rapid_cli import synthetic
+from rapid_cli.bench import synthetic
+from rapid_cli.bench.synthetic import FORMATS, SHAPES, file_bytes, shape_named, write
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ConfigError
 from rapid_cli.llama import LlamaContext, Weights, check_pair, read_shape
-from rapid_cli.synthetic import FORMATS, SHAPES, file_bytes, shape_named, write
+from tests.support.repository import REPOSITORY
 
 gguf = pytest.importorskip("gguf")
 
@@ -26,7 +26,7 @@ TINY_SHAPES = {
     "qwen2": replace(TINY, name="tiny-qwen", architecture="qwen2"),
     "tied": replace(TINY, name="tiny-tied", tied_embeddings=True),
 }
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 PROMPT = [1, 75, 108, 300, 511, 75]
 
 
@@ -202,7 +202,7 @@ def test_without_gguf_the_error_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_importing_the_module_does_not_import_gguf():
-    program = "import sys, rapid_cli.synthetic; raise SystemExit('gguf' in sys.modules)"
+    program = "import sys, rapid_cli.bench.synthetic; raise SystemExit('gguf' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, check=True, timeout=60)
 
 
@@ -212,7 +212,7 @@ def test_memory_does_not_hold_the_file(tmp_path):
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from rapid_cli.synthetic import SHAPES, write\n"
+        "from rapid_cli.bench.synthetic import SHAPES, write\n"
         "write(SHAPES['llama-3.2-1b'], 'Q4_0', Path(sys.argv[1]))\n"
         "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "print(peak if sys.platform == 'darwin' else peak * 1024)\n"

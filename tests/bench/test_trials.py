@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapid_cli.trials import (
+from rapid_cli.bench.trials import (
     GAIN,
     Speed,
     Stage,
@@ -16,7 +16,7 @@ from rapid_cli.trials import (
     thread_candidates,
     ubatch_candidates,
 )
-from rapid_cli.tuned import Settings
+from rapid_cli.session.tuned import Settings
 
 AS_IT_IS = Settings(None, "f16", "f16", None, None)
 

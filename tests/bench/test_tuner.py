@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from fakes import FakeClock, MarkovContext, random_logits
 
+from rapid_cli.bench.materials import built_in_text
+from rapid_cli.bench.trials import Stage
+from rapid_cli.bench.tuner import LENGTHS, MOST_SECONDS, PIECE, Tuner
 from rapid_cli.config import ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ModelError
-from rapid_cli.materials import built_in_text
-from rapid_cli.trials import Stage
-from rapid_cli.tuning import LENGTHS, MOST_SECONDS, PIECE, Tuner
+from tests.support.fakes import FakeClock, MarkovContext, random_logits
 
 VOCABULARY = 7
 LOGITS = random_logits(VOCABULARY, 1)

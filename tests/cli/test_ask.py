@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from pdfs import make_pdf
 
-from rapid_cli.strategies import STRATEGIES
+from rapid_cli.answering.strategies import STRATEGIES
+from tests.support.pdfs import make_pdf
 
 pytestmark = pytest.mark.models
 

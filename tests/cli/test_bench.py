@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.repository import REPOSITORY
+
 pytest.importorskip("gguf")
 pytest.importorskip("matplotlib")
 
@@ -220,7 +222,7 @@ BAD_INPUT = [
 def test_bad_input_is_one_sentence_and_measures_nothing(tmp_path, monkeypatch, words, code, said):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     result = rapid("bench", *words, home=tmp_path / "home")
     told = re.sub(r"[\s│╭╮╰╯─]+", " ", result.stderr)
     assert result.returncode == code, told

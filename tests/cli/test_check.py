@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from tiny_models import write_large_hole
+
+from tests.support.repository import REPOSITORY
+from tests.support.tiny_models import write_large_hole
 
 pytestmark = pytest.mark.models
-REPOSITORY = Path(__file__).parents[1]
 MODELS = """
 [default]
 pair = "starter"

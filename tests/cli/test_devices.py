@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rapid_cli.llama import accelerators, compute_devices
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
 TEXT = "The lighthouse keeper was called Edith Marlow. She kept the light on Gannet Rock.\n"
@@ -122,7 +123,7 @@ def test_quiet_says_nothing_of_it(rapid, with_gpu):
 
 @without_gpu
 def test_a_model_that_models_toml_keeps_on_the_cpu_says_nothing_of_it(rapid, with_gpu, folder):
-    packaged = (Path(__file__).parents[1] / "models.toml").read_text()
+    packaged = (REPOSITORY / "models.toml").read_text()
     mine = packaged.replace("[models.smollm2-135m]", "[models.smollm2-135m]\ngpu_layers = 0")
     assert mine != packaged
     (folder / "cpu.toml").write_text(mine)

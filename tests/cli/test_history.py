@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.history import History
+from rapid_cli.storage.history import History
 
 LONG_ANSWER = "Ahab hunts the whale over all oceans. " * 30 + "At last it sinks him."
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from cut_models import cut
 
-from rapid_cli.copies import Copies
 from rapid_cli.llama import engine, machine
-from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
+from rapid_cli.session.copies import Copies
+from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
+from tests.support.cut_models import cut
 
 pytestmark = pytest.mark.models
 STORY = "The lighthouse keeper was called Edith Marlow. She kept the light on Gannet Rock. " * 4

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
 
-from rapid_cli.embedder import Embedder
+from rapid_cli.retrieval.embedder import Embedder
+from tests.support.pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
 
 pytestmark = pytest.mark.models
 

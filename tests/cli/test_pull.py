@@ -14,9 +14,11 @@ import threading
 import time
 from pathlib import Path
 
-import proxies
 import pytest
-from hub_server import Repository, Trouble, serving
+
+from tests.support import proxies
+from tests.support.hub_server import Repository, Trouble, serving
+from tests.support.repository import REPOSITORY
 
 CONTENT = bytes(range(256)) * (4 << 12)
 """4 MiB."""
@@ -58,7 +60,7 @@ IMPATIENT = """
 import json, shutil, sys
 from collections import namedtuple
 import typer
-from rapid_cli.cli.pulling import run
+from rapid_cli.cli.commands.pull import run
 names, pauses, free = json.loads(sys.argv[1])
 if free is not None:
     shutil.disk_usage = lambda path: namedtuple("usage", "total used free")(free, 0, free)
@@ -122,7 +124,7 @@ def environment(hub, home):
         "HF_HOME": str(home / "hf"),
         "RAPID_HOME": str(home / "rapid"),
         "RAPID_MODELS": str(home / "models.toml"),
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(REPOSITORY),
         "COLUMNS": "200",
     }
 
@@ -587,7 +589,7 @@ def test_a_socks_proxy_that_does_not_answer_is_said_at_once(pull):
 
 def test_a_package_that_a_socks_proxy_takes_is_named_where_it_is_missing(pull, home):
     (home / "socksio.py").write_text("raise ImportError('no module')")
-    path = f"{home}{os.pathsep}{Path(__file__).parents[1]}"
+    path = f"{home}{os.pathsep}{REPOSITORY}"
     done = pull("large", ALL_PROXY="socks5://127.0.0.1:9", PYTHONPATH=path)
     assert_failed(done, "takes the package socksio", "pip install socksio", "unset ALL_PROXY")
 

@@ -9,7 +9,7 @@ import re
 import pytest
 from rich.console import Console
 
-from rapid_cli.answers import (
+from rapid_cli.answering.answer import (
     Answer,
     Decoded,
     Drafted,
@@ -22,19 +22,19 @@ from rapid_cli.answers import (
     Seconds,
     Thought,
 )
-from rapid_cli.citations import Citation
-from rapid_cli.decoding.sampling import SamplingParams
-from rapid_cli.decoding.stats import DecodingStats, Round
-from rapid_cli.documents import Chunk, Document, Page, Passage
-from rapid_cli.render.answers import (
+from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.strategies import strategy_named
+from rapid_cli.cli.render.answers import (
     LiveAnswer,
     PlainAnswer,
     SilentAnswer,
     render_answer,
     render_sources,
 )
-from rapid_cli.render.console import Bars
-from rapid_cli.strategies import strategy_named
+from rapid_cli.cli.render.console import Bars
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.decoding.stats import DecodingStats, Round
+from rapid_cli.documents import Chunk, Document, Page, Passage
 
 TEXT = "The keeper was Ann. She kept a silver whistle. Yes. It was blue, as all in the town knew."
 PAGES = tuple(Page(number, label, "text") for number, label in ((1, None), (2, "ii"), (3, "1")))

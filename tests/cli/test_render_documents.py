@@ -11,14 +11,23 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rapid_cli.answers import Note, Prefilled
-from rapid_cli.catalog import Entry
+from rapid_cli.answering.answer import Note, Prefilled
 from rapid_cli.cli.boundary import print_error
+from rapid_cli.cli.render.console import Bars, PlainConsole, console
+from rapid_cli.cli.render.documents import (
+    indexing_summary,
+    print_entries,
+    print_names,
+    print_passages,
+    print_texts,
+    render_indexing,
+    render_reading,
+)
+from rapid_cli.cli.render.history import print_history
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.history import Remembered
-from rapid_cli.kvstore import KeptText
-from rapid_cli.progress import (
+from rapid_cli.library.catalog import Entry
+from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
     EmbedderPreparing,
@@ -31,17 +40,8 @@ from rapid_cli.progress import (
     PassedOver,
     Pending,
 )
-from rapid_cli.render.console import Bars, PlainConsole, console
-from rapid_cli.render.documents import (
-    indexing_summary,
-    print_entries,
-    print_names,
-    print_passages,
-    print_texts,
-    render_indexing,
-    render_reading,
-)
-from rapid_cli.render.history import print_history
+from rapid_cli.models.kv_store import KeptText
+from rapid_cli.storage.history import Remembered
 
 EVIL = "evil\n\x1b]0;owned\x07\u202e[red]\tname.pdf"
 SHOWN = "evil␊␛]0;owned␇<U+202E>[red]␉name.pdf"

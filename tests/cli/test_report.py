@@ -7,14 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from rapid_cli.answers import Answer, Options, Pair, Seconds
-from rapid_cli.citations import Citation
-from rapid_cli.decoding.sampling import SamplingParams
-from rapid_cli.decoding.stats import DecodingStats
-from rapid_cli.documents import Chunk, Document, Page, Passage
-from rapid_cli.models import PromptTokens
-from rapid_cli.reading import Reading
-from rapid_cli.report import (
+from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
+from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.readings import Reading
+from rapid_cli.answering.strategies import strategy_named
+from rapid_cli.cli.render.report import (
     address,
     answer_json,
     conversation_markdown,
@@ -25,7 +22,10 @@ from rapid_cli.report import (
     place,
     summary,
 )
-from rapid_cli.strategies import strategy_named
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.decoding.stats import DecodingStats
+from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.models.interface import PromptTokens
 
 PAGES = tuple(
     Page(number, label, f"Text of page {number}.")

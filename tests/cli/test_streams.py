@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.repository import REPOSITORY
+
 SAID_CLOSED = "rapid: there is no standard output: it is closed\n"
 SAID_FULL = "rapid: standard output cannot be written: no space left on device\n"
 SAID_NO_INPUT = "standard input is closed"
@@ -37,7 +39,7 @@ def shell(command: str, home: Path, **more: str) -> subprocess.CompletedProcess[
             "RAPID_HOME": str(home / "rapid"),
             "HF_HUB_OFFLINE": "1",
             "COLUMNS": "100",
-            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "PYTHONPATH": str(REPOSITORY),
         }
         | more,
         capture_output=True,
@@ -158,7 +160,7 @@ def test_no_file_gets_the_descriptor_of_a_closed_stream(home):
     done = subprocess.run(
         ["bash", "-c", f'"{sys.executable}" -c "$1" <&- >&- 2>&-', "bash", program],
         cwd=home,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         timeout=60,
         check=False,
     )
@@ -173,7 +175,7 @@ def test_streams_that_do_not_wait_are_waited_for(home):
         os.set_blocking(descriptor, False)
     process = subprocess.Popen(
         [sys.executable, "-c", ECHO],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         stdin=asked,
         stdout=written,
         stderr=subprocess.PIPE,

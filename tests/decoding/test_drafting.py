@@ -4,10 +4,10 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from fakes import MarkovContext, dense, random_logits
 
 from rapid_cli.decoding.drafting import ModelDrafter, no_drafter
 from rapid_cli.decoding.sampling import SamplingParams, distribution
+from tests.support.fakes import MarkovContext, dense, random_logits
 
 ONE = SamplingParams(1.0)
 

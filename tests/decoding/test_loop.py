@@ -6,8 +6,6 @@ from itertools import islice, product
 
 import numpy as np
 import pytest
-from fakes import FakeClock, MarkovContext, random_logits
-from statistics_checks import agrees
 
 from rapid_cli.decoding.drafting import Draft, ModelDrafter, no_drafter
 from rapid_cli.decoding.lookup import PromptLookupDrafter
@@ -15,6 +13,8 @@ from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import FixedGamma
 from rapid_cli.decoding.sampling import SamplingParams, distribution
 from rapid_cli.decoding.verification import residual, transfer, verify
+from tests.support.fakes import FakeClock, MarkovContext, random_logits
+from tests.support.statistics_checks import agrees
 
 VOCABULARY = 7
 TARGET, DRAFTER = random_logits(VOCABULARY, 1), random_logits(VOCABULARY, 2)

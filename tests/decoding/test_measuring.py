@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from fakes import FakeClock, MarkovContext, random_logits
 
 from rapid_cli.decoding.costs import CostCurve
+from rapid_cli.decoding.measuring import (
+    REPEATS,
+    SIZES,
+    TIME_LIMIT_SECONDS,
+    draft_costs,
+    verify_costs,
+)
 from rapid_cli.decoding.sampling import SamplingParams
-from rapid_cli.measuring import REPEATS, SIZES, TIME_LIMIT_SECONDS, draft_costs, verify_costs
+from tests.support.fakes import FakeClock, MarkovContext, random_logits
 
 LOGITS = random_logits(7, 1)
 PROMPT = [1, 2, 3, 4, 5]

@@ -4,8 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from fakes import dense, of_dense
-from statistics_checks import agrees
 
 from rapid_cli.decoding.sampling import (
     BLOCK,
@@ -15,6 +13,8 @@ from rapid_cli.decoding.sampling import (
     distribution,
     sample,
 )
+from tests.support.fakes import dense, of_dense
+from tests.support.statistics_checks import agrees
 
 LOGITS = np.array([2.0, 1.0, 0.5, -1.0, -3.0])
 

@@ -4,13 +4,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from fakes import dense, of_dense
-from statistics_checks import agrees
 
 from rapid_cli.decoding import verification
 from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import Distribution, SamplingParams, distribution, sample
 from rapid_cli.decoding.verification import TAIL, likelihood_ratio, verify
+from tests.support.fakes import dense, of_dense
+from tests.support.statistics_checks import agrees
 
 VOCABULARY = 6
 ONE = SamplingParams(1.0)

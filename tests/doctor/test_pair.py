@@ -7,23 +7,24 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from tiny_models import (
+
+from rapid_cli.config import ModelSpec
+from rapid_cli.doctor import memory
+from rapid_cli.doctor.pair import check
+from rapid_cli.errors import IncompatibleModels, ModelError
+from rapid_cli.llama import Outline, Weights, check_pair, engine, machine
+from rapid_cli.models.memory import GIB
+from rapid_cli.models.models_file import load_models_file
+from rapid_cli.session.copies import Copies
+from rapid_cli.session.session import Session
+from rapid_cli.session.tuned import FileStamp, Settings, Tuned
+from tests.support.tiny_models import (
     write_changed,
     write_hole,
     write_mamba,
     write_tiny,
     write_with_template,
 )
-
-from rapid_cli.checking import check, room
-from rapid_cli.config import ModelSpec
-from rapid_cli.copies import Copies
-from rapid_cli.errors import IncompatibleModels, ModelError
-from rapid_cli.llama import Outline, Weights, check_pair, engine, machine
-from rapid_cli.memory import GIB
-from rapid_cli.models_file import load_models_file
-from rapid_cli.session import Session
-from rapid_cli.tuned import FileStamp, Settings, Tuned
 
 FILE = """
 [default]
@@ -293,7 +294,7 @@ def test_one_token_in_the_middle_is_named_as_loading_names_it(checked, tiny, tmp
 
 
 def test_a_pair_that_does_not_fit_the_memory_is_a_warning_with_advice(checked, tiny, monkeypatch):
-    monkeypatch.setattr(room, "free_memory", lambda _offloaded: GIB // 100)
+    monkeypatch.setattr(memory, "free_memory", lambda _offloaded: GIB // 100)
     found = checked(write_tiny(tiny.with_name("long.gguf"), context=32768))
     assert found.ok, "a shorter text may do"
     warnings = [each for each in found.findings if each.subject == "memory"]
@@ -316,7 +317,7 @@ def test_a_pair_that_does_not_fit_the_memory_is_a_warning_with_advice(checked, t
     ],
 )
 def test_memory_is_told_for_lengths_up_to_the_limit(limit, tried):
-    assert room.lengths(limit) == tried
+    assert memory.lengths(limit) == tried
 
 
 def test_a_drafter_of_its_own_has_weights_and_a_short_context_of_its_own(session, tiny, tmp_path):

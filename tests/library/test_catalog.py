@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli import sqlite
-from rapid_cli.catalog import Catalog
 from rapid_cli.documents import Chunk, Document, Page
 from rapid_cli.errors import StoreError
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.storage import sqlite
 
 PAGES = (Page(1, "i", "Loomings.\n"), Page(2, None, "Das Meer – 海."))
 

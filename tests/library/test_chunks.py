@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.catalog import Catalog
 from rapid_cli.documents import Chunk, Document, Page
-from rapid_cli.words import match
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.text.words import match
 
 TEXTS = {
     "whale": ["Call me Ishmael.", "The whales were hunted by sailors.", "A whale, a whale!"],

@@ -12,18 +12,19 @@ import time
 from pathlib import Path
 
 import pytest
-from libraries import OpenLibrary, assert_sound, index, opened, write
-from pdfs import make_pdf
 
-from rapid_cli import indexing, reader
-from rapid_cli.indexing import index as events_of
-from rapid_cli.progress import Embedded, FileDone, PassedOver
+from rapid_cli.library import indexing
+from rapid_cli.library.events import Embedded, FileDone, PassedOver
+from rapid_cli.library.indexing import index as events_of
+from rapid_cli.reader import reading
+from tests.support.libraries import OpenLibrary, assert_sound, index, opened, write
+from tests.support.pdfs import make_pdf
+from tests.support.repository import REPOSITORY
 
-HERE = Path(__file__).parent
 PROGRAM = """
 import sys
 from pathlib import Path
-from libraries import index, opened
+from tests.support.libraries import index, opened
 with opened(Path(sys.argv[1])) as library:
     index(library, Path(sys.argv[2]))
 """
@@ -124,13 +125,12 @@ def test_a_run_killed_at_any_moment_loses_at_most_the_document_in_work(
     home = tmp_path / "home"
     for number in range(12):
         write(docs / f"{number}.txt", f"apple{number}", sentences=300)
-    search_path = os.pathsep.join([str(HERE), str(HERE.parent)])
     draw = random.Random(5)
     complete = 0
     for _ in range(6):
         running = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(home), str(docs)],
-            env={**os.environ, "PYTHONPATH": search_path},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
         wait_for_growth(home, complete, running)
         time.sleep(draw.random() / 2)
@@ -195,7 +195,7 @@ def test_an_indexed_file_that_turned_into_a_pipe_is_not_waited_for(tmp_path: Pat
         assert index(library, path) == {"skipped": ["notes.txt"]}
         path.unlink()
         with path.open("wb") as file:
-            file.truncate(reader.MAX_FILE + 1)
+            file.truncate(reading.MAX_FILE + 1)
         began = time.monotonic()
         assert index(library, path) == {"skipped": ["notes.txt"]}
         assert time.monotonic() - began < 20, "it was not hashed"
@@ -208,9 +208,9 @@ def test_a_link_that_came_to_lead_in_a_circle_costs_only_itself(
     folder.mkdir()
     (folder / "good.txt").write_text("The whale was white.")
     (folder / "link.txt").write_text("It was a file when the folder was read.")
-    found = reader.find(folder)
+    found = reading.find(folder)
     (folder / "link.txt").unlink()
     (folder / "link.txt").symlink_to(folder / "link.txt")
-    monkeypatch.setattr(reader, "find", lambda _path: found)
+    monkeypatch.setattr(reading, "find", lambda _path: found)
     with opened(tmp_path / "home") as library:
         assert index(library, folder) == {"new": ["good.txt"], "skipped": ["link.txt"]}

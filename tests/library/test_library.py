@@ -9,19 +9,21 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from libraries import OpenLibrary, WordEmbedder, assert_sound, index, opened, write
-from pdfs import make_pdf
 
-from rapid_cli import indexing, reader, retrieval
-from rapid_cli import library as library_module
-from rapid_cli.catalog import Catalog
 from rapid_cli.documents import Document
-from rapid_cli.embedder import Embedder
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.extraction import Extractor
-from rapid_cli.library import Library
-from rapid_cli.progress import Embedded, FileDone, FileStarted, PagesRead, Pending
-from rapid_cli.store import Store
+from rapid_cli.library import indexing, search
+from rapid_cli.library import library as library_module
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.events import Embedded, FileDone, FileStarted, PagesRead, Pending
+from rapid_cli.library.library import Library
+from rapid_cli.library.store import Store
+from rapid_cli.reader import reading
+from rapid_cli.reader.workers import Extractor
+from rapid_cli.retrieval.embedder import Embedder
+from tests.support.libraries import OpenLibrary, WordEmbedder, assert_sound, index, opened, write
+from tests.support.pdfs import make_pdf
+from tests.support.repository import REPOSITORY
 
 
 @pytest.fixture
@@ -58,13 +60,13 @@ def test_an_unchanged_file_is_not_even_parsed(
 ) -> None:
     (docs / "book.pdf").write_bytes(make_pdf(["Call me Ishmael.", ""]))
     (first,) = [e for e in indexing.index(library, [docs / "book.pdf"]) if isinstance(e, FileDone)]
-    monkeypatch.setattr(reader, "read", None)
+    monkeypatch.setattr(reading, "read", None)
     (again,) = [e for e in indexing.index(library, [docs / "book.pdf"]) if isinstance(e, FileDone)]
     assert (first.state, again.state) == ("new", "unchanged")
     assert "page 2" in " ".join(first.warnings)
     known = library.read(docs / "book.pdf")
     monkeypatch.undo()
-    assert known == reader.read(docs / "book.pdf")
+    assert known == reading.read(docs / "book.pdf")
 
 
 def test_the_events_tell_how_far_the_indexing_is(library: OpenLibrary, docs: Path) -> None:
@@ -92,7 +94,7 @@ def test_a_changed_file_replaces_its_old_chunks(library: OpenLibrary, docs: Path
     index(library, docs)
     write(docs / "apple.txt", "apricot", sentences=2)
     assert index(library, docs)["updated"] == ["apple.txt"]
-    assert "apricot" in library.get(reader.read(docs / "apple.txt").id).text
+    assert "apricot" in library.get(reading.read(docs / "apple.txt").id).text
     assert not any("apple" in text for text in library.texts())
     assert_sound(library)
 
@@ -100,9 +102,9 @@ def test_a_changed_file_replaces_its_old_chunks(library: OpenLibrary, docs: Path
 def test_adding_a_changed_document_replaces_its_old_chunks(
     library: OpenLibrary, docs: Path
 ) -> None:
-    list(library.add(reader.read(docs / "apple.txt")))
+    list(library.add(reading.read(docs / "apple.txt")))
     write(docs / "apple.txt", "apricot", sentences=2)
-    document = reader.read(docs / "apple.txt")
+    document = reading.read(docs / "apple.txt")
     assert library.state(document) == "updated"
     assert list(library.add(document)) == [Embedded(2, 2)]
     assert list(library.add(document)) == []
@@ -218,7 +220,7 @@ def test_an_interrupted_document_is_completed_by_the_next_run(
 ) -> None:
     monkeypatch.setattr(library_module, "WRITE_CHUNKS", 64)
     write(docs / "long.txt", "lemon", sentences=150)
-    document = reader.read(docs / "long.txt")
+    document = reading.read(docs / "long.txt")
     with opened(home) as library:
         running = library.add(document)
         assert len(list(islice(running, batches))) == batches
@@ -243,7 +245,7 @@ def test_a_run_killed_around_the_catalog_row_is_completed_by_the_next(
 
     with opened(home) as library:
         index(library, docs)
-        old = reader.read(docs / "apple.txt")
+        old = reading.read(docs / "apple.txt")
         write(docs / "apple.txt", "apricot")
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(owner, method, interrupt)
@@ -276,7 +278,7 @@ def test_another_embedder_is_refused_with_the_way_out(home: Path, docs: Path) ->
         ids = [entry.document_id for entry in library.entries()]
     with opened(home, WordEmbedder("syllables", 32)) as library:
         write(docs / "other.txt", "other")
-        document = reader.read(docs / "other.txt")
+        document = reading.read(docs / "other.txt")
         attempts = (
             lambda: index(library, docs),
             lambda: list(library.add(document)),
@@ -344,7 +346,7 @@ def test_an_exact_search_finds_what_the_store_finds(
         index(library, docs)
         ids = [entry.document_id for entry in library.entries()]
         exactly = library.search("a fact about apples", ids, 100)
-        monkeypatch.setattr(retrieval, "EXACT_CHUNKS", 0)
+        monkeypatch.setattr(search, "EXACT_CHUNKS", 0)
         stored = library.search("a fact about apples", ids, 100)
     assert len(exactly) == len(stored) > 1
     there = {one.chunk: one for one in stored}
@@ -368,7 +370,7 @@ def test_an_exact_search_does_without_the_store(home: Path, docs: Path) -> None:
 def test_lost_vectors_are_told_and_rebuilt(
     home: Path, docs: Path, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrieval, "EXACT_CHUNKS", 0)
+    monkeypatch.setattr(search, "EXACT_CHUNKS", 0)
     write(docs / "long.txt", "lemon", sentences=1500)  # so many that Chroma writes its index
     with opened(home) as library:
         index(library, docs)
@@ -427,7 +429,7 @@ def test_two_processes_may_index_at_once(home: Path, docs: Path) -> None:
     program = """
 import sys
 from pathlib import Path
-from libraries import index, opened
+from tests.support.libraries import index, opened
 with opened(Path(sys.argv[1])) as library:
     index(library, Path(sys.argv[2]))
 """
@@ -436,11 +438,10 @@ with opened(Path(sys.argv[1])) as library:
     for folder in folders:
         for number in range(3):
             write(folder / f"{number}.txt", f"{folder.name}{number}", sentences=500)
-    search_path = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parent.parent)))
     running = [
         subprocess.Popen(
             [sys.executable, "-c", program, str(home), str(folder)],
-            env={**os.environ, "PYTHONPATH": search_path},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
         for folder in folders
     ]
@@ -455,7 +456,7 @@ with opened(Path(sys.argv[1])) as library:
 def test_text_from_a_pipe_is_kept_and_never_gone_from_disk(
     library: OpenLibrary, docs: Path
 ) -> None:
-    document = reader.read_bytes(b"Piped words.", name="stdin", path="stdin:12ab")
+    document = reading.read_bytes(b"Piped words.", name="stdin", path="stdin:12ab")
     assert library.state(document) == "new"
     assert list(library.add(document)) == [Embedded(1, 1)]
     assert library.state(document) == "unchanged"
@@ -466,7 +467,7 @@ def test_text_from_a_pipe_is_kept_and_never_gone_from_disk(
 
 def test_the_path_of_a_document_is_stored_resolved(library: OpenLibrary, docs: Path) -> None:
     (docs / "link.txt").symlink_to(docs / "apple.txt")
-    document: Document = reader.read(docs / "link.txt")
+    document: Document = reading.read(docs / "link.txt")
     list(library.add(document))
     (entry,) = library.entries()
     assert (entry.path, entry.name) == (str((docs / "apple.txt").resolve()), "link.txt")
@@ -477,7 +478,7 @@ def test_a_document_is_removed_by_path_name_or_id(
 ) -> None:
     index(library, docs)
     monkeypatch.chdir(docs)
-    cherry = reader.read(docs / "cherry.txt").id
+    cherry = reading.read(docs / "cherry.txt").id
     assert [entry.name for entry in library.remove("./apple.txt")] == ["apple.txt"]
     monkeypatch.chdir("/")
     assert [entry.name for entry in library.remove("banana.txt")] == ["banana.txt"]

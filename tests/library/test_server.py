@@ -16,18 +16,18 @@ from pathlib import Path
 from threading import Barrier, Thread
 from uuid import uuid4
 
-import chroma_servers
 import httpx
 import numpy as np
-import proxies
 import pytest
 
-from rapid_cli import chroma_server
-from rapid_cli.chroma_server import ServerDatabase, name_for
 from rapid_cli.documents import Chunk
 from rapid_cli.errors import StoreError
-from rapid_cli.shelf import Shelf
-from rapid_cli.store import Store
+from rapid_cli.library import chroma_server
+from rapid_cli.library.chroma_server import ServerDatabase, name_for
+from rapid_cli.library.shelf import Shelf
+from rapid_cli.library.store import Store
+from tests.support import chroma_servers, proxies
+from tests.support.repository import REPOSITORY
 
 DIMENSION = 8
 CHUNKS = 20
@@ -37,8 +37,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from rapid_cli.documents import Chunk, Document, Page
-from rapid_cli.shelf import Shelf
-from rapid_cli.store import Store
+from rapid_cli.library.shelf import Shelf
+from rapid_cli.library.store import Store
 
 url, collection, origin, count, folder = sys.argv[1:]
 with Store(Path(folder), url, collection) as store:
@@ -84,7 +84,7 @@ def machine(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     try:
         yield started

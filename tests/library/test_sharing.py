@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chroma_servers import running
-from libraries import index, opened, write
 
 from rapid_cli.documents import SHARED, Document, Page
 from rapid_cli.errors import StoreError
+from tests.support.chroma_servers import running
+from tests.support.libraries import index, opened, write
+from tests.support.repository import REPOSITORY
 
-HERE = Path(__file__).parent
 PROGRAM = """
 import sys
 from pathlib import Path
-from libraries import index, opened
+from tests.support.libraries import index, opened
 with opened(Path(sys.argv[1]), server=sys.argv[3]) as library:
     index(library, Path(sys.argv[2]))
 """
@@ -44,11 +44,10 @@ def machines(tmp_path: Path) -> list[Path]:
 def test_machines_that_index_at_once_find_each_others_documents(
     server: str, machines: list[Path]
 ) -> None:
-    search_path = os.pathsep.join([str(HERE), str(HERE.parent)])
     at_once = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(machine / "home"), str(machine / "docs"), server],
-            env={**os.environ, "PYTHONPATH": search_path},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
         for machine in machines
     ]

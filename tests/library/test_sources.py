@@ -14,12 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from typer import BadParameter
 
-from rapid_cli.catalog import Catalog
 from rapid_cli.cli.options import sources_and_question
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.extraction import Extractor
-from rapid_cli.library import Library
-from rapid_cli.progress import (
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
     EmbedderPreparing,
@@ -27,8 +25,10 @@ from rapid_cli.progress import (
     FileSkipped,
     FileStarted,
 )
-from rapid_cli.sources import STANDARD_INPUT, Gathered, forget_passing, gather
-from rapid_cli.store import Store
+from rapid_cli.library.library import Library
+from rapid_cli.library.sources import STANDARD_INPUT, Gathered, forget_passing, gather
+from rapid_cli.library.store import Store
+from rapid_cli.reader.workers import Extractor
 
 
 class WordEmbedder:

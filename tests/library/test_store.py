@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import chroma_servers
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rapid_cli import chroma, turns
-from rapid_cli import store as store_module
 from rapid_cli.documents import Chunk
 from rapid_cli.errors import StoreError
-from rapid_cli.store import Store
+from rapid_cli.library import chroma
+from rapid_cli.library import store as store_module
+from rapid_cli.library.store import Store
+from rapid_cli.storage import locks
+from tests.support import chroma_servers
+from tests.support.repository import REPOSITORY
 
 DIMENSION = 8
 
@@ -337,7 +339,7 @@ def test_the_memory_of_a_lost_folder_is_not_handed_out_again(tmp_path: Path) -> 
 def test_the_store_is_handed_on_to_a_process_that_waits(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from rapid_cli.store import Store
+from rapid_cli.library.store import Store
 with Store(Path({str(tmp_path)!r})) as store:
     print("ready", flush=True)
     print(store.count("book"))
@@ -350,7 +352,7 @@ with Store(Path({str(tmp_path)!r})) as store:
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
         assert other.stdout is not None
         assert other.stdout.readline() == "ready\n"
@@ -365,7 +367,7 @@ with Store(Path({str(tmp_path)!r})) as store:
 def test_a_store_that_is_never_handed_on_is_a_store_error(
     folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.1)
     with Store(tmp_path) as second, pytest.raises(StoreError, match="another rapid") as caught:
         second.count("book")
     assert "try again" in caught.value.hint
@@ -409,7 +411,7 @@ from pathlib import Path
 from threading import Thread
 changes = []
 sys.addaudithook(lambda event, _: changes.append(event) if event == "os.chdir" else None)
-from rapid_cli.store import Store
+from rapid_cli.library.store import Store
 found = []
 def fill():
     with Store(Path(sys.argv[1])) as store:
@@ -440,7 +442,7 @@ def test_opened_in_a_thread_it_reads_no_settings_and_leaves_the_working_folder_a
     done = subprocess.run(
         [sys.executable, "-c", OPENED_ELSEWHERE, tmp_path / "library"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         timeout=60,

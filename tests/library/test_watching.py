@@ -14,17 +14,17 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from libraries import assert_sound, opened
-from pdfs import make_pdf
 
-from rapid_cli.catalog import Catalog
-from rapid_cli.embedder import Embedder
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.retrieval.embedder import Embedder
+from tests.support.libraries import assert_sound, opened
+from tests.support.pdfs import make_pdf
 
 TOLD = """
 import sys
 from pathlib import Path
 from rapid_cli.errors import ConfigError
-from rapid_cli.watching import changes
+from rapid_cli.library.watching import changes
 try:
     for _ in changes([Path(name) for name in sys.argv[1:]]):
         print("told", flush=True)

@@ -11,7 +11,6 @@ import threading
 import time
 from dataclasses import replace
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ import pytest
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ContextFull, IncompatibleModels, ModelError, NativeError
 from rapid_cli.llama import LlamaContext, Weights, check_pair, compute_devices, context
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
 
@@ -377,7 +377,7 @@ def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path, repack
     arguments = [str(starter_path), str(tmp_path / "truncated.gguf"), str(recurrent)]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        cwd=Path(__file__).parents[1],
+        cwd=REPOSITORY,
         capture_output=True,
         check=False,
         timeout=60,

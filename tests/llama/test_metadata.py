@@ -9,7 +9,7 @@ from dataclasses import replace
 import llama_cpp
 import pytest
 
-from rapid_cli import synthetic
+from rapid_cli.bench import synthetic
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import read_extents, read_shape
 

@@ -11,11 +11,11 @@ import time
 
 import llama_cpp
 import pytest
-from rpc_servers import free_port, rpc_server
 
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, accelerators, compute_devices, remote, will_offload
+from tests.support.rpc_servers import free_port, rpc_server
 
 BUILT_IN = bool(llama_cpp.llama_supports_rpc())
 needs_rpc = pytest.mark.skipif(not BUILT_IN, reason="llama.cpp was built without RPC")

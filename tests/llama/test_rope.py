@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli.fitting import Memory
 from rapid_cli.llama import LlamaContext, Weights, read_shape
-from rapid_cli.loading import LoadedModel
+from rapid_cli.session.fitting import Memory
+from rapid_cli.session.loading import LoadedModel
 
 pytestmark = pytest.mark.models
 TRAINED, BASE = 8192, 100_000.0  # what the starter's file says

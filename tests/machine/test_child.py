@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from rapid_cli.child import Child, Ended, tell
 from rapid_cli.errors import RapidError
+from rapid_cli.machine.child import Child, Ended, tell
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def child(tmp_path):
 def test_what_a_child_tells_last_is_what_it_found(child):
     program = (
         "import sys\n"
-        "from rapid_cli.child import tell\n"
+        "from rapid_cli.machine.child import tell\n"
         "print('a library greets')\n"
         "tell(lambda: {'words': sys.argv[1:]})"
     )
@@ -39,7 +39,7 @@ def test_what_a_child_tells_last_is_what_it_found(child):
 
 def test_what_a_person_can_mend_is_an_error_with_its_hint(child):
     program = (
-        "from rapid_cli.child import tell\n"
+        "from rapid_cli.machine.child import tell\n"
         "from rapid_cli.errors import RapidError\n"
         "def work():\n"
         "    raise RapidError('it is broken', 'mend it')\n"
@@ -86,7 +86,7 @@ def test_a_child_that_gives_up_says_why(child, written, reason):
 def test_a_child_leaves_no_image_of_its_memory(child):
     program = (
         "import resource\n"
-        "from rapid_cli.child import tell\n"
+        "from rapid_cli.machine.child import tell\n"
         "tell(lambda: {'core': resource.getrlimit(resource.RLIMIT_CORE)[0]})"
     )
     assert child(program).found(60) == {"core": 0}
@@ -95,7 +95,7 @@ def test_a_child_leaves_no_image_of_its_memory(child):
 def test_a_child_imports_nothing_from_the_current_folder(child, tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
-    program = "from rapid_cli.child import tell\ntell(lambda: {'all': 'well'})"
+    program = "from rapid_cli.machine.child import tell\ntell(lambda: {'all': 'well'})"
     assert child(program).found(60) == {"all": "well"}
 
 

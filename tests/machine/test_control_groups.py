@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.control_groups import cpu_quota, free_bytes
+from rapid_cli.machine.control_groups import cpu_quota, free_bytes
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rapid_cli import crashes
+from rapid_cli.machine import crashes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
 
@@ -25,7 +25,7 @@ IN_A_THREAD = "t = threading.Thread(target=ctypes.string_at, args=(0,)); t.start
     ],
 )
 def test_a_crash_is_said_in_a_sentence_with_a_hint(crash, name):
-    imports = "import ctypes, os, signal, threading\nfrom rapid_cli import crashes\n"
+    imports = "import ctypes, os, signal, threading\nfrom rapid_cli.machine import crashes\n"
     program = f"{imports}crashes.announce()\n{crash}\nprint('went on')"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
@@ -35,9 +35,7 @@ def test_a_crash_is_said_in_a_sentence_with_a_hint(crash, name):
 
 
 def test_who_has_python_show_crashes_keeps_that():
-    program = (
-        "import ctypes\nfrom rapid_cli import crashes\ncrashes.announce()\nctypes.string_at(0)"
-    )
+    program = "import ctypes\nfrom rapid_cli.machine import crashes\ncrashes.announce()\nctypes.string_at(0)"
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", program],
         capture_output=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.hardware import IdleGpu, idle_gpu
+from rapid_cli.machine.gpus import IdleGpu, idle_gpu
 
 PINNED = f"llama-cpp-python=={version('llama-cpp-python')}"
 

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 
-import pdfs
 import pytest
 
 from rapid_cli.errors import LibraryError, StoreError
-from rapid_cli.libraries import importing, unimportable, unloadable
+from rapid_cli.machine.libraries import importing, unimportable, unloadable
+from tests.support import pdfs
 
 LLAMA = "llama-cpp-python"
 SHARED = "Failed to load shared library '/x/llama_cpp/lib/libllama.so': "

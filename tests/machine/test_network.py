@@ -14,15 +14,15 @@ from pathlib import Path
 from threading import Thread
 
 import httpx
-import proxies
 import pytest
-from chroma_servers import free_port
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rapid_cli.network import Obstacle, answer_of_proxy, may_pass, obstacle
+from rapid_cli.machine.network import Obstacle, answer_of_proxy, may_pass, obstacle
+from tests.support import proxies
+from tests.support.chroma_servers import free_port
 
 FAR = "https://far.example"
 

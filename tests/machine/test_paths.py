@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli import reader
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader import reading
 
 CHECK = "check the path for a typing mistake"
 
@@ -16,7 +16,7 @@ CHECK = "check the path for a typing mistake"
 def refusal(name: str) -> tuple[str, str]:
     """Return what is said of a name that the command line has made a path of."""
     with pytest.raises(DocumentError) as caught:
-        reader.find(Path(name))
+        reading.find(Path(name))
     return caught.value.message, caught.value.hint
 
 

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from rapid_cli import processor
 from rapid_cli.config import ModelSpec
 from rapid_cli.llama.weights import threads_of
-from rapid_cli.processor import WAITING, available_cpus, bound_spinning, flags, identity
+from rapid_cli.machine import processor
+from rapid_cli.machine.processor import WAITING, available_cpus, bound_spinning, flags, identity
 
 CPUINFO = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8481C
@@ -70,7 +70,9 @@ def test_spinning_is_bounded_by_the_processor_unless_the_user_has_said_how(tmp_p
     assert environment == {"GOMP_SPINCOUNT": "5000"}
 
 
-@pytest.mark.parametrize("module", ["rapid_cli.llama", "rapid_cli.exporting", "rapid_cli.cli"])
+@pytest.mark.parametrize(
+    "module", ["rapid_cli.llama", "rapid_cli.retrieval.torch_embedder", "rapid_cli.cli"]
+)
 def test_spinning_is_bounded_before_any_library_brings_openmp(module):
     program = (
         "import os, sys\n"

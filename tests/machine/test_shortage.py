@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli import embedder
-from rapid_cli.embedder import Embedder
 from rapid_cli.errors import ModelError
-from rapid_cli.reranker import CrossEncoder, Reranker
+from rapid_cli.retrieval import embedder
+from rapid_cli.retrieval.embedder import Embedder
+from rapid_cli.retrieval.reranker import CrossEncoder, Reranker
 
 SHORT = [
     (OSError(errno.EACCES, "Permission denied"), "yours to read"),

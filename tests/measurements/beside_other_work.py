@@ -1,7 +1,7 @@
 """Measure how fast a model reads and decodes alone and beside other work, by how threads wait.
 
 Prints the medians as Markdown. Run it on a machine that does nothing else:
-    python tests/measurements/beside_other_work.py [--repeats 5] [--spins 300000,5000]
+    python -m tests.measurements.beside_other_work [--repeats 5] [--spins 300000,5000]
 300000 is what GNU's OpenMP does by itself, 5000 what rapid asks of it.
 """
 

@@ -1,4 +1,6 @@
-"""What is marked as supported, measured: `python tests/citing.py PACK.jsonl ...`. Not a test.
+"""What is marked as supported by a passage, and rightly.
+
+    python -m tests.measurements.citing PACK.jsonl...
 
 A pack holds one question a line, with `doc`, `question`, `answers` and `answerable`; documents lie
 beside the pack or beside its folder. Claims are made of the answers: some that a passage supports,
@@ -21,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rapid_cli.citations import SUPPORTED, Embed, cite
+from rapid_cli.answering.citations import SUPPORTED, Embed, cite
 from rapid_cli.documents import Chunk, Passage
-from rapid_cli.embedder import Embedder
-from rapid_cli.reader import read
+from rapid_cli.reader.reading import read
+from rapid_cli.retrieval.embedder import Embedder
 
 PASSAGE_WORDS = 220
 PRECISION = 0.9

@@ -1,7 +1,9 @@
-"""What drafting ahead costs and gains on a new text: `python tests/drafting_ahead.py [FILE]`.
+"""What drafting ahead costs and gains on a new text.
 
-Not a test. `rapid ask --fresh` answers the same question with and without drafting ahead, in turn,
-each in a process of its own.
+    python -m tests.measurements.drafting_ahead [FILE]
+
+`rapid ask --fresh` answers the same question with and without drafting ahead, in turn, each in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -14,17 +16,17 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from rapid_cli.materials import built_in_text
+from rapid_cli.bench.materials import built_in_text
 
 CHARACTERS = 24_000
 QUESTION = "What is this text about, and what are its main points?"
 REPEATS = 5
 PROGRAM = """
 import sys
-from rapid_cli import ahead
+from rapid_cli.answering import drafting_ahead
 from rapid_cli.cli import main
 if sys.argv.pop(1) == "without":
-    ahead.LEAST_LEFT = 10**9
+    drafting_ahead.LEAST_LEFT = 10**9
 main()
 """
 

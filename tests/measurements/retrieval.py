@@ -1,10 +1,12 @@
-"""What the retrieval finds, measured: `python tests/retrieval.py PACK.jsonl... [--size 128]`.
+"""What the retrieval finds of the passages that answer a question.
 
-Not a test. A line of a pack is a question with `doc` (a path from the folder above the pack's),
-`answers` and `pages_1based`. Each row of the table is one way to rank the passages of a
-question's document: how often those of 512, 1,024 and 2,048 tokens hold an answer, and how often
-one of the first five touches a page that is named as evidence. In all of them the first five are
-of different pages and near-duplicates are left out, as when a question is asked.
+    python -m tests.measurements.retrieval PACK.jsonl... [--size 128]
+
+A line of a pack is a question with `doc` (a path from the folder above the pack's), `answers` and
+`pages_1based`. Each row of the table is one way to rank the passages of a question's document: how
+often those of 512, 1,024 and 2,048 tokens hold an answer, and how often one of the first five
+touches a page that is named as evidence. In all of them the first five are of different pages and
+near-duplicates are left out, as when a question is asked.
 """
 
 from __future__ import annotations
@@ -21,18 +23,18 @@ from unicodedata import normalize
 
 import numpy as np
 
-from rapid_cli import reader
-from rapid_cli.chunking import split
 from rapid_cli.documents import Passage
-from rapid_cli.embedder import CHUNK_TOKENS, Embedder
-from rapid_cli.library import EMBED_CHUNKS
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.passages import about_budget
-from rapid_cli.places import named_pages
-from rapid_cli.ranking import Key, rank, spread, without_near_duplicates
-from rapid_cli.retrieval import DEPTH
-from rapid_cli.session import Session
-from rapid_cli.words import indexed, match
+from rapid_cli.library.library import EMBED_CHUNKS
+from rapid_cli.library.search import DEPTH
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.reader import reading
+from rapid_cli.retrieval.chunking import split
+from rapid_cli.retrieval.embedder import CHUNK_TOKENS, Embedder
+from rapid_cli.retrieval.passages import about_budget
+from rapid_cli.retrieval.ranking import Key, rank, spread, without_near_duplicates
+from rapid_cli.session.session import Session
+from rapid_cli.text.page_references import named_pages
+from rapid_cli.text.words import indexed, match
 
 BUDGETS = (512, 1024, 2048)
 FIRST = 5
@@ -44,7 +46,7 @@ class Searched:
     """A document that is cut, embedded and indexed."""
 
     def __init__(self, path: Path, embedder: Embedder, size: int) -> None:
-        self.document = document = reader.read(path)
+        self.document = document = reading.read(path)
         self.embedder = embedder
         self.starts = embedder.token_starts(document.text)
         self.chunks = split(document, self.starts, size=size)

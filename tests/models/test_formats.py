@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rapid_cli.errors import ModelError
-from rapid_cli.formats import FORMATS, WeightFormat
 from rapid_cli.llama import read_format
+from rapid_cli.models.formats import FORMATS, WeightFormat
 
 
 def of(kind, bits):

@@ -9,13 +9,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
-from rapid_cli.hub import find, locate
+from rapid_cli.models.hub import find, locate
+from tests.support.repository import REPOSITORY
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
@@ -28,7 +28,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
-from rapid_cli import hub
+from rapid_cli.models import hub
 way = getattr(hub, sys.argv[2])
 try:
     found, error = str(way(Location(**json.loads(sys.argv[1])))), None
@@ -60,7 +60,7 @@ def locate_elsewhere(cache, *, offline=True, way="locate", **location):
     }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(location), way],
-        cwd=Path(__file__).parents[1],
+        cwd=REPOSITORY,
         env=environment,
         capture_output=True,
         check=True,

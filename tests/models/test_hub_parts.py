@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from rapid_cli.hub.parts import needed, parts
-from rapid_cli.hub.patience import LONGEST_WAIT, PAUSES, Patience
-from rapid_cli.hub.trouble import HubTrouble, amount
+from rapid_cli.models.hub.backoff import LONGEST_WAIT, PAUSES, Patience
+from rapid_cli.models.hub.parts import needed, parts
+from rapid_cli.models.hub.trouble import HubTrouble, amount
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rapid_cli import seal
-from rapid_cli.seal import BrokenSeal, check_state, read_seal, write_seal
+from rapid_cli.models import kv_file
+from rapid_cli.models.kv_file import BrokenSeal, check_state, read_seal, write_seal
 
 STATE = bytes(range(256)) * 40
 TOKENS = (0, 7, 2**31 - 1, 7)
@@ -41,7 +41,7 @@ def test_a_seal_may_be_of_nothing(tmp_path):
 
 def test_the_checksum_is_the_same_however_large_the_blocks_are(path, monkeypatch):
     found = read_seal(path)
-    monkeypatch.setattr(seal, "BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(kv_file, "BLOCK_BYTES", 1_000)
     check_state(path, found)
 
 

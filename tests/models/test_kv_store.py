@@ -17,13 +17,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli import seal
 from rapid_cli.config import ModelSpec
-from rapid_cli.kvstore import LARGEST_BYTES, SPARE_BYTES, KVStore, usual_cap
 from rapid_cli.llama import LlamaContext, Weights, context
-from rapid_cli.models import Restored
-from rapid_cli.partial import PARTIAL
-from rapid_cli.turns import held
+from rapid_cli.models import kv_file
+from rapid_cli.models.interface import Restored
+from rapid_cli.models.kv_store import LARGEST_BYTES, SPARE_BYTES, KVStore, usual_cap
+from rapid_cli.storage.locks import held
+from rapid_cli.storage.partial import PARTIAL
 
 pytestmark = pytest.mark.models
 
@@ -180,12 +180,12 @@ def test_other_settings_do_not_share_what_is_kept(store, read, weights, open_con
 
 def relabelled(path, **changes):
     """Seal the state at `path` anew with another label."""
-    found = seal.read_seal(path)
+    found = kv_file.read_seal(path)
     with path.open("r+b") as file:
         file.truncate(found.state_bytes)
     label = {"name": found.label.name, "state_key": found.label.state_key}
     label |= {"engine": found.label.engine, "tokens": found.tokens} | changes
-    seal.write_seal(path, **label)
+    kv_file.write_seal(path, **label)
 
 
 def flipped(path, place):
@@ -196,7 +196,7 @@ def flipped(path, place):
 
 def of_another_format(path):
     content = bytearray(path.read_bytes())
-    struct.pack_into("<I", content, len(content) - seal._FOOTER.size, seal.FORMAT + 1)
+    struct.pack_into("<I", content, len(content) - kv_file._FOOTER.size, kv_file.FORMAT + 1)
     path.write_bytes(content)
 
 
@@ -207,20 +207,20 @@ DAMAGE = {
     "a bit of the state flipped": lambda path: flipped(path, 100_000),
     "the first bit flipped": lambda path: flipped(path, 0),
     "a bit of the tokens flipped": lambda path: flipped(
-        path, seal.read_seal(path).state_bytes + 40
+        path, kv_file.read_seal(path).state_bytes + 40
     ),
-    "a bit of the label flipped": lambda path: flipped(path, -seal._FOOTER.size - 20),
-    "a bit of the footer flipped": lambda path: flipped(path, -seal._FOOTER.size + 9),
+    "a bit of the label flipped": lambda path: flipped(path, -kv_file._FOOTER.size - 20),
+    "a bit of the footer flipped": lambda path: flipped(path, -kv_file._FOOTER.size + 9),
     "the mark flipped": lambda path: flipped(path, -1),
     "of another library": lambda path: relabelled(path, engine="llama-cpp-python 0.0.1"),
     "of another model": lambda path: relabelled(path, state_key="other.gguf 1 2"),
     "of another format": of_another_format,
     "of fewer tokens than its state": lambda path: relabelled(
-        path, tokens=seal.read_seal(path).tokens[:-3]
+        path, tokens=kv_file.read_seal(path).tokens[:-3]
     ),
     "not a state at all": lambda path: (
         path.write_bytes(b"x" * 1000),
-        seal.write_seal(path, name="", state_key="", engine="", tokens=[1]),
+        kv_file.write_seal(path, name="", state_key="", engine="", tokens=[1]),
     ),
 }
 
@@ -285,7 +285,7 @@ def test_trouble_while_a_file_is_checked_does_not_remove_it(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(seal, "crc32", fail)
+        patch.setattr(kv_file, "crc32", fail)
         note = store.restore(open_context(), tokens).note
     reason = "Input/output error" if isinstance(error, OSError) else "there is not enough memory"
     assert note.endswith(f"stays on disk, but cannot be read now: {reason}.")
@@ -304,7 +304,7 @@ def test_a_whole_file_that_llama_cpp_refuses_is_left_alone(store, read, open_con
 def test_a_file_in_use_by_another_process_is_left_alone(
     store, read, open_context, tokens, monkeypatch
 ):
-    monkeypatch.setattr("rapid_cli.kvstore.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("rapid_cli.models.kv_store.LOCK_SECONDS", 0.1)
     assert store.keep(read, "book", tokens, LENGTH) == ""
     with held(kept_file(store), 0):
         note = store.restore(open_context(), tokens).note
@@ -414,9 +414,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from rapid_cli.config import ModelSpec
-from rapid_cli.kvstore import KVStore
+from rapid_cli.models.kv_store import KVStore
 from rapid_cli.llama import LlamaContext, Weights, context
-from rapid_cli.models import Restored
+from rapid_cli.models.interface import Restored
 context.READ_BATCH = 16
 path, folder, cap = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 spec = ModelSpec("starter", threads=1, repack=sys.argv[4] == "True")
@@ -491,8 +491,8 @@ def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path, repa
     entries = KVStore(folder).entries()
     assert entries
     for entry in entries:
-        found = seal.read_seal(entry.path)
-        seal.check_state(entry.path, found)
+        found = kv_file.read_seal(entry.path)
+        kv_file.check_state(entry.path, found)
 
 
 def test_without_a_cap_a_quarter_of_the_disk_is_kept_and_not_endlessly_much():

@@ -9,13 +9,12 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from rapid_cli.config import ModelSpec
 from rapid_cli.llama import LlamaContext, Weights, free_memory, read_shape
-from rapid_cli.memory import (
+from rapid_cli.models.memory import (
     GIB,
     MARGIN,
     SHORTEST,
@@ -26,6 +25,7 @@ from rapid_cli.memory import (
     fits,
     longest,
 )
+from tests.support.repository import REPOSITORY
 
 MIB = 1 << 20
 ROWS = 8
@@ -172,7 +172,7 @@ def test_estimates_are_what_a_process_grows_by(request, model, k_type, length, r
     path = request.getfixturevalue(model)
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(path), str(length), k_type, str(repack)],
-        cwd=Path(__file__).parents[1],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,

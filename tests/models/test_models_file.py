@@ -10,11 +10,12 @@ import pytest
 
 from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.hub import find, locate
-from rapid_cli.model_checks import CACHE_TYPES
-from rapid_cli.models_file import find_models_file, load_models_file
+from rapid_cli.models.checks import CACHE_TYPES
+from rapid_cli.models.hub import find, locate
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from tests.support.repository import REPOSITORY
 
-PACKAGED = Path(__file__).parents[1] / "models.toml"
+PACKAGED = REPOSITORY / "models.toml"
 MINIMAL = """
 [default]
 pair = "small"

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rapid_cli.llama import devices, free_memory, read_shape
-from rapid_cli.memory import GIB, MARGIN, MemoryNeed, ModelShape, estimate, fits
-from rapid_cli.offloading import NOTHING, cpu_part, gpu_part, layer_count, layers_that_fit
+from rapid_cli.models.memory import GIB, MARGIN, MemoryNeed, ModelShape, estimate, fits
+from rapid_cli.models.offloading import NOTHING, cpu_part, gpu_part, layer_count, layers_that_fit
 
 MIB = 1 << 20
 SHAPE = ModelShape(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from rapid_cli.memory import ModelShape, estimate
-from rapid_cli.models_file import load_models_file
-from rapid_cli.passages import drafter_budget
+from rapid_cli.models.memory import ModelShape, estimate
+from rapid_cli.models.models_file import load_models_file
+from rapid_cli.retrieval.passages import drafter_budget
+from tests.support.repository import REPOSITORY
 
-PACKAGED = load_models_file(Path(__file__).parents[1] / "models.toml")
+PACKAGED = load_models_file(REPOSITORY / "models.toml")
 ROWS, ANSWER = 17, 512
 QWEN, LLAMA = 152_064, 128_256
 # As their publishers say: layers, width, heads, key and value heads, head size, feed-forward width,

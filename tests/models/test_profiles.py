@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.profiles import FILE_NAME, StoredProfiles
+from rapid_cli.models.profiles import FILE_NAME, StoredProfiles
 
 COSTS = {1: 0.0125, 2: 0.021, 9: 1 / 3, 16: 2e-9}
 

@@ -8,8 +8,8 @@ import pytest
 
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.errors import ModelError
-from rapid_cli.models import tokenize_prompt
-from rapid_cli.prompts import (
+from rapid_cli.models.interface import tokenize_prompt
+from rapid_cli.models.prompts import (
     INSTRUCTIONS,
     OMISSION,
     PromptFormat,

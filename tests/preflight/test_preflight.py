@@ -10,14 +10,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import crashing_llama
 import pytest
 
-from rapid_cli import processor
-from rapid_cli.child import Ended
 from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, read_shape
+from rapid_cli.machine import processor
+from rapid_cli.machine.child import Ended
 from rapid_cli.preflight import records as recording
 from rapid_cli.preflight.children import start_engine
 from rapid_cli.preflight.preflight import Preflight, run_key, try_in_child
@@ -31,6 +30,7 @@ from rapid_cli.preflight.ways import (
     remedy,
     ways_for,
 )
+from tests.support import crashing_llama
 
 pytestmark = pytest.mark.models
 

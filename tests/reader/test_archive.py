@@ -5,11 +5,11 @@ import zipfile
 from io import BytesIO
 
 import pytest
-from books import make_epub, make_zip, read, refusal
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import archive as bounds
 from rapid_cli.reader.archive import Archive
+from tests.support.books import make_epub, make_zip, read, refusal
 
 
 def open_archive(raw: bytes) -> Archive:

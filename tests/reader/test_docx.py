@@ -6,7 +6,7 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-from books import WORD, labels, make_docx, make_zip, paragraph, read, refusal
+from tests.support.books import WORD, labels, make_docx, make_zip, paragraph, read, refusal
 
 LONG = paragraph("word " * 100)
 
@@ -64,7 +64,7 @@ def test_a_picture_leaves_no_trace(tmp_path: Path) -> None:
     picture = make_docx(paragraph("text"), **{"word/media/image1.png": "x" * 9_000_000})
     path = tmp_path / "letter.docx"
     path.write_bytes(picture)
-    code = "import sys, pathlib, rapid_cli.reader as r; r.read(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, rapid_cli.reader.reading as r; r.read(pathlib.Path(sys.argv[1]))"
     ended = subprocess.run(
         [sys.executable, "-W", "always", "-c", code, str(path)],
         capture_output=True,

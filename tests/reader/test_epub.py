@@ -6,7 +6,8 @@ import zipfile
 from io import BytesIO
 
 import pytest
-from books import labels, make_epub, make_zip, read, refusal
+
+from tests.support.books import labels, make_epub, make_zip, read, refusal
 
 LONG = "<p>" + "word " * 100 + "</p>"
 

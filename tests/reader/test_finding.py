@@ -8,16 +8,16 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from books import make_docx, make_epub, make_zip
-from pdfs import make_pdf
 
-from rapid_cli import reader
 from rapid_cli.errors import DocumentError
-from rapid_cli.reader import Found, finding
+from rapid_cli.reader import finding, reading
+from rapid_cli.reader.reading import Found
+from tests.support.books import make_docx, make_epub, make_zip
+from tests.support.pdfs import make_pdf
 
 
 def find_names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in reader.find(folder).files]
+    return [path.relative_to(folder).as_posix() for path in reading.find(folder).files]
 
 
 def fill(folder: Path, files: dict[str, bytes]) -> None:
@@ -28,7 +28,7 @@ def fill(folder: Path, files: dict[str, bytes]) -> None:
 def test_a_file_is_found_whatever_its_suffix(tmp_path: Path) -> None:
     path = tmp_path / "notes.log"
     path.write_text("text")
-    assert reader.find(path) == Found([path], {})
+    assert reading.find(path) == Found([path], {})
 
 
 def test_a_folder_gives_its_documents_sorted_and_from_all_levels(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_link_that_leads_back_up_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_missing_path_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing.pdf"
-    for attempt in (reader.find, reader.read):
+    for attempt in (reading.find, reading.read):
         with pytest.raises(DocumentError, match="does not exist") as caught:
             attempt(missing)
         assert caught.value.message.startswith(str(missing))
@@ -73,13 +73,13 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
 
 def test_a_path_that_the_system_refuses_is_a_document_error(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be read: file name too long"):
-        reader.find(tmp_path / ("x" * 5000))
+        reading.find(tmp_path / ("x" * 5000))
 
 
 def test_a_folder_without_documents_says_which_kinds_are_searched_for(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("text")
     with pytest.raises(DocumentError, match="has no documents") as caught:
-        reader.find(tmp_path)
+        reading.find(tmp_path)
     assert ".pdf" in caught.value.hint
     assert ".md" in caught.value.hint
 
@@ -99,7 +99,7 @@ def test_a_closed_folder_does_not_hide_the_documents_beside_it(
     monkeypatch.setattr(Path, "iterdir", refuse_closed)
     assert find_names(tmp_path) == ["closed", "open.txt"]
     with pytest.raises(DocumentError, match="closed cannot be read"):
-        reader.read(tmp_path / "closed")
+        reading.read(tmp_path / "closed")
 
 
 def test_documents_are_known_by_content_where_their_suffix_tells_nothing(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_documents_are_known_by_content_where_their_suffix_tells_nothing(tmp_pat
         "five.x": b"{\\rtf1 text}",
     }
     fill(tmp_path, files)
-    found = reader.find(tmp_path)
+    found = reading.find(tmp_path)
     assert sorted(path.name for path in found.files) == sorted(files)
     assert found.passed_over == {}
 
@@ -129,7 +129,7 @@ def test_what_is_no_document_is_counted_by_suffix(tmp_path: Path) -> None:
         "notes.txt": b"text",
     }
     fill(tmp_path, files)
-    found = reader.find(tmp_path)
+    found = reading.find(tmp_path)
     assert [path.name for path in found.files] == ["notes.txt"]
     assert found.passed_over == {"": 1, ".png": 2, ".py": 1, ".vue": 1, ".zip": 1}
 
@@ -138,7 +138,7 @@ def test_documents_of_kinds_that_nothing_reads_are_found_to_be_named(tmp_path: P
     fill(tmp_path, {"a.odt": b"x", "b.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "c.xls": b"x"})
     assert find_names(tmp_path) == ["a.odt", "b.doc", "c.xls"]
     with pytest.raises(DocumentError, match="which rapid does not read"):
-        reader.read(tmp_path / "b.doc")
+        reading.read(tmp_path / "b.doc")
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(
@@ -149,11 +149,11 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(
         file.write(b"text " * 20_000)
         file.truncate(1 << 40)
     with pytest.raises(DocumentError, match=r"big.txt is larger than 1,024 MB"):
-        reader.read(path)
+        reading.read(path)
     monkeypatch.setattr(finding, "MAX_FILE", 10)
     (tmp_path / "small.txt").write_bytes(b"text " * 3)
     with pytest.raises(DocumentError, match=r"small.txt is larger"):
-        reader.read(tmp_path / "small.txt")
+        reading.read(tmp_path / "small.txt")
 
 
 def test_a_folder_of_any_depth_is_searched(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_folder_of_any_depth_is_searched(tmp_path: Path) -> None:
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 100)  # deeper folders stop the tests' own clean-up
     try:
-        found = reader.find(tmp_path)
+        found = reading.find(tmp_path)
     finally:
         sys.setrecursionlimit(before)
     assert found.files == [deep / "deep.txt"]
@@ -177,10 +177,10 @@ def test_what_only_looks_like_a_file_is_named_for_what_it_is(tmp_path: Path) -> 
         bound.bind(str(tmp_path / "socket.txt"))
     (tmp_path / "device.txt").symlink_to("/dev/zero")
     assert find_names(tmp_path) == ["device.txt", "good.txt", "pipe.pdf", "socket.txt"]
-    assert reader.find(tmp_path).passed_over == {"": 1}
+    assert reading.find(tmp_path).passed_over == {"": 1}
     for name, what in (("pipe.pdf", "pipe"), ("socket.txt", "socket"), ("device.txt", "device")):
         with pytest.raises(DocumentError, match=f"{name} is a {what} and no file"):
-            reader.read(tmp_path / name)
+            reading.read(tmp_path / name)
 
 
 def test_a_link_to_nothing_is_named_and_one_in_a_circle_is_counted(tmp_path: Path) -> None:
@@ -189,11 +189,11 @@ def test_a_link_to_nothing_is_named_and_one_in_a_circle_is_counted(tmp_path: Pat
     (tmp_path / "lost").symlink_to("nowhere")
     (tmp_path / "self.pdf").symlink_to("self.pdf")
     assert find_names(tmp_path) == ["good.txt", "lost.pdf"]
-    assert reader.find(tmp_path).passed_over == {"": 1, "leading in a circle": 1}
+    assert reading.find(tmp_path).passed_over == {"": 1, "leading in a circle": 1}
     with pytest.raises(DocumentError, match=r"is a link to nowhere\.pdf, which does not exist"):
-        reader.read(tmp_path / "lost.pdf")
+        reading.read(tmp_path / "lost.pdf")
     with pytest.raises(DocumentError, match="leads in a circle"):
-        reader.find(tmp_path / "self.pdf")
+        reading.find(tmp_path / "self.pdf")
 
 
 def test_a_link_to_a_folder_elsewhere_is_counted(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_link_to_a_folder_elsewhere_is_counted(tmp_path: Path) -> None:
     (tmp_path / "here" / "good.txt").write_text("text")
     (tmp_path / "here" / "linked").symlink_to(tmp_path / "there")
     (tmp_path / "here" / "up").symlink_to(tmp_path / "here")
-    found = reader.find(tmp_path / "here")
+    found = reading.find(tmp_path / "here")
     assert found.passed_over == {"leading to a folder elsewhere": 1}
 
 

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
-from books import labels, make_docx, make_epub, make_zip, paragraph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pdfs import make_partly_scanned_pdf, make_pdf
 
-from rapid_cli import reader
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader import reading
+from tests.support.books import labels, make_docx, make_epub, make_zip, paragraph
+from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
 
 LONG = "word " * 50
 CHAPTER = f"<h1>One</h1><p>{LONG}</p><table><tr><td>a<td>b</table><pre>x\n y</pre>"
@@ -82,7 +82,7 @@ def damages(draw: st.DrawFn) -> Callable[[bytes], bytes]:
 
 def read_or_refuse(raw: bytes, name: str) -> Document | None:
     try:
-        document = reader.read_bytes(raw, name=name, path=f"/folder/{name}")
+        document = reading.read_bytes(raw, name=name, path=f"/folder/{name}")
     except DocumentError as error:
         assert error.message.startswith(name)
         assert "\n" not in error.message

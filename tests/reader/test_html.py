@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from books import labels, read, refusal
+
+from tests.support.books import labels, read, refusal
 
 LONG = "<p>" + "word " * 100 + "</p>"
 

@@ -7,10 +7,10 @@ import tracemalloc
 from io import BytesIO
 
 import pytest
-from books import make_docx, make_epub, make_zip, paragraph, read, refusal
-from pdfs import make_pdf
 
 from rapid_cli.reader.kinds import kind_of
+from tests.support.books import make_docx, make_epub, make_zip, paragraph, read, refusal
+from tests.support.pdfs import make_pdf
 
 
 def container(*streams: str) -> bytes:

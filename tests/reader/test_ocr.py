@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
 
-from rapid_cli import reader
 from rapid_cli.errors import DocumentError
-from rapid_cli.reader import ocr
+from rapid_cli.reader import reading
+from rapid_cli.reader.pdf import ocr
+from tests.support.pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
 
 FAKES = {
     "adds text": 'cp "$FOUND" "$6"',
@@ -43,7 +43,7 @@ def test_without_the_program_the_error_says_how_to_get_it(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(DocumentError, match=r"scan.pdf needs OCR, and ocrmypdf is not") as caught:
-        reader.read(scan, ocr=True)
+        reading.read(scan, ocr=True)
     assert "apt install ocrmypdf" in caught.value.hint
 
 
@@ -53,9 +53,9 @@ def test_what_needs_no_ocr_is_read_without_the_program(
     monkeypatch.setenv("PATH", "")
     path = tmp_path / "file.pdf"
     path.write_bytes(make_pdf(["text", ""]))
-    assert reader.read(path, ocr=True) == reader.read(path)
+    assert reading.read(path, ocr=True) == reading.read(path)
     path.write_bytes(b"plain text")
-    assert reader.read(path, ocr=True).text == "plain text"
+    assert reading.read(path, ocr=True).text == "plain text"
 
 
 def test_a_scan_is_not_read_through_the_program_unless_asked_to(
@@ -63,7 +63,7 @@ def test_a_scan_is_not_read_through_the_program_unless_asked_to(
 ) -> None:
     install(monkeypatch, tmp_path, f"touch {tmp_path}/called")
     with pytest.raises(DocumentError, match="has no text"):
-        reader.read(scan)
+        reading.read(scan)
     assert not (tmp_path / "called").exists()
 
 
@@ -76,7 +76,7 @@ def test_the_document_is_the_original_in_all_but_its_text(
     (tmp_path / "found.pdf").write_bytes(make_pdf(["one", "found"]))
     monkeypatch.setenv("FOUND", str(tmp_path / "found.pdf"))
     install(monkeypatch, tmp_path, FAKES["adds text"])
-    document = reader.read(path, ocr=True)
+    document = reading.read(path, ocr=True)
     assert [page.text.strip() for page in document.pages] == ["one", "found"]
     assert document.id == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (document.name, document.path) == ("scan.pdf", str(path))
@@ -89,7 +89,7 @@ def test_the_last_line_of_a_failure_is_the_reason(
     install(monkeypatch, tmp_path, FAKES["fails"])
     expected = r"scan.pdf cannot be read by ocrmypdf: InputFileError: it is broken$"
     with pytest.raises(DocumentError, match=expected):
-        reader.read(scan, ocr=True)
+        reading.read(scan, ocr=True)
 
 
 def test_a_program_that_writes_nothing_is_a_failure(
@@ -97,7 +97,7 @@ def test_a_program_that_writes_nothing_is_a_failure(
 ) -> None:
     install(monkeypatch, tmp_path, FAKES["writes nothing"])
     with pytest.raises(DocumentError, match="it ended with code 0"):
-        reader.read(scan, ocr=True)
+        reading.read(scan, ocr=True)
 
 
 def test_pages_on_which_ocr_finds_nothing_are_not_said_to_need_it(
@@ -105,11 +105,11 @@ def test_pages_on_which_ocr_finds_nothing_are_not_said_to_need_it(
 ) -> None:
     install(monkeypatch, tmp_path, FAKES["finds nothing"])
     with pytest.raises(DocumentError, match=r"scan.pdf has no text, and OCR finds none"):
-        reader.read(scan, ocr=True)
+        reading.read(scan, ocr=True)
     scan.write_bytes(make_partly_scanned_pdf(["one", None]))
-    document = reader.read(scan, ocr=True)
+    document = reading.read(scan, ocr=True)
     assert document.warnings == ("page 2 has no text: OCR finds none",)
-    assert not reader.needs_ocr(document)
+    assert not reading.needs_ocr(document)
 
 
 def test_it_is_told_before_how_long_many_pages_may_take(
@@ -120,11 +120,11 @@ def test_it_is_told_before_how_long_many_pages_may_take(
     told: list[float] = []
     for pages in (1, 200):
         path.write_bytes(make_partly_scanned_pdf(["typed", *[None] * pages]))
-        reader.read(path, ocr=True, takes=told.append)
+        reading.read(path, ocr=True, takes=told.append)
     assert told[0] == ocr.TIMEOUT_SECONDS
     assert told[1] == 201 * ocr.PAGE_SECONDS
     path.write_bytes(make_pdf(["typed"]))
-    reader.read(path, ocr=True, takes=told.append)
+    reading.read(path, ocr=True, takes=told.append)
     assert len(told) == 2, "nothing takes longer without OCR"
 
 
@@ -138,7 +138,7 @@ def test_a_program_that_hangs_is_stopped_with_its_children(
     monkeypatch.setenv("CHILD", str(tmp_path / "child"))
     install(monkeypatch, tmp_path, FAKES["hangs"])
     with pytest.raises(DocumentError, match="it took longer than"):
-        reader.read(scan, ocr=True)
+        reading.read(scan, ocr=True)
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "cmdline")
     ends = time.monotonic() + 5
     while child.exists() and child.read_bytes() and time.monotonic() < ends:

@@ -4,9 +4,19 @@ import random
 from io import BytesIO
 
 import pytest
-from books import labels, read, refusal
-from odd_pdfs import PLAIN_FONT, bomb, font_with, one_page, shown, stream
-from pdfs import (
+from pypdf import PdfWriter
+from pypdf.errors import PdfReadError
+
+from rapid_cli.documents import Document
+from rapid_cli.errors import DocumentError
+from rapid_cli.reader import reading
+from rapid_cli.reader.pdf.cut import with_end
+from rapid_cli.reader.pdf.legibility import is_nothing, legibility
+from rapid_cli.reader.pdf.pages import MANY_PAGES, page_ranges, pdf_pages
+from rapid_cli.reader.pdf.pypdf import PypdfFile
+from tests.support.books import labels, read, refusal
+from tests.support.odd_pdfs import PLAIN_FONT, bomb, font_with, one_page, shown, stream
+from tests.support.pdfs import (
     make_partly_scanned_pdf,
     make_pdf,
     make_pdf_for_pdfium,
@@ -14,16 +24,6 @@ from pdfs import (
     make_pdf_with_damaged_pages,
     make_scanned_pdf,
 )
-from pypdf import PdfWriter
-from pypdf.errors import PdfReadError
-
-from rapid_cli import reader
-from rapid_cli.documents import Document
-from rapid_cli.errors import DocumentError
-from rapid_cli.reader.cut_pdf import with_end
-from rapid_cli.reader.legible import is_nothing, legibility
-from rapid_cli.reader.pdf import MANY_PAGES, page_ranges, pdf_pages
-from rapid_cli.reader.pypdf import PypdfFile
 
 
 def read_pdf(raw: bytes) -> Document:
@@ -94,7 +94,7 @@ def test_blank_pages_are_named_and_need_no_ocr() -> None:
     document = read_pdf(make_pdf(["one", "", "three", "", "five"]))
     assert document.warnings == ("pages 2 and 4 are blank",)
     assert page_texts(document) == ["one", "", "three", "", "five"]
-    assert not reader.needs_ocr(document)
+    assert not reading.needs_ocr(document)
 
 
 def test_a_scanned_pdf_is_refused_with_a_hint_at_ocr() -> None:
@@ -156,7 +156,7 @@ def test_pages_are_named_in_ranges(numbers: list[int], expected: str) -> None:
 def test_scanned_pages_among_others_are_named() -> None:
     document = read_pdf(make_partly_scanned_pdf(["one", "two", *[None] * 7, "ten", None]))
     assert document.warnings == ("pages 3-9 and 11 have no text: needs OCR",)
-    assert reader.needs_ocr(document)
+    assert reading.needs_ocr(document)
 
 
 def test_a_long_pdf_is_read_with_its_labels_and_the_pages_without_text_named() -> None:

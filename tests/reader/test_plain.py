@@ -5,9 +5,9 @@ import time
 import tracemalloc
 
 import pytest
-from books import labels, read, refusal
 
 from rapid_cli.reader.sections import MAX_SECTIONS
+from tests.support.books import labels, read, refusal
 
 LONG = "word " * 60
 

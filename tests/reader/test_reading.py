@@ -7,18 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from books import make_docx, make_epub, paragraph, read, refusal
-from pdfs import make_pdf
 
-from rapid_cli import reader
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader import reading
 from rapid_cli.reader.cleaning import reason
+from tests.support.books import make_docx, make_epub, paragraph, read, refusal
+from tests.support.pdfs import make_pdf
 
 
 def test_a_document_is_known_by_a_hash_of_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"text\r\n")
-    document = reader.read(path)
+    document = reading.read(path)
     assert document.id == hashlib.sha256(b"text\r\n").hexdigest()
     assert (document.name, document.path) == ("notes.txt", str(path))
 
@@ -28,18 +28,18 @@ def test_a_relative_path_is_stored_as_an_absolute_one(
 ) -> None:
     (tmp_path / "notes.txt").write_text("text")
     monkeypatch.chdir(tmp_path)
-    assert reader.read(Path("notes.txt")).path == str(tmp_path / "notes.txt")
+    assert reading.read(Path("notes.txt")).path == str(tmp_path / "notes.txt")
 
 
 def test_a_folder_cannot_be_read_as_a_file(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be read"):
-        reader.read(tmp_path)
+        reading.read(tmp_path)
 
 
 def test_a_long_file_is_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text("é word " * 50_000 + "end", encoding="utf-8")
-    document = reader.read(path)
+    document = reading.read(path)
     assert document.text == "é word " * 50_000 + "end"
     assert document.warnings == ()
 
@@ -73,13 +73,13 @@ def test_only_the_head_of_a_large_binary_file_is_read(tmp_path: Path) -> None:
         file.write(BINARIES["model"])
         file.truncate(1 << 40)  # a sparse terabyte: reading it would not end
     with pytest.raises(DocumentError, match="is not a PDF or text"):
-        reader.read(path)
+        reading.read(path)
 
 
 def test_reading_a_damaged_pdf_prints_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file.pdf"
     path.write_bytes(make_pdf(["text"]).replace(b"startxref\n", b"startxref\n9"))
-    code = "import sys, pathlib, rapid_cli.reader as r; r.read(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib, rapid_cli.reader.reading as r; r.read(pathlib.Path(sys.argv[1]))"
     ended = subprocess.run(
         [sys.executable, "-W", "always", "-c", code, str(path)],
         capture_output=True,
@@ -90,7 +90,7 @@ def test_reading_a_damaged_pdf_prints_nothing(tmp_path: Path) -> None:
 
 
 def test_importing_the_reader_does_not_import_pypdf() -> None:
-    code = "import sys, rapid_cli.reader; sys.exit('pypdf' in sys.modules)"
+    code = "import sys, rapid_cli.reader.reading; sys.exit('pypdf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -104,13 +104,13 @@ def test_only_pdfs_have_pages() -> None:
     ):
         document = read(raw, "a")
         assert not document.paged
-        assert not reader.needs_ocr(document)
+        assert not reading.needs_ocr(document)
 
 
 def test_a_text_beyond_all_measure_is_refused_whatever_it_is_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reader, "MAX_TEXT", 1_000_000)
+    monkeypatch.setattr(reading, "MAX_TEXT", 1_000_000)
     text = "text " * 300_000
     for name, raw in (
         ("notes.txt", text.encode()),

@@ -11,20 +11,20 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from books import make_docx, paragraph
-from odd_pdfs import bomb, one_page, shown
-from pdfs import make_pdf, make_scanned_pdf
 
-from rapid_cli import reader
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
-from rapid_cli.extraction import Extractor
+from rapid_cli.reader import reading
+from rapid_cli.reader.workers import Extractor
+from tests.support.books import make_docx, paragraph
+from tests.support.odd_pdfs import bomb, one_page, shown
+from tests.support.pdfs import make_pdf, make_scanned_pdf
 
 MEGABYTE = 1 << 20
 PARENT = """
 import sys
 from pathlib import Path
-from rapid_cli.extraction import Extractor
+from rapid_cli.reader.workers import Extractor
 
 with Extractor(workers=2) as extractor:
     for found in extractor.read_ahead(map(Path, sys.argv[1:])):
@@ -131,7 +131,7 @@ def test_a_document_is_the_one_that_the_reader_returns(
     path = tmp_path / name
     path.write_bytes(raw)
     with Extractor() as extractor:
-        assert extractor.read(path) == reader.read(path)
+        assert extractor.read(path) == reading.read(path)
 
 
 def test_documents_come_in_the_order_of_their_paths_whatever_their_size(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_documents_come_in_the_order_of_their_paths_whatever_their_size(tmp_path
         path.write_text("many words " * 300_000)
     with Extractor() as extractor:
         found = list(extractor.read_ahead(paths))
-    assert found == [reader.read(path) for path in paths]
+    assert found == [reading.read(path) for path in paths]
 
 
 def test_an_error_keeps_its_words_and_its_place(
@@ -154,10 +154,10 @@ def test_an_error_keeps_its_words_and_its_place(
         found = list(extractor.read_ahead([*wrong, path]))
         with pytest.raises(DocumentError, match=r"^missing\.pdf does not exist$"):
             extractor.read(wrong[0])
-    assert found.pop() == reader.read(path)
+    assert found.pop() == reading.read(path)
     for error, source in zip(found, wrong, strict=True):
         with pytest.raises(DocumentError) as expected:
-            reader.read(source)
+            reading.read(source)
         assert isinstance(error, DocumentError)
         assert (error.message, error.hint) == (expected.value.message, expected.value.hint)
 
@@ -167,7 +167,7 @@ def test_any_file_name_arrives_as_it_is(tmp_path: Path, name: bytes) -> None:
     path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))  # noqa: PTH118
     path.write_text("text")
     with Extractor() as extractor:
-        assert extractor.read(path) == reader.read(path)
+        assert extractor.read(path) == reading.read(path)
 
 
 def test_what_no_reader_expects_becomes_an_error_in_one_sentence(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_file_that_hangs_is_skipped_and_costs_no_other_file_anything(
     assert isinstance(error, DocumentError)
     assert error.message == "hanging.pdf takes longer than 1 s to read"
     assert "skipped" in error.hint
-    assert found == [reader.read(path) for path in paths]
+    assert found == [reading.read(path) for path in paths]
 
 
 def test_ocr_may_take_longer_than_other_files(

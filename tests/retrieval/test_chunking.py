@@ -11,8 +11,8 @@ from unicodedata import category, name
 
 import pytest
 
-from rapid_cli.chunking import split
 from rapid_cli.documents import Chunk, Document, Page
+from rapid_cli.retrieval.chunking import split
 
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL SYLLABLE", "THAI")
 

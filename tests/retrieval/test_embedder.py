@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from libraries import opened, write
-from small_embedders import MINILM, write_embedder
 
-from rapid_cli.embedder import CHUNK_TOKENS, Embedder, export_name
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.exported import DESCRIPTION, MODEL, TOKENIZER, Exported
-from rapid_cli.indexing import index as index_events
-from rapid_cli.progress import EmbedderPrepared, EmbedderPreparing, Event, FileDone
+from rapid_cli.library.events import EmbedderPrepared, EmbedderPreparing, Event, FileDone
+from rapid_cli.library.indexing import index as index_events
+from rapid_cli.retrieval.embedder import CHUNK_TOKENS, Embedder, export_name
+from rapid_cli.retrieval.onnx_embedder import DESCRIPTION, MODEL, TOKENIZER, Exported
+from tests.support.libraries import opened, write
+from tests.support.repository import REPOSITORY
+from tests.support.small_embedders import MINILM, write_embedder
 
 QUESTIONS = ["What is it about?", "Who sails, and where to?"]
 FILES = {MODEL, TOKENIZER, DESCRIPTION}
@@ -60,7 +61,7 @@ def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         cwd=folder,
-        env={"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": str(folder)},
+        env={"PYTHONPATH": str(REPOSITORY), "HOME": str(folder)},
     )
 
 
@@ -116,7 +117,7 @@ def test_tokens_start_at_the_same_places_however_the_text_is_taken_apart(
     embedder: Embedder, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = embedder.token_starts(text)
-    monkeypatch.setattr("rapid_cli.embedder.PIECE", 32)
+    monkeypatch.setattr("rapid_cli.retrieval.embedder.PIECE", 32)
     assert embedder.token_starts(text) == whole
 
 
@@ -160,12 +161,12 @@ def test_nothing_is_imported_before_use_and_nothing_is_ever_printed(tmp_path: Pa
     program = f"""
 import sys
 from pathlib import Path
-from rapid_cli.catalog import Catalog
-from rapid_cli.embedder import Embedder
-from rapid_cli.extraction import Extractor
-from rapid_cli.indexing import index
-from rapid_cli.library import Library
-from rapid_cli.store import Store
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.retrieval.embedder import Embedder
+from rapid_cli.reader.workers import Extractor
+from rapid_cli.library.indexing import index
+from rapid_cli.library.library import Library
+from rapid_cli.library.store import Store
 home = Path({str(tmp_path)!r})
 minilm = Embedder(lambda: Path({str(MINILM)!r}), identity="minilm", cache=home / "cache")
 library = Library(Catalog(home), Store(home), minilm, Extractor())
@@ -196,7 +197,7 @@ def test_an_export_embeds_without_torch_and_in_silence(
 import sys
 from pathlib import Path
 import numpy as np
-from rapid_cli.embedder import Embedder
+from rapid_cli.retrieval.embedder import Embedder
 folder, cache = Path({str(MINILM)!r}), Path({str(embedder_cache)!r})
 minilm = Embedder(lambda: folder, identity="minilm", cache=cache)
 np.save("vector.npy", minilm.embed(["What is it about?"]))

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from small_embedders import DIMENSION, MAX_TOKENS, MINILM, write_embedder
 
-from rapid_cli import exported
-from rapid_cli.embedder import Embedder, export_name
-from rapid_cli.exported import Description, Exported, batches
+from rapid_cli.retrieval import onnx_embedder
+from rapid_cli.retrieval.embedder import Embedder, export_name
+from rapid_cli.retrieval.onnx_embedder import Description, Exported, batches
+from tests.support.small_embedders import DIMENSION, MAX_TOKENS, MINILM, write_embedder
 
 if TYPE_CHECKING:
-    from rapid_cli.exporting import Loaded
+    from rapid_cli.retrieval.torch_embedder import Loaded
 
 pytestmark = pytest.mark.models
 
@@ -58,7 +58,7 @@ def minilm(embedder: Embedder, embedder_cache: Path) -> Exported:
 
 @pytest.fixture(scope="module")
 def reference() -> Loaded:
-    from rapid_cli.exporting import Loaded
+    from rapid_cli.retrieval.torch_embedder import Loaded
 
     return Loaded(MINILM)
 
@@ -97,7 +97,7 @@ def test_no_texts_have_no_vectors(minilm: Exported, reference: Loaded) -> None:
 
 
 def test_every_step_of_a_model_is_in_its_export(tmp_path: Path) -> None:
-    from rapid_cli.exporting import Loaded, export
+    from rapid_cli.retrieval.torch_embedder import Loaded, export
 
     loaded = Loaded(write_embedder(tmp_path / "dense", prompt="a passage: "))
     export(loaded, tmp_path)
@@ -110,7 +110,7 @@ def test_every_step_of_a_model_is_in_its_export(tmp_path: Path) -> None:
 
 
 def test_other_vectors_than_the_models_are_noticed(tmp_path: Path) -> None:
-    from rapid_cli.exporting import Loaded, check, export
+    from rapid_cli.retrieval.torch_embedder import Loaded, check, export
 
     one, other = (Loaded(write_embedder(tmp_path / f"{seed}", seed=seed)) for seed in (1, 2))
     export(one, tmp_path)
@@ -140,6 +140,6 @@ def test_no_more_threads_than_cores_that_may_be_used() -> None:
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(allowed)})
-        assert exported._threads() == (1 if (os.cpu_count() or 1) > 1 else 0)
+        assert onnx_embedder._threads() == (1 if (os.cpu_count() or 1) > 1 else 0)
     finally:
         os.sched_setaffinity(0, allowed)

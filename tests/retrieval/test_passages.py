@@ -7,7 +7,7 @@ import random
 import pytest
 
 from rapid_cli.documents import Chunk, Document, Page, Passage
-from rapid_cli.passages import (
+from rapid_cli.retrieval.passages import (
     about_budget,
     drafter_budget,
     in_document_order,

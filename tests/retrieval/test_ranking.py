@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rapid_cli.documents import Chunk, Passage
-from rapid_cli.ranking import fuse, rank, similar_enough, spread, without_near_duplicates
+from rapid_cli.retrieval.ranking import fuse, rank, similar_enough, spread, without_near_duplicates
 
 
 def passage(score, text="word", *, document="d", index=0, similarity=None, lexical=None, page=1):

@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from libraries import WordEmbedder, opened
-from pdfs import make_pdf
-from small_embedders import MINILM, write_embedder
 
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import ModelError
-from rapid_cli.reranker import Reranker
+from rapid_cli.retrieval.reranker import Reranker
+from tests.support.libraries import WordEmbedder, opened
+from tests.support.pdfs import make_pdf
+from tests.support.small_embedders import MINILM, write_embedder
 
 QUESTION = "Who sails the ship?"
 TEXTS = ["the whale swims", "the captain sails", "storms come in autumn", "oil lights the lamps"]

@@ -11,18 +11,18 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rapid_cli import copies as copies_module
+from rapid_cli.bench.materials import built_in_text
+from rapid_cli.bench.perplexity import perplexity
 from rapid_cli.config import ModelSpec
-from rapid_cli.copies import Copies
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import LlamaContext, Weights, read_format
-from rapid_cli.materials import built_in_text
-from rapid_cli.perplexity import perplexity
+from rapid_cli.session import copies as copies_module
+from rapid_cli.session.copies import Copies
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
 Usage = namedtuple("Usage", "total used free")
@@ -169,7 +169,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next(starter_path, tmp_path)
     program = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from rapid_cli.copies import Copies\n"
+        "from rapid_cli.session.copies import Copies\n"
         "def kill(done, total):\n"
         "    if done:\n"
         "        os.kill(os.getpid(), 9)\n"
@@ -177,7 +177,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next(starter_path, tmp_path)
     )
     folder = tmp_path / "weights"
     command = [sys.executable, "-c", program, str(folder), str(starter_path)]
-    done = subprocess.run(command, check=False, timeout=60, cwd=Path(__file__).parents[1])
+    done = subprocess.run(command, check=False, timeout=60, cwd=REPOSITORY)
     assert done.returncode == -signal.SIGKILL
     time.sleep(2)  # the worker, which nobody ends, writes on
     assert [path.suffix for path in folder.iterdir()] == [".partial"]

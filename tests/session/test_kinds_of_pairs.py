@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from cut_models import cut
+
+from tests.support.cut_models import cut
 
 pytestmark = pytest.mark.models
 

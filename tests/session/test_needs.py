@@ -5,20 +5,22 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import pytest
-from tiny_models import write_tiny
 
-from rapid_cli import fitting, llama
-from rapid_cli.checking import check, room
+from rapid_cli import llama
+from rapid_cli.doctor import memory
 from rapid_cli.doctor.examination import Examination
-from rapid_cli.doctor.models import check_pair
+from rapid_cli.doctor.models_file import check_pair
+from rapid_cli.doctor.pair import check
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import read_shape
 from rapid_cli.llama import weights as weights_module
 from rapid_cli.llama.devices import GPU, ComputeDevice
-from rapid_cli.memory import GIB, MARGIN, fits
-from rapid_cli.models_file import load_models_file
-from rapid_cli.needs import DRAFT_ROWS, PairRuns, Runs
-from rapid_cli.session import Session
+from rapid_cli.models.memory import GIB, MARGIN, fits
+from rapid_cli.models.models_file import load_models_file
+from rapid_cli.session import fitting
+from rapid_cli.session.needs import DRAFT_ROWS, PairRuns, Runs
+from rapid_cli.session.session import Session
+from tests.support.tiny_models import write_tiny
 
 LENGTH = 8192
 FILE = """
@@ -53,7 +55,7 @@ class Machine:
 @pytest.fixture
 def computer(monkeypatch):
     computer = Machine()
-    for module in (fitting, room, llama):
+    for module in (fitting, memory, llama):
         monkeypatch.setattr(module, "free_memory", computer.free_memory)
     return computer
 

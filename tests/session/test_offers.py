@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 from rapid_cli.errors import ModelError
-from rapid_cli.models_file import load_models_file
-from rapid_cli.pairs import Pairs
+from rapid_cli.models.models_file import load_models_file
+from rapid_cli.session.pairs import Pairs
 
 HERE = """
 [pairs.here]

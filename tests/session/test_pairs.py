@@ -11,12 +11,12 @@ from pathlib import Path
 import llama_cpp
 import pytest
 
-from rapid_cli.copies import Copies
 from rapid_cli.llama import engine, machine
-from rapid_cli.models_file import load_models_file
-from rapid_cli.pairs import Pairs
-from rapid_cli.session import Session
-from rapid_cli.tuned import FileStamp, Settings, Tuned
+from rapid_cli.models.models_file import load_models_file
+from rapid_cli.session.copies import Copies
+from rapid_cli.session.pairs import Pairs
+from rapid_cli.session.session import Session
+from rapid_cli.session.tuned import FileStamp, Settings, Tuned
 
 pytestmark = pytest.mark.models
 Usage = namedtuple("Usage", "total used free")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rapid_cli.config import ModelSpec
-from rapid_cli.tuned import FileStamp, Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
 
 SETTINGS = Settings(True, "q8_0", "q8_0", 3, 128, "q8_0")
 HERE, ENGINE = "A CPU; 4 threads", "llama 1"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli import sqlite
 from rapid_cli.errors import StoreError
-from rapid_cli.history import History
+from rapid_cli.storage import sqlite
+from rapid_cli.storage.history import History
 
 
 def make_record(

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from pdfs import make_pdf
 
-from rapid_cli import logfile
-from rapid_cli.logfile import FILE_NAME, LARGEST_BYTES, LONGEST_MESSAGE, logged, unwritten
+from rapid_cli.storage import logfile
+from rapid_cli.storage.logfile import FILE_NAME, LARGEST_BYTES, LONGEST_MESSAGE, logged, unwritten
+from tests.support.pdfs import make_pdf
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_what_pypdf_has_to_say_of_a_damaged_file_is_in_the_log(home: Path) -> No
 def test_the_terminal_sees_nothing_of_it(home: Path) -> None:
     program = (
         "import logging, warnings\n"
-        "from rapid_cli.logfile import logged\n"
+        "from rapid_cli.storage.logfile import logged\n"
         "with logged():\n"
         "    logging.getLogger('some.library').error('a dictionary: %s', {'/Font': 1})\n"
         "    warnings.warn('this text looks like a file name')\n"
@@ -76,7 +76,7 @@ def test_the_terminal_sees_nothing_of_it(home: Path) -> None:
 def test_verbose_shows_it_on_stderr_too_with_the_details_of_rapid(home: Path) -> None:
     program = (
         "import logging\n"
-        "from rapid_cli.logfile import logged\n"
+        "from rapid_cli.storage.logfile import logged\n"
         "with logged(verbose=True):\n"
         "    logging.getLogger('some.library').warning('odd \\x1b[31mfont')\n"
         "    logging.getLogger('rapid_cli.llama').debug('in detail')\n"

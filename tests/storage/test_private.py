@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.private import as_usual, narrow, private
+from rapid_cli.storage.private import as_usual, narrow, private
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="rights are POSIX's")
 
-PACKAGE = Path(__file__).parents[1] / "rapid_cli"
+PACKAGE = REPOSITORY / "rapid_cli"
 EXECUTING = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 """Libraries that run what the file they read says."""
 TRUSTING = {"trust_remote_code", "allow_pickle"}
@@ -99,7 +100,7 @@ def test_what_the_user_names_has_the_rights_they_are_used_to(tmp_path: Path) -> 
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from rapid_cli.private import as_usual, private\n"
+        "from rapid_cli.storage.private import as_usual, private\n"
         "folder = Path(sys.argv[1])\n"
         "with private(folder):\n"
         "    (folder / 'kept').touch()\n"

@@ -8,9 +8,9 @@ from io import BytesIO
 
 import pytest
 
-from rapid_cli import reader
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader import reading
 
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 _PACKAGES = "http://schemas.openxmlformats.org/package/2006"
@@ -32,7 +32,7 @@ _STYLES = f"""<w:styles {WORD}>
 
 def read(raw: bytes, name: str) -> Document:
     """Read bytes as the file `name` of a folder."""
-    return reader.read_bytes(raw, name=name, path=f"/folder/{name}")
+    return reading.read_bytes(raw, name=name, path=f"/folder/{name}")
 
 
 def refusal(raw: bytes, name: str) -> DocumentError:

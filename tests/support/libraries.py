@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli import indexing
-from rapid_cli.catalog import Catalog
-from rapid_cli.extraction import Extractor
-from rapid_cli.library import Library
-from rapid_cli.progress import FileDone, FileRemoved, FileSkipped
-from rapid_cli.sharing import Sharing, origin_in
-from rapid_cli.shelf import Shelf
-from rapid_cli.store import Store
+from rapid_cli.library import indexing
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.events import FileDone, FileRemoved, FileSkipped
+from rapid_cli.library.library import Library
+from rapid_cli.library.sharing import Sharing, origin_in
+from rapid_cli.library.shelf import Shelf
+from rapid_cli.library.store import Store
+from rapid_cli.reader.workers import Extractor
 
 if TYPE_CHECKING:
-    from rapid_cli.reranker import Reranker
+    from rapid_cli.retrieval.reranker import Reranker
 
 
 class WordEmbedder:

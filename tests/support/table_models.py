@@ -5,16 +5,16 @@ from __future__ import annotations
 from zlib import crc32
 
 import numpy as np
-from fakes import FakeClock, MarkovContext, random_logits
 
-from rapid_cli.answering import answer
-from rapid_cli.answers import Finished, Options, Pair, Piece, Seconds
+from rapid_cli.answering.answer import Finished, Options, Pair, Piece, Seconds
+from rapid_cli.answering.pipeline import answer
+from rapid_cli.answering.prefill import Contexts
+from rapid_cli.answering.strategies import STRATEGIES
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.errors import NativeError
-from rapid_cli.prefill import Contexts
-from rapid_cli.prompts import PromptFormat
-from rapid_cli.strategies import STRATEGIES
+from rapid_cli.models.prompts import PromptFormat
+from tests.support.fakes import FakeClock, MarkovContext, random_logits
 
 BOS, END, ASKED = 0, 1, 2
 PIECES = [b"", b"", b" ask", *(f" {letter}".encode() for letter in "abcdefghi")]

@@ -10,7 +10,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from rapid_cli import synthetic
+from rapid_cli.bench import synthetic
 
 TINY = synthetic.SHAPES["tiny"]
 

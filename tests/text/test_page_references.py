@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rapid_cli.documents import Page
-from rapid_cli.places import LONGEST_RANGE, NamedPages, named_pages
+from rapid_cli.text.page_references import LONGEST_RANGE, NamedPages, named_pages
 
 
 def pages(*labels: str | None, empty: tuple[int, ...] = ()) -> list[Page]:

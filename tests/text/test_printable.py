@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from rapid_cli.history import History
-from rapid_cli.printable import printable, printable_line
+from rapid_cli.storage.history import History
+from rapid_cli.text.printable import printable, printable_line
 
 SAFE = "".join(map(chr, range(0x20, 0x7F)))
 DECEIVING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029, 0xFEFF, 0xE0041]

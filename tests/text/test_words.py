@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rapid_cli.words import indexed, match
+from rapid_cli.text.words import indexed, match
 
 
 def found(question, *texts):

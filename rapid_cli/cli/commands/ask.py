@@ -9,15 +9,15 @@ import typer
 from rich.console import Console
 
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.choosing import Opened, open_desk
-from rapid_cli.cli.opening import finish_index
+from rapid_cli.cli.commands.choosing import Opened, open_desk
+from rapid_cli.cli.commands.opening import finish_index
+from rapid_cli.cli.commands.showing import Manner, error_json, print_json, show
 from rapid_cli.cli.options import Choices, sources_and_question
-from rapid_cli.cli.showing import Manner, error_json, print_json, show
+from rapid_cli.cli.render.console import console
 from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded
 from rapid_cli.errors import RapidError
-from rapid_cli.render.console import console
-from rapid_cli.sources import STANDARD_INPUT
+from rapid_cli.library.sources import STANDARD_INPUT
 
 
 def run(

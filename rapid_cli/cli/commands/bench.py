@@ -12,21 +12,21 @@ from pathlib import Path
 
 import typer
 
-from rapid_cli.answers import Options
-from rapid_cli.bench import Progress, Sample, Stage, Variant
-from rapid_cli.bench import run as measure
-from rapid_cli.bench_report import StageRow, rows, stage_row
-from rapid_cli.cli.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.answering.answer import Options
+from rapid_cli.answering.strategies import STRATEGIES, Strategy, strategy_named
+from rapid_cli.bench.benchmark import Progress, Sample, Stage, Variant
+from rapid_cli.bench.benchmark import run as measure
+from rapid_cli.bench.plots import check_plot_path, draw
+from rapid_cli.bench.report import StageRow, rows, stage_row
+from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.cli.render.bench import print_rows, print_stage
+from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import DeviceChoice
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.plots import check_plot_path, draw
-from rapid_cli.render.bench import print_rows, print_stage
-from rapid_cli.render.console import Bars, console
-from rapid_cli.session import Session
-from rapid_cli.strategies import STRATEGIES, Strategy, strategy_named
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.session.session import Session
 
 PLAIN = "long-context"
 READS_ALL = [name for name, each in STRATEGIES.items() if each.target_reads == "document"]

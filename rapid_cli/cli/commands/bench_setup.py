@@ -9,18 +9,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rapid_cli import synthetic
-from rapid_cli.bench import Material
-from rapid_cli.cli.opening import copy_progress, finish_index, open_sources
+from rapid_cli.bench import synthetic
+from rapid_cli.bench.benchmark import Material
+from rapid_cli.bench.materials import RandomMaterial, TextMaterial, built_in_text
+from rapid_cli.cli.commands.opening import copy_progress, finish_index, open_sources
+from rapid_cli.cli.render.console import Bars
 from rapid_cli.config import ModelPair, ModelSpec, home
 from rapid_cli.errors import ConfigError
-from rapid_cli.loading import LoadedModel
-from rapid_cli.materials import RandomMaterial, TextMaterial, built_in_text
-from rapid_cli.models import LanguageModel
-from rapid_cli.printable import printable_line
-from rapid_cli.prompts import document_text
-from rapid_cli.render.console import Bars
-from rapid_cli.session import Session
+from rapid_cli.models.interface import LanguageModel
+from rapid_cli.models.prompts import document_text
+from rapid_cli.session.loading import LoadedModel
+from rapid_cli.session.session import Session
+from rapid_cli.text.printable import printable_line
 
 SAME = "same"
 """The synthetic drafter that is the target's own weights."""

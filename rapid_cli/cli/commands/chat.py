@@ -10,22 +10,22 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from rapid_cli.answers import Answer, Options
+from rapid_cli.answering.answer import Answer, Options
+from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.choosing import Opened, open_desk
-from rapid_cli.cli.opening import finish_index
+from rapid_cli.cli.commands.choosing import Opened, open_desk
+from rapid_cli.cli.commands.opening import finish_index
+from rapid_cli.cli.commands.showing import Manner, error_json, print_json, show
 from rapid_cli.cli.options import Choices
-from rapid_cli.cli.showing import Manner, error_json, print_json, show
+from rapid_cli.cli.render.answers import render_sources, render_statistics
+from rapid_cli.cli.render.console import console
+from rapid_cli.cli.render.report import conversation_markdown
 from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded, home
 from rapid_cli.errors import ConfigError, RapidError
-from rapid_cli.private import as_usual
-from rapid_cli.prompts import Turn
-from rapid_cli.render.answers import render_sources, render_statistics
-from rapid_cli.render.console import console
-from rapid_cli.report import conversation_markdown
-from rapid_cli.sources import STANDARD_INPUT
-from rapid_cli.strategies import strategy_named
+from rapid_cli.library.sources import STANDARD_INPUT
+from rapid_cli.models.prompts import Turn
+from rapid_cli.storage.private import as_usual
 
 COMMAND = "/"
 TYPED_LINES = "chat_questions.txt"

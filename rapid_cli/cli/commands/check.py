@@ -8,14 +8,14 @@ from pathlib import Path
 
 import typer
 
-from rapid_cli.checking import Checked, check
-from rapid_cli.checking.model import Seen
 from rapid_cli.cli.boundary import FAILED
+from rapid_cli.cli.render.findings import print_findings
+from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.streams import require_output
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.render.findings import print_findings
-from rapid_cli.report import Json
-from rapid_cli.session import Session
+from rapid_cli.doctor.model import Seen
+from rapid_cli.doctor.pair import Checked, check
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.session.session import Session
 
 
 def run(

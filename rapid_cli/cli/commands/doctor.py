@@ -10,11 +10,11 @@ from pathlib import Path
 import typer
 
 from rapid_cli.cli.boundary import FAILED
+from rapid_cli.cli.render.console import console
+from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.streams import require_output
 from rapid_cli.doctor.checks import examine
-from rapid_cli.logfile import unwritten
-from rapid_cli.render.console import console
-from rapid_cli.render.findings import print_findings
+from rapid_cli.storage.logfile import unwritten
 
 
 def run(models: Path | None, *, json: bool) -> None:

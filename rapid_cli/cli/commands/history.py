@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
+from rapid_cli.cli.render.console import console
+from rapid_cli.cli.render.history import print_history, print_history_json
 from rapid_cli.config import home
-from rapid_cli.history import History
-from rapid_cli.render.console import console
-from rapid_cli.render.history import print_history, print_history_json
+from rapid_cli.storage.history import History
 
 EMPTY = "The history is empty: it fills as you ask."
 

@@ -12,19 +12,13 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from rapid_cli.answering import read_ahead
+from rapid_cli.answering.pipeline import read_ahead
+from rapid_cli.answering.prefill import Contexts
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.opening import finish_index, open_sources
+from rapid_cli.cli.commands.opening import finish_index, open_sources
 from rapid_cli.cli.options import sources_and_question
-from rapid_cli.cli.streams import require_output
-from rapid_cli.config import collections as collection_names
-from rapid_cli.errors import DocumentError, RapidError
-from rapid_cli.indexing import index as index_paths
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.prefill import Contexts
-from rapid_cli.printable import printable_line
-from rapid_cli.render.console import Bars, console
-from rapid_cli.render.documents import (
+from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.documents import (
     indexing_summary,
     print_entries,
     print_names,
@@ -33,9 +27,15 @@ from rapid_cli.render.documents import (
     render_indexing,
     render_reading,
 )
-from rapid_cli.report import passages_json
-from rapid_cli.session import Session
-from rapid_cli.watching import changes
+from rapid_cli.cli.render.report import passages_json
+from rapid_cli.cli.streams import require_output
+from rapid_cli.config import collections as collection_names
+from rapid_cli.errors import DocumentError, RapidError
+from rapid_cli.library.indexing import index as index_paths
+from rapid_cli.library.watching import changes
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.session.session import Session
+from rapid_cli.text.printable import printable_line
 
 
 def index(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rapid_cli.cli.render.models import ModelRow, PairRow, print_models
 from rapid_cli.config import ModelPair, ModelsFile, ModelSpec
-from rapid_cli.copies import WeightCopy
 from rapid_cli.errors import ModelError
-from rapid_cli.hub import find
 from rapid_cli.llama import engine, machine, read_format, read_shape
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.offers import is_here
-from rapid_cli.pairs import Pairs
-from rapid_cli.render.models import ModelRow, PairRow, print_models
-from rapid_cli.session import Session
+from rapid_cli.models.hub import find
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.session.copies import WeightCopy
+from rapid_cli.session.offers import is_here
+from rapid_cli.session.pairs import Pairs
+from rapid_cli.session.session import Session
 
 MISSING = {"path": "missing", "package": "not installed", "repo": "not downloaded"}
 

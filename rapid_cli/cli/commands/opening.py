@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from rapid_cli.library import Library
-from rapid_cli.render.console import Bars
-from rapid_cli.render.documents import render_indexing
-from rapid_cli.sources import Gathered, forget_passing, gather
+from rapid_cli.cli.render.console import Bars
+from rapid_cli.cli.render.documents import render_indexing
+from rapid_cli.library.library import Library
+from rapid_cli.library.sources import Gathered, forget_passing, gather
 
 
 @contextmanager

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from rapid_cli.answers import Answer, Event
-from rapid_cli.cli.choosing import Opened
-from rapid_cli.errors import RapidError, StoreError
-from rapid_cli.render.answers import (
+from rapid_cli.answering.answer import Answer, Event
+from rapid_cli.cli.commands.choosing import Opened
+from rapid_cli.cli.render.answers import (
     answer_view,
     render_answer,
     render_cut,
     render_sources,
     render_statistics,
 )
-from rapid_cli.render.console import Bars
-from rapid_cli.report import Json, answer_json
+from rapid_cli.cli.render.console import Bars
+from rapid_cli.cli.render.report import Json, answer_json
+from rapid_cli.errors import RapidError, StoreError
 
 
 @dataclass(frozen=True, slots=True)

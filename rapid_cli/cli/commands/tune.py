@@ -11,26 +11,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rapid_cli.cli.opening import copy_progress
+from rapid_cli.bench.materials import built_in_text
+from rapid_cli.bench.timing import Progress
+from rapid_cli.bench.trials import UNREST, Stage
+from rapid_cli.bench.tuner import Found, Tuner
+from rapid_cli.cli.commands.opening import copy_progress
+from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.models import print_tuning, tuning_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import DeviceChoice, ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.formats import WeightFormat
 from rapid_cli.llama import engine, machine, read_format
-from rapid_cli.loading import LoadedModel
-from rapid_cli.materials import built_in_text
-from rapid_cli.models_file import find_models_file, load_models_file
-from rapid_cli.pairs import ModelFile, Pairs
-from rapid_cli.printable import printable_line
-from rapid_cli.processor import available_cpus
-from rapid_cli.render.console import Bars, console
-from rapid_cli.render.models import print_tuning, tuning_json
-from rapid_cli.session import Session
-from rapid_cli.trials import UNREST, Stage
-from rapid_cli.trying import Progress
-from rapid_cli.tuned import FileStamp, Settings, Tuned
-from rapid_cli.tuning import Found, Tuner
+from rapid_cli.machine.processor import available_cpus
+from rapid_cli.models.formats import WeightFormat
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.session.loading import LoadedModel
+from rapid_cli.session.pairs import ModelFile, Pairs
+from rapid_cli.session.session import Session
+from rapid_cli.session.tuned import FileStamp, Settings, Tuned
+from rapid_cli.text.printable import printable_line
 
 
 def run(

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.style import Style
 from rich.text import Text
 
-from rapid_cli.answers import (
+from rapid_cli.answering.answer import (
     Answer,
     Decoded,
     Drafted,
@@ -24,12 +24,12 @@ from rapid_cli.answers import (
     Retrieved,
     Thought,
 )
+from rapid_cli.cli.render.console import Bars
+from rapid_cli.cli.render.report import address, coverage_note, percentage, place_parts, summary
+from rapid_cli.decoding.measuring import Clock
 from rapid_cli.documents import Document, Passage
-from rapid_cli.measuring import Clock
-from rapid_cli.printable import printable, printable_line
-from rapid_cli.render.console import Bars
-from rapid_cli.report import address, coverage_note, percentage, place_parts, summary
-from rapid_cli.sentences import one_line
+from rapid_cli.text.printable import printable, printable_line
+from rapid_cli.text.sentences import one_line
 
 SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
 UNSUPPORTED = "no passage supports this"

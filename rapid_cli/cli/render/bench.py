@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rapid_cli.bench_report import Row, StageRow
-from rapid_cli.render.tables import print_markdown
-from rapid_cli.report import percentage
+from rapid_cli.bench.report import Row, StageRow
+from rapid_cli.cli.render.report import percentage
+from rapid_cli.cli.render.tables import print_markdown
 
 COLUMNS = (
     *("context", "variant", "drafter", "tok/s", "spread", "speed-up", "predicted"),

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRem
 from rich.style import Style
 from rich.text import Text
 
-from rapid_cli.printable import printable, printable_line
+from rapid_cli.text.printable import printable, printable_line
 
 SPARE_LINES = 4
 """A text below the bars leaves so many lines to them."""

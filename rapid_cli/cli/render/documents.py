@@ -11,12 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rapid_cli.answers import Note, Prefilled
-from rapid_cli.catalog import Entry
+from rapid_cli.answering.answer import Note, Prefilled
+from rapid_cli.cli.render.console import Bars
+from rapid_cli.cli.render.report import place
+from rapid_cli.cli.render.tables import print_table
 from rapid_cli.documents import Document, Passage
-from rapid_cli.kvstore import KeptText
-from rapid_cli.printable import printable, printable_line
-from rapid_cli.progress import (
+from rapid_cli.library.catalog import Entry
+from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
     EmbedderPreparing,
@@ -29,9 +30,8 @@ from rapid_cli.progress import (
     PassedOver,
     Pending,
 )
-from rapid_cli.render.console import Bars
-from rapid_cli.render.tables import print_table
-from rapid_cli.report import place
+from rapid_cli.models.kv_store import KeptText
+from rapid_cli.text.printable import printable, printable_line
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")
 KINDS_SHOWN = 6

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from rapid_cli.findings import Finding, Verdict
-from rapid_cli.printable import printable_line
-from rapid_cli.render.console import PlainConsole
+from rapid_cli.cli.render.console import PlainConsole
+from rapid_cli.doctor.findings import Finding, Verdict
+from rapid_cli.text.printable import printable_line
 
 _MARKS: dict[Verdict, str] = {"ok": "✓", "warning": "!", "failure": "✗"}
 _STYLES: dict[Verdict, str] = {"ok": "green", "warning": "yellow", "failure": "red"}

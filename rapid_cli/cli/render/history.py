@@ -10,8 +10,8 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from rapid_cli.history import Remembered, document_names
-from rapid_cli.printable import printable, printable_line
+from rapid_cli.storage.history import Remembered, document_names
+from rapid_cli.text.printable import printable, printable_line
 
 LINES_SHOWN = 3
 INDENT = "  "

@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rapid_cli.copies import WeightCopy
-from rapid_cli.formats import WeightFormat
-from rapid_cli.render.tables import print_markdown, print_table
-from rapid_cli.report import Json
-from rapid_cli.trials import Stage, Trial
-from rapid_cli.tuned import Settings
-from rapid_cli.tuning import Found
+from rapid_cli.bench.trials import Stage, Trial
+from rapid_cli.bench.tuner import Found
+from rapid_cli.cli.render.report import Json
+from rapid_cli.cli.render.tables import print_markdown, print_table
+from rapid_cli.models.formats import WeightFormat
+from rapid_cli.session.copies import WeightCopy
+from rapid_cli.session.tuned import Settings
 
 MODELS = ("MODEL", "STATE", "MB", "FORMAT", "CONTEXT", "TUNED", "RUNS", "PAIRS", "PLACE")
 PAIRS = ("PAIR", "STATE", "TARGET", "DRAFTER", "NOTE")

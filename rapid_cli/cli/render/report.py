@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from rapid_cli.answers import Answer
-from rapid_cli.citations import Citation
+from rapid_cli.answering.answer import Answer
+from rapid_cli.answering.citations import Citation
 from rapid_cli.documents import STDIN, Document, Passage
-from rapid_cli.printable import printable, printable_line
+from rapid_cli.text.printable import printable, printable_line
 
 Json = dict[str, object]
 

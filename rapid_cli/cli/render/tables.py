@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rapid_cli.printable import printable_line
+from rapid_cli.text.printable import printable_line
 
 Rows = Sequence[Sequence[str]]
 

@@ -8,6 +8,6 @@ import os
 # Read when huggingface_hub is imported: it would ask who runs it, and tell the hub.
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-from rapid_cli.hub.finding import find, locate
+from rapid_cli.models.hub.finding import find, locate
 
 __all__ = ["find", "locate"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rapid_cli.config import Location, expanded
 from rapid_cli.errors import ModelError
-from rapid_cli.hub.parts import OTHER_RUNTIMES, PICKLED, parts
-from rapid_cli.hub.trouble import settings
-from rapid_cli.missing import CHECK_PATH, foreign
+from rapid_cli.machine.paths import CHECK_PATH, foreign
+from rapid_cli.models.hub.parts import OTHER_RUNTIMES, PICKLED, parts
+from rapid_cli.models.hub.trouble import settings
 
 
 def locate(location: Location, name: str = "NAME") -> Path:

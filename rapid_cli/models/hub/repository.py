@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
-from rapid_cli.hub.parts import needed, parts
-from rapid_cli.hub.patience import Patience
-from rapid_cli.hub.trouble import (
+from rapid_cli.models.hub.backoff import Patience
+from rapid_cli.models.hub.parts import needed, parts
+from rapid_cli.models.hub.trouble import (
     HubTrouble,
     endpoint,
     is_of_the_way,

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rapid_cli.errors import ModelError
-from rapid_cli.hub.patience import Note, Patience
-from rapid_cli.hub.repository import RemoteFile, Snapshot
-from rapid_cli.hub.trouble import (
+from rapid_cli.models.hub.backoff import Note, Patience
+from rapid_cli.models.hub.repository import RemoteFile, Snapshot
+from rapid_cli.models.hub.trouble import (
     CHECK_NETWORK,
     HubTrouble,
     amount,

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.network import may_pass, obstacle, system_error
+from rapid_cli.machine.network import may_pass, obstacle, system_error
 
 CHECK_NETWORK = "check the network, and try again"
 LONGEST_REASON = 200

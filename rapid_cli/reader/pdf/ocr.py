@@ -18,8 +18,8 @@ from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.cleaning import clean, one_line
 from rapid_cli.reader.finding import load
-from rapid_cli.reader.pdf import NEEDS_OCR, Textless, pdf_pages
-from rapid_cli.reader.pdfium import PdfiumFile
+from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
+from rapid_cli.reader.pdf.pdfium import PdfiumFile
 
 PROGRAM = "ocrmypdf"
 TIMEOUT_SECONDS = 600.0

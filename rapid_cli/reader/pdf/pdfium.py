@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from types import TracebackType
 
-from rapid_cli.libraries import importing
+from rapid_cli.machine.libraries import importing
 from rapid_cli.reader.cleaning import clean
-from rapid_cli.reader.legible import is_nothing
-from rapid_cli.reader.page_texts import PageTexts
+from rapid_cli.reader.pdf.legibility import is_nothing
+from rapid_cli.reader.pdf.page_texts import PageTexts
 
 # PDFium's mark for a hyphen at the end of a line, which it joins to the next.
 _HYPHEN = re.compile("\x02(?:\r?\n)?")

@@ -10,8 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from rapid_cli.reader.cleaning import apart, clean
-from rapid_cli.reader.legible import is_nothing
-from rapid_cli.reader.page_texts import PageTexts
+from rapid_cli.reader.pdf.legibility import is_nothing
+from rapid_cli.reader.pdf.page_texts import PageTexts
 
 if TYPE_CHECKING:
     from pypdf import PageObject

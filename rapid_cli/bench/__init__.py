@@ -1,0 +1,1 @@
+"""Measuring speed: strategies side by side, and how a model runs fastest here."""

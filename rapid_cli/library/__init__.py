@@ -1,0 +1,1 @@
+"""The library: documents kept in chunks, and the passages that questions find there."""

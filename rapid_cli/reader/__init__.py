@@ -1,0 +1,1 @@
+"""Files to documents, in processes that can be stopped; each format has a module."""

@@ -1,0 +1,1 @@
+"""From documents to passages: cut into chunks, embedded, ranked."""

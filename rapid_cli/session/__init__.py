@@ -1,0 +1,1 @@
+"""Opening and closing everything that a command needs."""
