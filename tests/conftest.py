@@ -60,7 +60,7 @@ def repack(starter_path: Path) -> bool:
     """
     import llama_cpp
 
-    from rapid_cli.config import ModelSpec
+    from rapid_cli.models.specs import ModelSpec
     from rapid_cli.preflight.preflight import first_that_works
 
     run = first_that_works(starter_path, ModelSpec("starter"), offloads=False)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rapid_cli.bench.trials import BATCH, Speed, Stage, Trial, lower_third
-from rapid_cli.config import ModelSpec
 from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.errors import ModelError
 from rapid_cli.models.interface import ReadableContext, Tokenizer
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.tuned import Settings
 
 ROWS = 32

@@ -25,10 +25,10 @@ from rapid_cli.bench.trials import (
     thread_candidates,
     ubatch_candidates,
 )
-from rapid_cli.config import ModelSpec
 from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ModelError
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.tuned import Settings
 
 WORK_TOKENS = 25_000

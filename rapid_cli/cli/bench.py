@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rapid_cli.cli.options import Device, Json, Models, PairName, Quiet
-from rapid_cli.config import MOST_ETA
+from rapid_cli.models.specs import MOST_ETA
 
 
 def bench(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from rapid_cli.answering.strategies import STRATEGIES
-from rapid_cli.config import MOST_ETA, DeviceChoice
+from rapid_cli.models.specs import MOST_ETA, DeviceChoice
 
 AUTO = "auto"
 DECODING, DISPLAY = "How to answer", "What to show"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rapid_cli.config import ModelPair
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.doctor.model import Seen
 from rapid_cli.errors import IncompatibleModels, RapidError
 from rapid_cli.llama import check_pair, engine, machine, read_format, read_shape
+from rapid_cli.models.specs import ModelPair
 from rapid_cli.session.needs import PairRuns, Runs
 from rapid_cli.session.pairs import PairFiles, Pairs, Roles
 

@@ -21,9 +21,9 @@ from rapid_cli.preflight.preflight import first_that_works, try_in_child
 from rapid_cli.preflight.ways import remedy as engine_remedy
 
 if TYPE_CHECKING:
-    from rapid_cli.config import ModelsFile
     from rapid_cli.doctor.examination import Examination
     from rapid_cli.llama import ComputeDevice
+    from rapid_cli.models.specs import ModelsFile
 
 CONNECT_SECONDS = 1.0
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TextIO
 
-from rapid_cli.config import CACHE, Location, ModelsFile, ModelSpec, home, library_folder
+from rapid_cli.config import CACHE, home, library_folder
 from rapid_cli.doctor.running import Trial
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.catalog import FILE_NAME
@@ -20,6 +20,7 @@ from rapid_cli.library.chroma import FOLDER, REBUILD
 from rapid_cli.machine.child import Child, Found
 from rapid_cli.models import hub
 from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.specs import Location, ModelsFile, ModelSpec
 from rapid_cli.preflight.children import start_engine, start_model
 from rapid_cli.preflight.engine import trust
 from rapid_cli.preflight.ways import remedy as engine_remedy

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.errors import ModelError, RapidError
 from rapid_cli.llama import Outline, may_fuse, read_extents, read_format, read_shape, will_offload
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.prompts import PromptFormat, Turn
+from rapid_cli.models.specs import ModelSpec
 
 Find = Callable[[ModelSpec], tuple[Path, ModelSpec]]
 

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.config import SELF, ModelPair, ModelsFile, ModelSpec
 from rapid_cli.doctor.findings import Finding, Verdict
 from rapid_cli.doctor.machine import counted
 from rapid_cli.models import hub
 from rapid_cli.models.memory import GIB, longest
+from rapid_cli.models.specs import SELF, ModelPair, ModelsFile, ModelSpec
 
 if TYPE_CHECKING:
     from rapid_cli.doctor.examination import Examination

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapid_cli.config import ModelPair
 from rapid_cli.doctor.agreement import (
     check_copy,
     check_run,
@@ -18,6 +17,7 @@ from rapid_cli.doctor.agreement import (
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.doctor.memory import MemoryAt, check_memory
 from rapid_cli.doctor.model import Seen, check_model
+from rapid_cli.models.specs import ModelPair
 from rapid_cli.session.pairs import Pairs
 from rapid_cli.session.tuned import AGAIN
 

@@ -12,10 +12,10 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ContextFull, NativeError
 from rapid_cli.llama import native
 from rapid_cli.llama.weights import Weights, threads_of
+from rapid_cli.models.specs import ModelSpec
 
 READ_BATCH, READ_BATCH_GPU = 512, 2048
 """Tokens read between two signs of progress; a GPU wants more of them at once."""

@@ -8,7 +8,6 @@ from types import TracebackType
 
 import llama_cpp
 
-from rapid_cli.config import ALL_LAYERS, ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
 from rapid_cli.llama.devices import (
@@ -21,6 +20,7 @@ from rapid_cli.llama.kinds import check_kind, load_error, may_fuse, own_chat_tem
 from rapid_cli.llama.remote import remote_devices
 from rapid_cli.llama.vocabulary import Vocabulary
 from rapid_cli.machine.processor import available_cpus
+from rapid_cli.models.specs import ALL_LAYERS, ModelSpec
 
 MAGIC = b"GGUF"
 

@@ -6,17 +6,9 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rapid_cli.config import (
-    MOST_ETA,
-    ROPE_SCALINGS,
-    Located,
-    ModelPair,
-    ModelSpec,
-    Settings,
-    expanded,
-    suggestion,
-)
+from rapid_cli.config import expanded, suggestion
 from rapid_cli.errors import ConfigError
+from rapid_cli.models.specs import MOST_ETA, ROPE_SCALINGS, Located, ModelPair, ModelSpec, Settings
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 SCHEMES = ("http", "https")

@@ -11,8 +11,11 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from rapid_cli.config import (
-    APP,
+from rapid_cli.config import APP, expanded, suggestion
+from rapid_cli.errors import ConfigError
+from rapid_cli.models.checks import check, check_settings, template_text
+from rapid_cli.models.formats import FORMATS
+from rapid_cli.models.specs import (
     SELF,
     EmbedderSpec,
     Located,
@@ -21,13 +24,8 @@ from rapid_cli.config import (
     ModelSpec,
     RerankerSpec,
     Settings,
-    expanded,
     named,
-    suggestion,
 )
-from rapid_cli.errors import ConfigError
-from rapid_cli.models.checks import check, check_settings, template_text
-from rapid_cli.models.formats import FORMATS
 
 FILE_NAME = "models.toml"
 NO_KEYS = ("name", "folder")

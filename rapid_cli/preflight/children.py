@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.machine.child import Child
+from rapid_cli.models.specs import ModelSpec
 
 WORKER = "rapid_cli.preflight.worker"
 SECONDS = 300.0

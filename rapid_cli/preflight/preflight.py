@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError, RapidError
 from rapid_cli.machine.child import Ended
 from rapid_cli.models.memory import ModelShape
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.children import patience, start_model
 from rapid_cli.preflight.records import Records
 from rapid_cli.preflight.ways import AS_IT_IS, OUT_OF_MEMORY, Run, Way, remedy, ways_for

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.machine import processor
 from rapid_cli.machine.gpus import idle_gpu, install_command
+from rapid_cli.models.specs import ModelSpec
 
 AMX = "amx_int8"
 """What Linux calls the instructions that some compilers, such as GCC 12, break in llama.cpp."""

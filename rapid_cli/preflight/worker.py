@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.machine.child import Found, tell
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.engine import trust
 
 BATCH = 16

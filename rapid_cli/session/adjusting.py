@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rapid_cli.config import ModelSpec
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.tuned import AGAIN, Settings, Tuned, TunedModels
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, free_memory
 from rapid_cli.models.memory import (
@@ -20,6 +19,7 @@ from rapid_cli.models.memory import (
     with_margin,
 )
 from rapid_cli.models.offloading import NOTHING, PLANNED_LENGTH, layer_count
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.needs import Runs, memory_name
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.llama import LlamaContext, Vocabulary, Weights
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.prompts import PromptFormat
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.preflight import Preflight
 from rapid_cli.session.fitting import Memory
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rapid_cli.answering.answer import LONGEST_DRAFT
-from rapid_cli.config import ModelPair, ModelSpec
 from rapid_cli.llama import batch_sizes, may_fuse, will_offload
 from rapid_cli.models.memory import MemoryNeed, ModelShape, NeedOf, estimate
 from rapid_cli.models.offloading import (
@@ -20,6 +19,7 @@ from rapid_cli.models.offloading import (
     layer_count,
     layers_that_fit,
 )
+from rapid_cli.models.specs import ModelPair, ModelSpec
 from rapid_cli.retrieval.passages import drafter_budget
 
 DRAFT_ROWS = LONGEST_DRAFT + 1

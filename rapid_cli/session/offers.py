@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rapid_cli.config import ModelPair, ModelsFile
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub import find
+from rapid_cli.models.specs import ModelPair, ModelsFile
 
 OFFERED = 2
 """How many pairs are offered for download: the smallest ones come first in the packaged file."""

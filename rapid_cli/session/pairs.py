@@ -11,19 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rapid_cli.answering.answer import Pair
-from rapid_cli.config import (
-    ALL_LAYERS,
-    CACHE,
-    SELF,
-    DeviceChoice,
-    ModelPair,
-    ModelsFile,
-    ModelSpec,
-    home,
-)
+from rapid_cli.config import CACHE, home
 from rapid_cli.errors import ModelError
 from rapid_cli.machine.gpus import idle_gpu, install_command
 from rapid_cli.models.offloading import PLANNED_LENGTH
+from rapid_cli.models.specs import ALL_LAYERS, SELF, DeviceChoice, ModelPair, ModelsFile, ModelSpec
 
 if TYPE_CHECKING:
     from rapid_cli.models.memory import ModelShape

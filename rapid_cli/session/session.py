@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rapid_cli.answering.answer import Pair
-from rapid_cli.config import CACHE, DeviceChoice, ModelsFile, home, library_folder
+from rapid_cli.config import CACHE, home, library_folder
 from rapid_cli.models.profiles import StoredProfiles
+from rapid_cli.models.specs import DeviceChoice, ModelsFile
 from rapid_cli.session.pairs import PairFiles, Pairs
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.models.checks import CACHE_TYPES
 from rapid_cli.models.formats import FORMATS
+from rapid_cli.models.specs import ModelSpec
 
 logger = logging.getLogger(__name__)
 _SUFFIX = ".json"

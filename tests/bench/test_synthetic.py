@@ -13,9 +13,9 @@ from gguf import GGUFReader
 
 from rapid_cli.bench import synthetic
 from rapid_cli.bench.synthetic import FORMATS, SHAPES, file_bytes, shape_named, write
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ConfigError
 from rapid_cli.llama import LlamaContext, Weights, check_pair, read_shape
+from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
 
 gguf = pytest.importorskip("gguf")

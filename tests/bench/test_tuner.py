@@ -10,9 +10,9 @@ import pytest
 from rapid_cli.bench.materials import built_in_text
 from rapid_cli.bench.trials import Stage
 from rapid_cli.bench.tuner import LENGTHS, MOST_SECONDS, PIECE, Tuner
-from rapid_cli.config import ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ModelError
+from rapid_cli.models.specs import ModelSpec
 from tests.support.fakes import FakeClock, MarkovContext, random_logits
 
 VOCABULARY = 7

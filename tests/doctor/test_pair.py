@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.doctor import memory
 from rapid_cli.doctor.pair import check
 from rapid_cli.errors import IncompatibleModels, ModelError
 from rapid_cli.llama import Outline, Weights, check_pair, engine, machine
 from rapid_cli.models.memory import GIB
 from rapid_cli.models.models_file import load_models_file
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
 from rapid_cli.session.tuned import FileStamp, Settings, Tuned

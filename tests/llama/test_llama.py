@@ -15,9 +15,9 @@ from math import prod
 import numpy as np
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ContextFull, IncompatibleModels, ModelError, NativeError
 from rapid_cli.llama import LlamaContext, Weights, check_pair, compute_devices, context
+from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
@@ -360,7 +360,7 @@ def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path, repack
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from rapid_cli.config import ModelSpec\n"
+        "from rapid_cli.models.specs import ModelSpec\n"
         "from rapid_cli.errors import ModelError\n"
         "from rapid_cli.llama import LlamaContext, Weights\n"
         "for name in sys.argv[2:]:\n"

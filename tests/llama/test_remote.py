@@ -12,9 +12,9 @@ import time
 import llama_cpp
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, accelerators, compute_devices, remote, will_offload
+from rapid_cli.models.specs import ModelSpec
 from tests.support.rpc_servers import free_port, rpc_server
 
 BUILT_IN = bool(llama_cpp.llama_supports_rpc())

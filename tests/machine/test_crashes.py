@@ -35,7 +35,12 @@ def test_a_crash_is_said_in_a_sentence_with_a_hint(crash, name):
 
 
 def test_who_has_python_show_crashes_keeps_that():
-    program = "import ctypes\nfrom rapid_cli.machine import crashes\ncrashes.announce()\nctypes.string_at(0)"
+    program = (
+        "import ctypes\n"
+        "from rapid_cli.machine import crashes\n"
+        "crashes.announce()\n"
+        "ctypes.string_at(0)\n"
+    )
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", program],
         capture_output=True,

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.llama.weights import threads_of
 from rapid_cli.machine import processor
 from rapid_cli.machine.processor import WAITING, available_cpus, bound_spinning, flags, identity
+from rapid_cli.models.specs import ModelSpec
 
 CPUINFO = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8481C

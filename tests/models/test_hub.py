@@ -12,9 +12,9 @@ import sys
 
 import pytest
 
-from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub import find, locate
+from rapid_cli.models.specs import Location
 from tests.support.repository import REPOSITORY
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -26,7 +26,7 @@ def watch(event, arguments):
         connections.append(event)
         raise ConnectionError("a test must not use the network")
 sys.addaudithook(watch)
-from rapid_cli.config import Location
+from rapid_cli.models.specs import Location
 from rapid_cli.errors import ModelError
 from rapid_cli.models import hub
 way = getattr(hub, sys.argv[2])

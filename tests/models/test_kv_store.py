@@ -17,11 +17,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import kv_file
 from rapid_cli.models.interface import Restored
 from rapid_cli.models.kv_store import LARGEST_BYTES, SPARE_BYTES, KVStore, usual_cap
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import PARTIAL
 
@@ -413,7 +413,7 @@ def test_clear_removes_everything_and_says_how_much(store, read, tokens):
 WRITER = """
 import sys
 from pathlib import Path
-from rapid_cli.config import ModelSpec
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.models.kv_store import KVStore
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models.interface import Restored

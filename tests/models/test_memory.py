@@ -12,7 +12,6 @@ from functools import partial
 
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.llama import LlamaContext, Weights, free_memory, read_shape
 from rapid_cli.models.memory import (
     GIB,
@@ -25,6 +24,7 @@ from rapid_cli.models.memory import (
     fits,
     longest,
 )
+from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
 
 MIB = 1 << 20
@@ -147,7 +147,7 @@ MEASURED = """
 import sys
 from pathlib import Path
 import psutil
-from rapid_cli.config import ModelSpec
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.llama import LlamaContext, Weights, native, read_shape
 
 path, length, k_type = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]

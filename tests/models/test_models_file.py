@@ -8,11 +8,11 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from rapid_cli.config import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.models.checks import CACHE_TYPES
 from rapid_cli.models.hub import find, locate
 from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.specs import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
 from tests.support.repository import REPOSITORY
 
 PACKAGED = REPOSITORY / "models.toml"

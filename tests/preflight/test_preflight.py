@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, read_shape
 from rapid_cli.machine import processor
 from rapid_cli.machine.child import Ended
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight import records as recording
 from rapid_cli.preflight.children import start_engine
 from rapid_cli.preflight.preflight import Preflight, run_key, try_in_child

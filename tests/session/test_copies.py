@@ -17,9 +17,9 @@ import pytest
 
 from rapid_cli.bench.materials import built_in_text
 from rapid_cli.bench.perplexity import perplexity
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import LlamaContext, Weights, read_format
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session import copies as copies_module
 from rapid_cli.session.copies import Copies
 from tests.support.repository import REPOSITORY

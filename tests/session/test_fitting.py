@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import pytest
 
-from rapid_cli.config import DeviceChoice, ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, read_shape
 from rapid_cli.llama import weights as weights_module
 from rapid_cli.llama.devices import GPU, ComputeDevice
 from rapid_cli.models.memory import GIB
 from rapid_cli.models.models_file import load_models_file
+from rapid_cli.models.specs import DeviceChoice, ModelSpec
 from rapid_cli.session import fitting
 from rapid_cli.session.fitting import Memory
 from rapid_cli.session.loading import LoadedModel

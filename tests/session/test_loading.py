@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from rapid_cli.config import ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import Weights, read_shape
 from rapid_cli.models.memory import MARGIN, estimate
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session import fitting
 from rapid_cli.session.fitting import Memory
 from rapid_cli.session.loading import LoadedModel

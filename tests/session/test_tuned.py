@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapid_cli.config import ModelSpec
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
 
 SETTINGS = Settings(True, "q8_0", "q8_0", 3, 128, "q8_0")

@@ -22,10 +22,10 @@ from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setu
 from rapid_cli.cli.render.bench import print_rows, print_stage
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.streams import require_output
-from rapid_cli.config import DeviceChoice
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
 from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.specs import DeviceChoice
 from rapid_cli.session.session import Session
 
 PLAIN = "long-context"

@@ -14,10 +14,11 @@ from rapid_cli.bench.benchmark import Material
 from rapid_cli.bench.materials import RandomMaterial, TextMaterial, built_in_text
 from rapid_cli.cli.commands.opening import copy_progress, finish_index, open_sources
 from rapid_cli.cli.render.console import Bars
-from rapid_cli.config import ModelPair, ModelSpec, home
+from rapid_cli.config import home
 from rapid_cli.errors import ConfigError
 from rapid_cli.models.interface import LanguageModel
 from rapid_cli.models.prompts import document_text
+from rapid_cli.models.specs import ModelPair, ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.session import Session
 from rapid_cli.text.printable import printable_line

@@ -16,12 +16,12 @@ from rapid_cli.cli.boundary import STARTED
 from rapid_cli.cli.commands.opening import copy_progress, open_sources
 from rapid_cli.cli.options import AUTO, Choices
 from rapid_cli.cli.render.console import Bars
-from rapid_cli.config import ModelPair
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.library.sources import Gathered
 from rapid_cli.llama import accelerators
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.specs import ModelPair
 from rapid_cli.session.conversation import Desk
 from rapid_cli.session.pairs import PairFiles
 from rapid_cli.session.session import Session

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models
-from rapid_cli.config import ModelPair, ModelsFile, ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import engine, machine, read_format, read_shape
 from rapid_cli.models.hub import find
 from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.specs import ModelPair, ModelsFile, ModelSpec
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.offers import is_here
 from rapid_cli.session.pairs import Pairs

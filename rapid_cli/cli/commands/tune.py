@@ -19,13 +19,13 @@ from rapid_cli.cli.commands.opening import copy_progress
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.models import print_tuning, tuning_json
 from rapid_cli.cli.streams import require_output
-from rapid_cli.config import DeviceChoice, ModelSpec
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.llama import engine, machine, read_format
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.specs import DeviceChoice, ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.pairs import ModelFile, Pairs
 from rapid_cli.session.session import Session

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapid_cli.config import Located, ModelSpec
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub.backoff import PAUSES, Note, Patience
 from rapid_cli.models.hub.cache import Cache
@@ -19,6 +18,7 @@ from rapid_cli.models.hub.parts import parts
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot, ask
 from rapid_cli.models.hub.transfer import Transfer
 from rapid_cli.models.hub.trouble import HubTrouble, amount, disk_errors, settings
+from rapid_cli.models.specs import Located, ModelSpec
 from rapid_cli.storage.private import as_usual
 
 SPARE_BYTES = 256 << 20

@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from rapid_cli.config import Location
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub.backoff import Patience
 from rapid_cli.models.hub.parts import needed, parts
@@ -22,6 +21,7 @@ from rapid_cli.models.hub.trouble import (
     require_endpoint,
     unreachable,
 )
+from rapid_cli.models.specs import Location
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
