@@ -138,7 +138,7 @@ def check_cache(examination: Examination) -> Iterator[Finding]:
     cap = examination.models_file.settings.cache_bytes
     if cap is None:
         cap = usual_cap(shutil.disk_usage(existing(home())).free + used)
-    copies = examination.session.pairs.copies.entries()
+    copies = examination.session.copies.entries()
     kept = f"{counted(len(texts), 'text')} read by models, {_megabytes(used)} of {_megabytes(cap)}"
     weights = f"{counted(len(copies), 'copy', 'copies')} of weights"
     size = _megabytes(sum(copy.size_bytes for copy in copies))

@@ -62,7 +62,7 @@ class Desk:
     def pair(self) -> Pair:
         """The models, loaded when they are needed."""
         before = time.perf_counter()
-        pair = self._session.load_pair(self._files)
+        pair = self._session.loader.load_pair(self._files)
         self._seconds.load = time.perf_counter() - before
         return pair
 

@@ -1,4 +1,7 @@
-"""Copies of weights in other formats: a cache in a folder, each beside a note of what it is of."""
+"""Copies of weights in other formats, cached in a folder.
+
+Each has a sidecar, a small JSON file beside it, that names the file it was made from.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,16 @@ from rapid_cli.errors import ModelError
 from rapid_cli.session.tuned import FileStamp
 from rapid_cli.storage.partial import partial_path, sweep_partial
 
-Progress = Callable[[int, int], None]
-"""Told the bytes written and, about, to write."""
-SUFFIX, LABEL = ".gguf", ".json"
+Progress = Callable[[str, int, int], None]
+"""Told the name of a copy that is made, how many bytes are written, and about how many will be."""
+SUFFIX, SIDECAR = ".gguf", ".json"
 SPARE_BYTES = 256 << 20
 """Room on the disk that is left to others."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightCopy:
-    """A copy on disk; it is stale if `source` is gone, or another file by now."""
+    """A copy on disk; it is stale if `source` is gone or has changed since."""
 
     path: Path
     source: Path | None
@@ -33,7 +36,7 @@ class WeightCopy:
 
 
 class Copies:
-    """The copies of weights; they can all be made again."""
+    """The copies in one folder; each can be made again."""
 
     def __init__(self, folder: Path) -> None:
         """Keep them in `folder`."""
@@ -46,19 +49,27 @@ class Copies:
             return path if path.exists() else None
         return None
 
-    def make(self, source: Path, format_name: str, progress: Progress) -> Path:
-        """Write a copy; it appears when it is whole. ModelError if that cannot be."""
+    def make(self, source: Path, format_name: str, progress: Progress | None = None) -> Path:
+        """Write a copy, which appears only when it is complete; ModelError if that fails."""
         from rapid_cli.llama import read_format, requantize  # noqa: PLC0415 - a native library
 
-        needed = read_format(source).copy_bytes(format_name)
+        weights, name = read_format(source), f"{source.stem} in {format_name}"
+        if weights.kind == format_name:
+            raise ModelError(f"{source.name} has the format {format_name} already")
+        needed = weights.copy_bytes(format_name)
+
+        def written(count: int) -> None:
+            if progress:
+                progress(name, count, needed)
+
         path = self._path(source, format_name)
         partial = partial_path(path)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             sweep_partial(self._folder)
             self._require_room(source, format_name, needed)
-            requantize(source, partial, format_name, lambda done: progress(done, needed))
-            self._write_label(path, source, format_name)
+            requantize(source, partial, format_name, written)
+            _write_sidecar(path, source, format_name)
             partial.replace(path)
         except OSError as error:
             reason = error.strerror or error
@@ -69,16 +80,16 @@ class Copies:
         return path
 
     def source_of(self, path: Path) -> Path | None:
-        """Return the file that `path` is a copy of; None if it is no copy."""
+        """Return the file that `path` was made from; None if it is not one of the copies."""
         if path.parent != self._folder:
             return None
-        return _label(path)[0]
+        return _read_sidecar(path)[0]
 
     def entries(self) -> list[WeightCopy]:
-        """Return all copies, by their names."""
+        """Return all copies, sorted by name."""
         found = []
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            source, format_name = _label(path)
+            source, format_name = _read_sidecar(path)
             with suppress(OSError):
                 stale = source is None or self.find(source, format_name) != path
                 found.append(WeightCopy(path, source, format_name, path.stat().st_size, stale))
@@ -87,20 +98,20 @@ class Copies:
     def remove(self, path: Path) -> None:
         """Remove one copy."""
         path.unlink(missing_ok=True)
-        path.with_suffix(LABEL).unlink(missing_ok=True)
+        path.with_suffix(SIDECAR).unlink(missing_ok=True)
 
     def clear(self) -> int:
-        """Remove all copies; return how many bytes that frees."""
+        """Remove all copies; return how many bytes that freed."""
         sweep_partial(self._folder)
         entries = self.entries()
         for entry in entries:
             self.remove(entry.path)
-        for label in self._folder.glob(f"*{LABEL}"):  # of copies that were not finished
-            label.unlink(missing_ok=True)
+        for sidecar in self._folder.glob(f"*{SIDECAR}"):  # of copies that were not finished
+            sidecar.unlink(missing_ok=True)
         return sum(entry.size_bytes for entry in entries)
 
     def _path(self, source: Path, format_name: str) -> Path:
-        """Return where the copy of a file lies; OSError if the file does not."""
+        """Return the path of a file's copy; OSError if the file itself is not there."""
         stamp = FileStamp.of(source)
         key = f"{stamp.name}\n{stamp.size}\n{stamp.modified_ns}\n{format_name}"
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -115,15 +126,16 @@ class Copies:
                 "free some disk",
             )
 
-    def _write_label(self, path: Path, source: Path, format_name: str) -> None:
-        label = json.dumps({"source": str(source.absolute()), "format": format_name})
-        path.with_suffix(LABEL).write_text(label, encoding="utf-8")
+
+def _write_sidecar(path: Path, source: Path, format_name: str) -> None:
+    sidecar = json.dumps({"source": str(source.absolute()), "format": format_name})
+    path.with_suffix(SIDECAR).write_text(sidecar, encoding="utf-8")
 
 
-def _label(path: Path) -> tuple[Path | None, str]:
-    """Return what a copy is of, and in which format; None if its note is gone."""
+def _read_sidecar(path: Path) -> tuple[Path | None, str]:
+    """Return the file a copy was made from, None if the sidecar is gone, and the copy's format."""
     try:
-        label = json.loads(path.with_suffix(LABEL).read_text(encoding="utf-8"))
-        return Path(label["source"]), str(label["format"])
+        sidecar = json.loads(path.with_suffix(SIDECAR).read_text(encoding="utf-8"))
+        return Path(sidecar["source"]), str(sidecar["format"])
     except (OSError, ValueError, TypeError, KeyError):
         return None, ""

@@ -1,15 +1,96 @@
-"""Models as answering sees them: loaded if they fit the memory, with contexts that fit it too."""
+"""Models in memory: loaded as they run here if they fit, with contexts that fit too."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
-from rapid_cli.llama import LlamaContext, Vocabulary, Weights
+from rapid_cli.answering.answer import Pair
+from rapid_cli.llama import (
+    LlamaContext,
+    Vocabulary,
+    Weights,
+    check_pair,
+    read_shape,
+    will_offload,
+)
 from rapid_cli.models.memory import ModelShape
+from rapid_cli.models.offloading import PLANNED_LENGTH
 from rapid_cli.models.prompts import PromptFormat
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.preflight import Preflight
 from rapid_cli.session.fitting import Memory
+from rapid_cli.session.pairs import Adjusted, PairFiles, Pairs
+
+
+class Loader:
+    """Loads what `pairs` found and adjusted; weights are freed with `opened`.
+
+    With `smaller_cache` contexts that do not fit otherwise get keys of fewer bits. Layers are
+    counted for a GPU so that `context_length` fits too, or where it is not known 8,192 tokens.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        opened: ExitStack,
+        *,
+        smaller_cache: bool,
+        context_length: int | None = None,
+    ) -> None:
+        self._pairs = pairs
+        self._open = opened
+        self._memory = Memory(smaller_cache=smaller_cache)
+        self._length = context_length or PLANNED_LENGTH
+
+    def load_pair(self, files: PairFiles) -> Pair:
+        """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
+        first, second = self._pairs.adjusted(files)
+        drafting = min(self._length, PLANNED_LENGTH)  # it reads no more than passages
+        if first.runs_like(second):
+            target = self._load(first, self._length, drafting, note=files.note)
+            return Pair(files.name, target, target)
+        if second.note == first.note:
+            second = replace(second, note="")
+        # It goes on with what the target writes, thoughts or none.
+        second = replace(second, spec=replace(second.spec, reasoning=first.spec.reasoning))
+        # It runs at every step, on a short context: where a GPU does not hold both, it goes first.
+        drafter = self._load(second, drafting, note=files.note)
+        target = self._load(first, self._length)
+        common = check_pair(target.vocabulary, drafter.vocabulary)
+        target.vocabulary_size = drafter.vocabulary_size = common
+        drafter.format = drafter.format.beginning_like(target.format)
+        return Pair(files.name, target, drafter)
+
+    def load_target(self, files: PairFiles) -> LoadedModel:
+        """Load the target alone."""
+        target, _ = self._pairs.adjusted(replace(files, drafter=files.target))
+        return self._load(target, self._length)
+
+    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
+        """Load one model; ModelError if it is too large."""
+        return self._load(self._pairs.adjust(path, self._pairs.on_device(spec)), self._length)
+
+    @contextmanager
+    def borrow(self, path: Path, spec: ModelSpec) -> Iterator[LoadedModel]:
+        """Load a model for a while, as `spec` says however it was tuned; nothing is made to fit."""
+        with ExitStack() as opened:
+            alone = Loader(self._pairs, opened, smaller_cache=False)
+            yield alone._load(Adjusted(path, spec), PLANNED_LENGTH)
+
+    def _load(self, found: Adjusted, *lengths: int, note: str = "") -> LoadedModel:
+        """Load a model beside what is loaded, with room for contexts of `lengths` tokens."""
+        shape, preflight = read_shape(found.path), self._pairs.preflight
+        # Whether it crashes depends on where its layers go, and where they go on what works.
+        placed, _ = deepcopy(self._memory).take(found.spec, shape, lengths=lengths)
+        way, crashed = preflight.way(found.path, shape, placed, offloads=will_offload(placed))
+        spec, taken = self._memory.take(way.applied(found.spec), shape, lengths=lengths)
+        weights = self._open.enter_context(Weights(found.path, spec))
+        notes = " ".join(filter(None, (found.note, note, crashed, taken)))
+        return LoadedModel(weights, shape, self._memory, preflight, note=notes)
 
 
 class LoadedModel:

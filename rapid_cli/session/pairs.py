@@ -1,43 +1,28 @@
-"""The models of models.toml: found, loaded as they run here, and freed at the end."""
+"""The models of models.toml: where their files lie, and how they run here. None is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from copy import deepcopy
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rapid_cli.answering.answer import Pair
-from rapid_cli.config import CACHE, home
 from rapid_cli.errors import ModelError
+from rapid_cli.llama import engine, machine, read_shape, will_offload
 from rapid_cli.machine.gpus import idle_gpu, install_command
-from rapid_cli.models.offloading import PLANNED_LENGTH
+from rapid_cli.models.hub import locate
 from rapid_cli.models.specs import ALL_LAYERS, SELF, DeviceChoice, ModelPair, ModelsFile, ModelSpec
+from rapid_cli.preflight.preflight import Preflight
+from rapid_cli.preflight.ways import Run
+from rapid_cli.session.copies import Copies, Progress
+from rapid_cli.session.offers import with_offers
+from rapid_cli.session.tuned import AGAIN, UNTUNED, Tuned, TunedModels
 
-if TYPE_CHECKING:
-    from rapid_cli.models.memory import ModelShape
-    from rapid_cli.preflight.preflight import Preflight
-    from rapid_cli.preflight.ways import Run
-    from rapid_cli.session.adjusting import Adjusted
-    from rapid_cli.session.copies import Copies
-    from rapid_cli.session.fitting import Memory
-    from rapid_cli.session.loading import LoadedModel
-    from rapid_cli.session.tuned import TunedModels
-
-TUNED = "tuned"
-"""The folder of what tuning chose."""
-
-CopyProgress = Callable[[str, int, int], None]
-"""Told the name of a copy of weights that is made, and the bytes written and to write."""
 ModelFile = tuple[Path, ModelSpec]
 
 
 @dataclass(frozen=True, slots=True)
 class PairFiles:
-    """Where target and drafter lie, found but not loaded; `note` says what came of finding them.
+    """Where target and drafter lie; `note` says what a person should know of how they were found.
 
     `lower_precision` allows the target to run in fewer bits than its file has.
     """
@@ -62,50 +47,43 @@ class Roles:
     lower_precision: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """The file and the settings to load, and what a person should know of that, if anything."""
+
+    path: Path
+    spec: ModelSpec
+    note: str = ""
+
+    def runs_like(self, other: Adjusted) -> bool:
+        """Tell whether both are the same weights run the same way, under whatever names."""
+        mine, others = (replace(each.spec, name="") for each in (self, other))
+        return self.path == other.path and mine == others
+
+
 class Pairs:
-    """Pairs of models, and single ones; what is loaded is freed with `opened`.
+    """Finds pairs of models, and single ones, and adjusts them to this machine.
 
     With `untuned` models run as llama.cpp would run them by itself. `device` says where they are
-    computed, whatever models.toml says. Layers are counted for a GPU so that `context_length` fits
-    too, or where it is not known one of 8,192 tokens.
+    computed, whatever models.toml says.
     """
 
     def __init__(
         self,
         models_file: ModelsFile,
-        opened: ExitStack,
+        tuned: TunedModels,
+        copies: Copies,
+        preflight: Preflight,
         *,
         untuned: bool,
-        device: DeviceChoice | None = None,
-        context_length: int | None = None,
+        device: DeviceChoice | None,
     ) -> None:
+        self.tuned = tuned
+        self.copies = copies
+        self.preflight = preflight
         self._models_file = models_file
-        self._open = opened
         self._untuned = untuned
         self._device = device
-        self._length = context_length or PLANNED_LENGTH
-
-    @cached_property
-    def tuned(self) -> TunedModels:
-        """What tuning chose on this machine."""
-        from rapid_cli.session.tuned import TunedModels  # noqa: PLC0415
-
-        return TunedModels(home() / TUNED)
-
-    @cached_property
-    def preflight(self) -> Preflight:
-        """How models were seen to run on this machine."""
-        from rapid_cli.preflight.preflight import Preflight  # noqa: PLC0415
-        from rapid_cli.preflight.records import FOLDER, Records  # noqa: PLC0415
-
-        return Preflight(Records(home() / FOLDER))
-
-    @cached_property
-    def copies(self) -> Copies:
-        """The copies of weights in other formats."""
-        from rapid_cli.session.copies import Copies  # noqa: PLC0415
-
-        return Copies(home() / CACHE / "weights")
 
     def find(
         self,
@@ -113,7 +91,7 @@ class Pairs:
         target: Path | None = None,
         drafter: Path | None = None,
         *,
-        progress: CopyProgress | None = None,
+        progress: Progress | None = None,
     ) -> PairFiles:
         """Find the files of `pair`, with those named on the command line in place of its models.
 
@@ -151,91 +129,16 @@ class Pairs:
         """Find the models that `pair` names, its target first; copies of that do not count."""
         return [self._find_for(pair, self._models_file.model(name)) for name in pair.models]
 
-    def load(self, files: PairFiles) -> Pair:
-        """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
-        first, second = self.adjusted(files)
-        drafting = min(self._length, PLANNED_LENGTH)  # it reads no more than passages
-        if first.runs_like(second):
-            target = self._loaded(first, files.note, lengths=(self._length, drafting))
-            return Pair(files.name, target, target)
-        if second.note == first.note:
-            second = replace(second, note="")
-        # It goes on with what the target writes, thoughts or none.
-        second = replace(second, spec=replace(second.spec, reasoning=first.spec.reasoning))
-        # It runs at every step, on a short context: where a GPU does not hold both, it goes first.
-        drafter = self._loaded(second, files.note, lengths=(drafting,))
-        target = self._loaded(first)
-        _share_vocabulary(target, drafter)
-        drafter.format = drafter.format.beginning_like(target.format)
-        return Pair(files.name, target, drafter)
-
-    def adjusted(self, files: PairFiles) -> tuple[Adjusted, Adjusted]:
-        """Return how target and drafter run here."""
-        first = self._adjusted(*files.target, lower_precision=files.lower_precision)
-        if files.drafter == files.target:
-            return first, first
-        is_copy = self.copies.source_of(files.drafter[0]) is not None  # and runs as the target does
-        lower = files.lower_precision and is_copy
-        return first, self._adjusted(*files.drafter, lower_precision=lower)
-
-    def seen_running(
-        self, path: Path, spec: ModelSpec, *, lower_precision: bool = False
-    ) -> Run | None:
-        """Return how a model, as it is tuned, was seen to run here; None if it was not tried."""
-        from rapid_cli.llama import read_shape, will_offload  # noqa: PLC0415 - a native library
-
-        found = self._adjusted(path, spec, lower_precision=lower_precision)
-        shape, offloads = read_shape(found.path), will_offload(found.spec)
-        known = self.preflight.known(shape, found.spec, offloads=offloads)
-        if known is None and offloads:  # or with some of its layers there, as many as fitted
-            some = replace(found.spec, gpu_layers=1)
-            known = self.preflight.known(shape, some, offloads=True)
-        return known
-
-    def load_target(self, files: PairFiles) -> LoadedModel:
-        """Load the target alone."""
-        return self._loaded(self._adjusted(*files.target, lower_precision=files.lower_precision))
-
-    def load_model(self, path: Path, spec: ModelSpec) -> LoadedModel:
-        """Load one model; its weights are freed with the session. ModelError if it is too large."""
-        return self._loaded(self._adjusted(path, self._on_device(spec)))
-
-    @contextmanager
-    def borrow(self, path: Path, spec: ModelSpec) -> Iterator[LoadedModel]:
-        """Load a model for a while, as `spec` says however it was tuned; nothing is made to fit."""
-        from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
-        from rapid_cli.session.fitting import Memory  # noqa: PLC0415
-        from rapid_cli.session.loading import LoadedModel  # noqa: PLC0415
-
-        shape, memory = read_shape(path), Memory(smaller_cache=False)
-        spec, note = self._taken(path, shape, spec, memory, (PLANNED_LENGTH,))
-        with Weights(path, spec) as weights:
-            yield LoadedModel(weights, shape, memory, self.preflight, note=note)
-
-    def _find_for(self, pair: ModelPair, spec: ModelSpec) -> ModelFile:
-        """Find a model; the error for one of `pair` that is not here says what is."""
-        try:
-            path = _locate(spec)
-        except ModelError as error:
-            if spec not in self._models_file.models.values():  # a file on the command line
-                raise
-            from rapid_cli.session.offers import with_offers  # noqa: PLC0415 - for those who need it
-
-            raise with_offers(error, self._models_file, pair) from error
-        return path, self._on_device(spec)
-
     def find_model(self, spec: ModelSpec) -> ModelFile:
         """Find the file of one model; ModelError, with what to do, if it is not here."""
-        return _locate(spec), self._on_device(spec)
+        return locate(spec.location, spec.name), self.on_device(spec)
 
-    def _on_device(self, spec: ModelSpec) -> ModelSpec:
+    def on_device(self, spec: ModelSpec) -> ModelSpec:
         """Return `spec` computed where a person wants it; ModelError if that cannot be."""
         if self._device is None:
             return spec
         if self._device is DeviceChoice.CPU:
             return replace(spec, gpu_layers=0)
-        from rapid_cli.llama import will_offload  # noqa: PLC0415 - loads a native library
-
         placed = replace(spec, gpu_layers=ALL_LAYERS)
         if not will_offload(placed):
             idle = idle_gpu(used=False)
@@ -246,15 +149,78 @@ class Pairs:
             )
         return placed
 
+    def adjusted(self, files: PairFiles) -> tuple[Adjusted, Adjusted]:
+        """Return how target and drafter run here."""
+        first = self.adjust(*files.target, lower_precision=files.lower_precision)
+        if files.drafter == files.target:
+            return first, first
+        is_copy = self.copies.source_of(files.drafter[0]) is not None  # and runs as the target does
+        lower = files.lower_precision and is_copy
+        return first, self.adjust(*files.drafter, lower_precision=lower)
+
+    def adjust(self, path: Path, spec: ModelSpec, *, lower_precision: bool = False) -> Adjusted:
+        """Return how a file runs here: as it was tuned, unless models.toml forbids that.
+
+        A copy of a file runs like the file. `lower_precision` allows a format of fewer bits.
+        """
+        if self._untuned:
+            return Adjusted(path, UNTUNED.applied(spec))
+        source = self.copies.source_of(path)
+        tuned, note = self._tuning_of(source or path, spec, lower_precision)
+        if tuned is None:
+            return Adjusted(path, spec, note)
+        spec, format_name = tuned.settings.applied(spec), tuned.settings.format
+        if format_name is None or source:
+            return Adjusted(path, spec)
+        if copy := self.copies.find(path, format_name):
+            return Adjusted(copy, spec)
+        note = (
+            f"The copy of {path.name} in {format_name} that tuning chose is gone, so the file "
+            f"itself is used: `{AGAIN}` makes it again."
+        )
+        return Adjusted(path, spec, note)
+
+    def _tuning_of(
+        self, path: Path, spec: ModelSpec, lower_precision: bool
+    ) -> tuple[Tuned | None, str]:
+        """Return what tuning chose for a file and may be used, or nothing and why not."""
+        here = machine(gpu=spec.gpu_layers != 0)
+        if spec.tuned:
+            with suppress(OSError):  # of a file that is not there: who loads it will say so
+                return self.tuned.find(path, here, engine(), lower_precision=lower_precision)
+        return None, ""
+
+    def seen_running(
+        self, path: Path, spec: ModelSpec, *, lower_precision: bool = False
+    ) -> Run | None:
+        """Return how a model, as it is tuned, was seen to run here; None if it was not tried."""
+        found = self.adjust(path, spec, lower_precision=lower_precision)
+        shape, offloads = read_shape(found.path), will_offload(found.spec)
+        known = self.preflight.known(shape, found.spec, offloads=offloads)
+        if known is None and offloads:  # or with some of its layers there, as many as fitted
+            some = replace(found.spec, gpu_layers=1)
+            known = self.preflight.known(shape, some, offloads=True)
+        return known
+
+    def _find_for(self, pair: ModelPair, spec: ModelSpec) -> ModelFile:
+        """Find a model; the error for one of `pair` that is not here says what is."""
+        try:
+            path = locate(spec.location, spec.name)
+        except ModelError as error:
+            if spec not in self._models_file.models.values():  # a file on the command line
+                raise
+            raise with_offers(error, self._models_file, pair) from error
+        return path, self.on_device(spec)
+
     def _copied(
-        self, target: ModelFile, format_name: str, progress: CopyProgress | None
+        self, target: ModelFile, format_name: str, progress: Progress | None
     ) -> tuple[ModelFile, str]:
         """Return the copy of a target in another format, or the target itself; and a word on it."""
         path, spec = target
         copy, note = self.copies.find(path, format_name), ""
         if copy is None:
             try:
-                copy = self.make_copy(path, format_name, progress)
+                copy = self.copies.make(path, format_name, progress)
             except ModelError as error:
                 return target, f"The target drafts with its own weights: {error.message}."
             size = copy.stat().st_size / 1e6
@@ -263,78 +229,6 @@ class Pairs:
             )
         return (copy, replace(spec, name=f"{spec.name} {format_name}")), note
 
-    def make_copy(self, path: Path, format_name: str, progress: CopyProgress | None) -> Path:
-        """Make a copy of a file in another format; ModelError if that cannot be."""
-        from rapid_cli.llama import read_format  # noqa: PLC0415 - loads a native library
-
-        if read_format(path).kind == format_name:
-            raise ModelError(f"{path.name} has the format {format_name} already")
-        name = f"{path.stem} in {format_name}"
-        return self.copies.make(
-            path, format_name, lambda done, total: progress(name, done, total) if progress else None
-        )
-
-    @cached_property
-    def _memory(self) -> Memory:
-        from rapid_cli.session.fitting import Memory  # noqa: PLC0415 - loads a native library
-
-        return Memory(smaller_cache=self._models_file.settings.smaller_cache)
-
-    def _adjusted(self, path: Path, spec: ModelSpec, *, lower_precision: bool = False) -> Adjusted:
-        from rapid_cli import llama  # noqa: PLC0415 - loads a native library
-        from rapid_cli.session import adjusting  # noqa: PLC0415 - loads a native library
-
-        if self._untuned:
-            return adjusting.untuned(path, spec)
-        return adjusting.adjust(
-            path,
-            spec,
-            self.tuned,
-            self.copies,
-            machine=llama.machine(gpu=spec.gpu_layers != 0),
-            engine=llama.engine(),
-            lower_precision=lower_precision,
-        )
-
-    def _loaded(
-        self, found: Adjusted, note: str = "", *, lengths: Sequence[int] = ()
-    ) -> LoadedModel:
-        from rapid_cli.llama import Weights, read_shape  # noqa: PLC0415 - loads a native library
-        from rapid_cli.session.loading import LoadedModel  # noqa: PLC0415
-
-        shape = read_shape(found.path)
-        spec, taken = self._taken(
-            found.path, shape, found.spec, self._memory, lengths or (self._length,)
-        )
-        weights = self._open.enter_context(Weights(found.path, spec))
-        note = " ".join(filter(None, (found.note, note, taken)))
-        return LoadedModel(weights, shape, self._memory, self.preflight, note=note)
-
-    def _taken(
-        self, path: Path, shape: ModelShape, spec: ModelSpec, memory: Memory, lengths: Sequence[int]
-    ) -> tuple[ModelSpec, str]:
-        """Count a model in `memory`; return how to load it here, and a word on that."""
-        from rapid_cli.llama import will_offload  # noqa: PLC0415 - loads a native library
-
-        # Whether it crashes depends on where its layers go, and where they go on what works.
-        placed, _ = deepcopy(memory).take(spec, shape, lengths=lengths)
-        way, crashed = self.preflight.way(path, shape, placed, offloads=will_offload(placed))
-        spec, note = memory.take(way.applied(spec), shape, lengths=lengths)
-        return spec, " ".join(filter(None, (crashed, note)))
-
-
-def _locate(spec: ModelSpec) -> Path:
-    from rapid_cli.models.hub import locate  # noqa: PLC0415
-
-    return locate(spec.location, spec.name)
-
 
 def _file(path: Path) -> ModelSpec:
     return ModelSpec(path.stem, path=str(path))
-
-
-def _share_vocabulary(target: LoadedModel, drafter: LoadedModel) -> None:
-    from rapid_cli.llama import check_pair  # noqa: PLC0415
-
-    common = check_pair(target.vocabulary, drafter.vocabulary)
-    target.vocabulary_size = drafter.vocabulary_size = common

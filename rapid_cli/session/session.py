@@ -8,11 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rapid_cli.answering.answer import Pair
 from rapid_cli.config import CACHE, home, library_folder
 from rapid_cli.models.profiles import StoredProfiles
 from rapid_cli.models.specs import DeviceChoice, ModelsFile
-from rapid_cli.session.pairs import PairFiles, Pairs
 
 if TYPE_CHECKING:
     from rapid_cli.library.catalog import Catalog
@@ -20,8 +18,13 @@ if TYPE_CHECKING:
     from rapid_cli.library.sharing import Sharing
     from rapid_cli.library.store import Store
     from rapid_cli.models.kv_store import KVStore
+    from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.retrieval.embedder import Embedder
     from rapid_cli.retrieval.reranker import Reranker
+    from rapid_cli.session.copies import Copies
+    from rapid_cli.session.loading import Loader
+    from rapid_cli.session.pairs import Pairs
+    from rapid_cli.session.tuned import TunedModels
     from rapid_cli.storage.history import History
 
 
@@ -40,7 +43,7 @@ class Session:
     ) -> None:
         """Take the library of a `collection`, or the main one; with `ocr`, scans are read.
 
-        `untuned`, `device` and `context_length` say how models run, as `Pairs` understands them.
+        `untuned`, `device` and `context_length` say how models run, as `Pairs` and `Loader` do.
         """
         self.models_file = models_file
         self._collection = collection
@@ -125,19 +128,52 @@ class Session:
         return StoredProfiles(home())
 
     @cached_property
+    def tuned(self) -> TunedModels:
+        """What tuning chose on this machine."""
+        from rapid_cli.session.tuned import TunedModels  # noqa: PLC0415
+
+        return TunedModels(home() / "tuned")
+
+    @cached_property
+    def copies(self) -> Copies:
+        """The copies of weights in other formats."""
+        from rapid_cli.session.copies import Copies  # noqa: PLC0415
+
+        return Copies(home() / CACHE / "weights")
+
+    @cached_property
+    def preflight(self) -> Preflight:
+        """How models were seen to run on this machine."""
+        from rapid_cli.preflight.preflight import Preflight  # noqa: PLC0415
+        from rapid_cli.preflight.records import FOLDER, Records  # noqa: PLC0415
+
+        return Preflight(Records(home() / FOLDER))
+
+    @cached_property
     def pairs(self) -> Pairs:
-        """The models that answer."""
+        """What finds the models that answer."""
+        from rapid_cli.session.pairs import Pairs  # noqa: PLC0415 - loads a native library
+
         return Pairs(
             self.models_file,
-            self._open,
+            self.tuned,
+            self.copies,
+            self.preflight,
             untuned=self._untuned,
             device=self._device,
-            context_length=self._context_length,
         )
 
-    def load_pair(self, files: PairFiles) -> Pair:
-        """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
-        return self.pairs.load(files)
+    @cached_property
+    def loader(self) -> Loader:
+        """What loads them."""
+        from rapid_cli.session.loading import Loader  # noqa: PLC0415 - loads a native library
+
+        return Loader(
+            self.pairs,
+            self._open,
+            smaller_cache=self.models_file.settings.smaller_cache,
+            context_length=self._context_length,
+        )
 
     def __enter__(self) -> Session:
         return self

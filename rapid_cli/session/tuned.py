@@ -62,6 +62,10 @@ class Settings:
         )
 
 
+UNTUNED = Settings(None, "f16", "f16", None, None)
+"""How llama.cpp runs a model by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """What was chosen for a file, where and with which library.

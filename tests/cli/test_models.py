@@ -218,7 +218,7 @@ def test_a_table_says_the_same(home, starter_path):
 def test_a_copy_that_nothing_runs_in_is_listed_as_such(home, starter_path):
     copies = Copies(home / "cache" / "weights")
     for name in ("q8_0", "q4_0"):
-        copies.make(starter_path, name, lambda _done, _total: None)
+        copies.make(starter_path, name)
 
     def used():
         listed = json.loads(rapid("models", "list", "--json", home=home).stdout)

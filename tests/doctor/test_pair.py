@@ -349,7 +349,7 @@ def test_a_copy_that_drafts_is_announced_but_not_made(session, starter_path, hom
     assert Copies(home / "cache" / "weights").entries() == []
     alone = check(opened.pairs, opened.models_file.pair("self")).memory[0].needed_bytes
     announced = found.memory[0].needed_bytes - alone
-    opened.pairs.make_copy(starter_path, "q4_0", None)
+    opened.copies.make(starter_path, "q4_0")
     found = check(opened.pairs, opened.models_file.pair("copied"))
     assert "in q4_0, made already, " in of(found, "drafter").text
     assert found.memory[0].needed_bytes - alone == pytest.approx(announced, rel=0.1)

@@ -32,17 +32,13 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def nothing(_done, _total):
-    pass
-
-
 @pytest.fixture(scope="module")
 def made(starter_path, tmp_path_factory):
     """A folder with the starter in both formats, and what was told meanwhile."""
     folder, told = tmp_path_factory.mktemp("copies") / "weights", []
     copies = Copies(folder)
     for name in ("q8_0", "q4_0"):
-        copies.make(starter_path, name, lambda done, total: told.append((done, total)))
+        copies.make(starter_path, name, lambda _name, done, total: told.append((done, total)))
     return copies, told
 
 
@@ -102,7 +98,7 @@ def test_the_source_is_left_alone(made, starter_path, tmp_path):
     source = tmp_path / "mine.gguf"
     shutil.copy(starter_path, source)
     before = digest(source), source.stat()
-    Copies(tmp_path / "weights").make(source, "q8_0", nothing)
+    Copies(tmp_path / "weights").make(source, "q8_0")
     assert (digest(source), source.stat().st_mtime_ns) == (before[0], before[1].st_mtime_ns)
     assert [path.name for path in tmp_path.iterdir()].count("mine.gguf") == 1
 
@@ -111,7 +107,7 @@ def test_a_copy_of_a_file_that_changed_or_went_is_stale_and_not_found(made, star
     source = tmp_path / "mine.gguf"
     shutil.copy(starter_path, source)
     copies = Copies(tmp_path / "weights")
-    path = copies.make(source, "q4_0", nothing)
+    path = copies.make(source, "q4_0")
     assert copies.find(source, "q4_0") == path
     assert copies.find(source, "q8_0") is None
     os.utime(source, ns=(1, 1))
@@ -135,7 +131,7 @@ def test_a_file_that_cannot_be_copied_leaves_nothing_behind(starter_path, tmp_pa
     source, copies = tmp_path / "cut.gguf", Copies(tmp_path / "weights")
     source.write_bytes(starter_path.read_bytes()[:30_000_000])
     with pytest.raises(ModelError, match=r"cut\.gguf cannot be written in the format q8_0: ."):
-        copies.make(source, "q8_0", nothing)
+        copies.make(source, "q8_0")
     assert list((tmp_path / "weights").iterdir()) == []
     assert source.stat().st_size == 30_000_000
 
@@ -145,18 +141,18 @@ def test_a_full_disk_is_noticed_before_anything_is_written(starter_path, tmp_pat
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: Usage(0, 0, needed - 1))
     copies = Copies(tmp_path / "weights")
     with pytest.raises(ModelError, match=r"takes \d+ MB, and the disk has \d+ MB left"):
-        copies.make(starter_path, "q8_0", nothing)
+        copies.make(starter_path, "q8_0")
     assert list((tmp_path / "weights").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(starter_path, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ModelError, match="cannot be written"):
-        Copies(tmp_path / "file" / "weights").make(starter_path, "q8_0", nothing)
+        Copies(tmp_path / "file" / "weights").make(starter_path, "q8_0")
 
 
 def test_an_interruption_ends_the_work_and_leaves_nothing(starter_path, tmp_path):
-    def interrupted(done, _total):
+    def interrupted(_name, done, _total):
         if done:
             raise KeyboardInterrupt
 
@@ -170,7 +166,7 @@ def test_what_a_killed_process_left_is_swept_by_the_next(starter_path, tmp_path)
         "import os, sys\n"
         "from pathlib import Path\n"
         "from rapid_cli.session.copies import Copies\n"
-        "def kill(done, total):\n"
+        "def kill(name, done, total):\n"
         "    if done:\n"
         "        os.kill(os.getpid(), 9)\n"
         "Copies(Path(sys.argv[1])).make(Path(sys.argv[2]), 'q8_0', kill)\n"
@@ -183,6 +179,6 @@ def test_what_a_killed_process_left_is_swept_by_the_next(starter_path, tmp_path)
     assert [path.suffix for path in folder.iterdir()] == [".partial"]
     copies = Copies(folder)
     assert copies.entries() == []
-    path = copies.make(starter_path, "q4_0", nothing)
+    path = copies.make(starter_path, "q4_0")
     assert sorted(folder.iterdir()) == [path, path.with_suffix(".json")]
     assert json.loads(path.with_suffix(".json").read_text())["format"] == "q4_0"

@@ -76,21 +76,21 @@ def spec(starter_path, repack):
 
 
 @pytest.fixture
-def open_pairs(tmp_path, starter_path, monkeypatch, repack):
+def open_session(tmp_path, starter_path, monkeypatch, repack):
     monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
     with ExitStack() as opened:
 
-        def open_pairs(more="", **options):
+        def open_session(more="", **options):
             path = tmp_path / "models.toml"
             more = f"repack = {str(repack).lower()}\n{more}"
             path.write_text(FILE.format(path=starter_path, more=more))
-            return opened.enter_context(Session(load_models_file(path), **options)).pairs
+            return opened.enter_context(Session(load_models_file(path), **options))
 
-        yield open_pairs
+        yield open_session
 
 
-def load(pairs, name="self"):
-    return pairs.load(pairs.find(pairs._models_file.pair(name)))
+def load(session, name="self"):
+    return session.loader.load_pair(session.pairs.find(session.models_file.pair(name)))
 
 
 def take(spec, shape, lengths=(8192,)):
@@ -184,12 +184,12 @@ def test_a_context_that_does_not_fit_the_gpu_beside_its_layers_is_refused_with_n
             model.open(length=8192, rows=17)
 
 
-def test_a_loaded_model_says_where_its_layers_are_and_once_why(computer, open_pairs):
-    model = load(open_pairs()).target
+def test_a_loaded_model_says_where_its_layers_are_and_once_why(computer, open_session):
+    model = load(open_session()).target
     assert model.device.startswith("Toy 100 (31 of 31 layers)")
     assert model.offloaded
     computer.gpu_bytes = 400 * MIB
-    model = load(open_pairs()).target
+    model = load(open_session()).target
     layers = int(re.match(r"Toy 100 \((\d+) of 31 layers\)", model.device)[1])
     assert 0 < layers < LAYERS
     assert not model.offloaded, "the CPU has work too"
@@ -199,25 +199,25 @@ def test_a_loaded_model_says_where_its_layers_are_and_once_why(computer, open_pa
         assert context.note == ""
 
 
-def test_a_context_that_is_announced_is_planned_for(computer, open_pairs):
+def test_a_context_that_is_announced_is_planned_for(computer, open_session):
     computer.gpu_bytes = 400 * MIB
     short, usual = (
-        load(open_pairs(context_length=length)).target._weights.gpu_layers
+        load(open_session(context_length=length)).target._weights.gpu_layers
         for length in (2048, None)
     )
     assert short > usual
 
 
-def test_a_small_drafter_gets_its_layers_before_the_target(computer, open_pairs):
+def test_a_small_drafter_gets_its_layers_before_the_target(computer, open_session):
     computer.gpu_bytes = 550 * MIB
-    pair = load(open_pairs("k_type = 'f32'"), "two")
+    pair = load(open_session("k_type = 'f32'"), "two")
     assert pair.drafter._weights.wholly_offloaded
     assert not pair.target._weights.wholly_offloaded
 
 
-def test_cpu_leaves_the_gpu_alone_whatever_models_toml_says(computer, open_pairs):
-    pairs = open_pairs('gpu_layers = 20\nrpc = ["127.0.0.1:9"]', device=DeviceChoice.CPU)
-    model = load(pairs).target
+def test_cpu_leaves_the_gpu_alone_whatever_models_toml_says(computer, open_session):
+    session = open_session('gpu_layers = 20\nrpc = ["127.0.0.1:9"]', device=DeviceChoice.CPU)
+    model = load(session).target
     assert model._weights.gpu_layers == 0
     assert model._weights._devices == []
     assert "layers" not in model.device
@@ -225,33 +225,33 @@ def test_cpu_leaves_the_gpu_alone_whatever_models_toml_says(computer, open_pairs
     assert model.note == ""
 
 
-def test_gpu_takes_all_layers_whatever_models_toml_says(computer, open_pairs):
-    model = load(open_pairs("gpu_layers = 3", device=DeviceChoice.GPU)).target
+def test_gpu_takes_all_layers_whatever_models_toml_says(computer, open_session):
+    model = load(open_session("gpu_layers = 3", device=DeviceChoice.GPU)).target
     assert model.device.startswith("Toy 100 (31 of 31 layers)")
     computer.gpu_bytes = 100 * MIB
     with pytest.raises(ModelError, match=r"needs .* of GPU memory"):
-        load(open_pairs(device=DeviceChoice.GPU))
+        load(open_session(device=DeviceChoice.GPU))
 
 
-def keys(pairs):
-    model = load(pairs).target
+def keys(session):
+    model = load(session).target
     with model.open(length=512, rows=1) as context:
         return model.fingerprint, context.state_key
 
 
 def test_what_was_read_and_measured_counts_for_as_many_layers_however_they_were_chosen(
-    computer, open_pairs
+    computer, open_session
 ):
-    everything = keys(open_pairs())
-    assert keys(open_pairs("gpu_layers = 99")) == everything
-    assert keys(open_pairs(device=DeviceChoice.GPU)) == everything
+    everything = keys(open_session())
+    assert keys(open_session("gpu_layers = 99")) == everything
+    assert keys(open_session(device=DeviceChoice.GPU)) == everything
     computer.gpu_bytes = 400 * MIB
-    chosen = keys(open_pairs())
-    layers = load(open_pairs()).target._weights.gpu_layers
+    chosen = keys(open_session())
+    layers = load(open_session()).target._weights.gpu_layers
     assert 0 < layers < LAYERS - 1
     computer.gpu_bytes = 64 * GIB
-    assert keys(open_pairs(f"gpu_layers = {layers}")) == chosen
-    others = [keys(open_pairs(f"gpu_layers = {count}")) for count in (layers + 1, 0)]
+    assert keys(open_session(f"gpu_layers = {layers}")) == chosen
+    others = [keys(open_session(f"gpu_layers = {count}")) for count in (layers + 1, 0)]
     for place in (0, 1):
         assert len({each[place] for each in (everything, chosen, *others)}) == 4
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
 from rapid_cli import llama
@@ -81,30 +79,29 @@ def models_file(tmp_path, files, monkeypatch):
 
 
 @pytest.fixture
-def pairs(models_file):
-    with ExitStack() as opened:
-        session = Session(load_models_file(models_file), context_length=LENGTH)
-        yield opened.enter_context(session).pairs
+def session(models_file):
+    with Session(load_models_file(models_file), context_length=LENGTH) as session:
+        yield session
 
 
 @pytest.fixture
-def runs(pairs, files):
+def runs(session, files):
     """How the pair runs where layers may lie anywhere."""
-    two = pairs._models_file.pair("two")
+    two = session.models_file.pair("two")
     target, drafter = (
-        Runs(pairs._models_file.model(name), read_shape(path), 0)
+        Runs(session.models_file.model(name), read_shape(path), 0)
         for name, path in zip(("reader", "writer"), files, strict=True)
     )
     return PairRuns(two, target, drafter, shared=False)
 
 
-def load(pairs):
-    return pairs.load(pairs.find(pairs._models_file.pair("two")))
+def load(session):
+    return session.loader.load_pair(session.pairs.find(session.models_file.pair("two")))
 
 
-def checked(pairs):
+def checked(session):
     """Return what `models check` finds of memory for LENGTH."""
-    (at,) = check(pairs, pairs._models_file.pair("two")).memory
+    (at,) = check(session.pairs, session.models_file.pair("two")).memory
     assert at.context == LENGTH
     return at
 
@@ -132,9 +129,9 @@ def least_free(computer, model, length):
     return low
 
 
-def test_loading_the_check_and_the_doctor_need_the_same(computer, pairs, models_file, runs):
-    needed = checked(pairs).needed_bytes
-    pair = load(pairs)
+def test_loading_the_check_and_the_doctor_need_the_same(computer, session, models_file, runs):
+    needed = checked(session).needed_bytes
+    pair = load(session)
     pair.target._memory._smaller_cache = False
     drafting = runs.drafter_length(LENGTH)
     of_target = least_free(computer, pair.target, LENGTH)
@@ -142,25 +139,25 @@ def test_loading_the_check_and_the_doctor_need_the_same(computer, pairs, models_
     weights = pair.target._memory._loaded[False]
     assert of_target + of_drafter - weights * (1 + MARGIN) == pytest.approx(needed, abs=4)
     computer.free_bytes[False] = needed + 1
-    assert checked(pairs).fits
+    assert checked(session).fits
     assert "a context of 8,192 tokens fit the memory" in told_by_the_doctor(models_file)
     computer.free_bytes[False] = needed - 1
-    assert not checked(pairs).fits
+    assert not checked(session).fits
     assert "a context of 7,936 tokens fit the memory" in told_by_the_doctor(models_file)
 
 
 def test_a_pair_that_only_the_drafters_context_makes_too_large_is_refused_by_all(
-    computer, pairs, models_file, runs
+    computer, session, models_file, runs
 ):
     target = runs.target.need(LENGTH, runs.rows, gpu=False)
     both = runs.need(LENGTH, gpu=False)
     without_context = both.weights_bytes + target.without_weights().total_bytes
     free = int(without_context * (1 + MARGIN)) + GIB // 1000
     assert not fits(both, free)
-    pair = load(pairs)
+    pair = load(session)
     pair.target._memory._smaller_cache = False
     computer.free_bytes[False] = free
-    assert not checked(pairs).fits
+    assert not checked(session).fits
     assert "of 8,192 tokens" not in told_by_the_doctor(models_file)
     with pair.target.open(length=LENGTH, rows=DRAFT_ROWS):
         computer.free_bytes[False] = free - target.without_weights().total_bytes
@@ -170,26 +167,26 @@ def test_a_pair_that_only_the_drafters_context_makes_too_large_is_refused_by_all
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 1.2])
 def test_layers_are_counted_for_the_gpu_as_loading_puts_them_there(
-    computer, gpu, pairs, runs, share
+    computer, gpu, session, runs, share
 ):
     everything = runs.need(LENGTH, gpu=True)
     computer.free_bytes[True] = int(share * everything.total_bytes * (1 + MARGIN))
     placed = runs.placed(LENGTH, computer.free_bytes[True])
-    pair = load(pairs)
+    pair = load(session)
     assert placed.target.gpu_layers == pair.target._weights.gpu_layers
     assert placed.drafter.gpu_layers == pair.drafter._weights.gpu_layers
     assert fits(placed.need(LENGTH, gpu=True), computer.free_bytes[True])
-    assert checked(pairs).fits, "what the GPU does not hold is computed by the CPU"
+    assert checked(session).fits, "what the GPU does not hold is computed by the CPU"
 
 
-def test_what_the_gpu_leaves_to_the_cpu_must_fit_there(computer, gpu, pairs, models_file, runs):
+def test_what_the_gpu_leaves_to_the_cpu_must_fit_there(computer, gpu, session, models_file, runs):
     on_cpu = runs.placed(LENGTH, 0).need(LENGTH, gpu=False)
     computer.free_bytes = {True: 0, False: on_cpu.total_bytes}  # no margin is left
-    at = checked(pairs)
+    at = checked(session)
     assert (at.fits, at.free_bytes) == (False, computer.free_bytes[False])
     assert "of 8,192 tokens" not in told_by_the_doctor(models_file)
     computer.free_bytes[True] = 64 * GIB
-    assert checked(pairs).fits
+    assert checked(session).fits
     assert "a context of 8,192 tokens fit the GPU memory" in told_by_the_doctor(models_file)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
 from rapid_cli.errors import ModelError
 from rapid_cli.models.models_file import load_models_file
-from rapid_cli.session.pairs import Pairs
+from rapid_cli.session.session import Session
 
 HERE = """
 [pairs.here]
@@ -48,8 +46,8 @@ def refusal(tmp_path, monkeypatch):
         path = tmp_path / "models.toml"
         path.write_text(MODELS + more)
         models_file = load_models_file(path)
-        with ExitStack() as opened, pytest.raises(ModelError) as raised:
-            Pairs(models_file, opened, untuned=False).find(models_file.pair(name), target)
+        with Session(models_file) as session, pytest.raises(ModelError) as raised:
+            session.pairs.find(models_file.pair(name), target)
         return raised.value
 
     return refusal

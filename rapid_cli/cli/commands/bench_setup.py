@@ -50,7 +50,7 @@ def text_setup(
     for path, spec in dict.fromkeys((files.target, files.drafter)):
         known = session.pairs.seen_running(path, spec, lower_precision=files.lower_precision)
         _say(errors, known.told_of(spec.name) if known else "")
-    loaded = session.load_pair(files)
+    loaded = session.loader.load_pair(files)
     for model in dict.fromkeys((loaded.target, loaded.drafter)):
         if isinstance(model, LoadedModel):
             _say(errors, model.note)
@@ -117,4 +117,4 @@ def _synthetic(session: Session, name: str, folder: Path, bars: Bars) -> LoadedM
         show = partial(copy_progress(bars), path.name)
         synthetic.write(shape, format_name, path, progress=show)
         bars.close()
-    return session.pairs.load_model(path, ModelSpec(f"{shape.name} {format_name}", path=str(path)))
+    return session.loader.load_model(path, ModelSpec(f"{shape.name} {format_name}", path=str(path)))

@@ -158,7 +158,8 @@ def _read_ahead(
     session: Session, pair: str | None, paths: list[Path], bars: Bars, errors: Console
 ) -> None:
     """Let the pair's target read what was indexed, one document after the other."""
-    target = session.pairs.load_target(session.pairs.find_target(session.models_file.pair(pair)))
+    files = session.pairs.find_target(session.models_file.pair(pair))
+    target = session.loader.load_target(files)
     with Contexts(time.perf_counter, states=session.states) as contexts:
         for entry in session.library.at(paths):
             events = read_ahead(session.library.get(entry.document_id), target, contexts)

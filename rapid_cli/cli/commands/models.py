@@ -24,7 +24,7 @@ def list_models(models: Path | None, *, json: bool) -> None:
     with Session(models_file) as session:
         rows = [_row(models_file, name, session.pairs) for name in models_file.models]
         pairs = [_pair_row(models_file, pair) for pair in models_file.pairs.values()]
-        copies = session.pairs.copies.entries()
+        copies = session.copies.entries()
         used = {copy.path for copy in copies if _is_used(copy, models_file, session.pairs)}
         print_models(rows, pairs, copies, used, as_json=json)
 
@@ -33,8 +33,8 @@ def clear(models: Path | None) -> None:
     """Remove the copies of weights, what tuning found, and how models were seen to run."""
     models_file = load_models_file(find_models_file(models))
     with Session(models_file) as session:
-        freed, forgotten = session.pairs.copies.clear(), session.pairs.tuned.clear()
-        session.pairs.preflight.forget()
+        freed, forgotten = session.copies.clear(), session.tuned.clear()
+        session.preflight.forget()
     print(f"freed {freed / 1e6:,.0f} MB, forgot the tuning of {forgotten} models")
 
 

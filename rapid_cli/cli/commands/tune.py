@@ -154,7 +154,7 @@ class _Bench:
             if path is None:
                 raise ModelError(f"the copy in {settings.format} is gone", "tune again")
         assert path is not None
-        with self._pairs.borrow(path, settings.applied(self.spec)) as model:
+        with self.session.loader.borrow(path, settings.applied(self.spec)) as model:
             if model.note:
                 self.errors.print(printable_line(model.note), style="yellow", soft_wrap=True)
             yield model
@@ -167,7 +167,7 @@ class _Bench:
             for name in self.format.copy_formats():
                 if self._pairs.copies.find(self.path, name) is None:
                     try:
-                        new[name] = self._pairs.make_copy(self.path, name, copy_progress(bars))
+                        new[name] = self._pairs.copies.make(self.path, name, copy_progress(bars))
                     except ModelError as error:
                         copies.refused.append(f"The format {name} is left out: {error.message}.")
                         continue
