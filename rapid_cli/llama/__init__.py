@@ -15,7 +15,7 @@ from rapid_cli.llama.devices import (
     free_memory,
     machine,
 )
-from rapid_cli.llama.kinds import may_fuse
+from rapid_cli.llama.kinds import flash_attention, may_fuse
 from rapid_cli.llama.metadata import read_extents, read_format, read_shape
 from rapid_cli.llama.native import engine
 from rapid_cli.llama.outline import Outline
@@ -34,6 +34,7 @@ __all__ = [
     "check_pair",
     "compute_devices",
     "engine",
+    "flash_attention",
     "free_memory",
     "machine",
     "may_fuse",

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from rapid_cli.errors import ContextFull, NativeError
 from rapid_cli.llama import native
 from rapid_cli.llama.weights import Weights, threads_of
+from rapid_cli.models.memory import LENGTH_STEP
 from rapid_cli.models.specs import ModelSpec
 
 READ_BATCH, READ_BATCH_GPU = 512, 2048
 """Tokens read between two signs of progress; a GPU wants more of them at once."""
-LENGTH_STEP = 256
-"""llama.cpp rounds context lengths up to this."""
 
 _CACHE_TYPES = {
     name: getattr(llama_cpp, f"GGML_TYPE_{name.upper()}")

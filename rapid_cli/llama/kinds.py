@@ -10,6 +10,7 @@ from pathlib import Path
 import llama_cpp
 
 from rapid_cli.errors import ModelError
+from rapid_cli.models.specs import ModelSpec
 
 _USABLE = "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3"
 
@@ -50,6 +51,12 @@ def may_fuse(window: int, *, offloaded: bool) -> bool:
     up to 4 for Gemma 3, so what is restored would not equal what was read.
     """
     return offloaded or not window
+
+
+def flash_attention(spec: ModelSpec, window: int, *, offloaded: bool) -> bool | None:
+    """Return whether a model computes attention the fused way; None leaves it to llama.cpp."""
+    chosen = spec.flash_attention
+    return False if chosen is None and not may_fuse(window, offloaded=offloaded) else chosen
 
 
 def own_chat_template(handle: object) -> str | None:

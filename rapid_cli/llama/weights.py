@@ -16,7 +16,13 @@ from rapid_cli.llama.devices import (
     compute_devices,
     named_together,
 )
-from rapid_cli.llama.kinds import check_kind, load_error, may_fuse, own_chat_template
+from rapid_cli.llama.kinds import (
+    check_kind,
+    flash_attention,
+    load_error,
+    may_fuse,
+    own_chat_template,
+)
 from rapid_cli.llama.remote import remote_devices
 from rapid_cli.llama.vocabulary import Vocabulary
 from rapid_cli.machine.processor import available_cpus
@@ -82,10 +88,7 @@ class Weights:
     @property
     def gpu_layers(self) -> int:
         """How many of them are computed on GPUs, here or on another machine."""
-        chosen = self.spec.gpu_layers
-        if not self._devices:
-            return 0
-        return self.layers if chosen is None or chosen < 0 else min(chosen, self.layers)
+        return self.spec.layers_on_gpu(self.layers) if self._devices else 0
 
     @property
     def offloaded(self) -> bool:
@@ -109,7 +112,7 @@ class Weights:
 
     def flash_attention_of(self, spec: ModelSpec) -> bool | None:
         """Return the same for a context that is run as `spec` says."""
-        return False if spec.flash_attention is None and not self.may_fuse else spec.flash_attention
+        return flash_attention(spec, self.window, offloaded=self.wholly_offloaded)
 
     @property
     def may_fuse(self) -> bool:

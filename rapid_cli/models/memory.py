@@ -12,7 +12,7 @@ from typing import Protocol
 
 GIB = 1 << 30
 LENGTH_STEP = 256
-"""Contexts are as long as a multiple of this."""
+"""llama.cpp rounds the length of a context up to a multiple of this."""
 SHORTEST = 2048
 """A context shorter than this is no advice: question and answer leave no room for a text."""
 MARGIN = 0.1
@@ -113,18 +113,17 @@ def estimate(
     v_type: str = "f16",
     flash_attention: bool | None = None,
     offloaded: bool = False,
-    sequences: int = 1,
 ) -> MemoryNeed:
     """Return what weights and one context of `length` tokens need.
 
     `rows` is how many tokens may be asked logits for at once, `batch` how many are read at once.
     Sliding windows save nothing, because contexts are opened with caches of full size. Where the
     choice is llama.cpp's, flash attention is taken to be on. An `offloaded` model needs no work
-    memory of the CPU. `sequences` share the cache.
+    memory of the CPU.
     """
     length = -(-length // LENGTH_STEP) * LENGTH_STEP
     tokens, flash = min(batch, length), flash_attention is not False
-    compute = _compute_bytes(shape, length, tokens, max(rows, sequences), flash)
+    compute = _compute_bytes(shape, length, tokens, rows, flash)
     if not offloaded:
         compute += _work_bytes(shape, length, tokens, flash)
     cache = _cache_bytes(shape, length, k_type, v_type)

@@ -109,6 +109,11 @@ class ModelSpec(Located):
             return trained
         return int((self.rope_original_context or trained) * (self.rope_factor or 1))
 
+    def layers_on_gpu(self, count: int) -> int:
+        """Return how many of `count` layers are computed on a GPU that has room for all."""
+        chosen = self.gpu_layers
+        return count if chosen is None or chosen < 0 else min(chosen, count)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:

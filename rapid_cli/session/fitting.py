@@ -10,11 +10,11 @@ from rapid_cli.llama import Weights, free_memory
 from rapid_cli.models.memory import (
     SHORTEST,
     SMALL_CACHE,
+    Advice,
     MemoryNeed,
     ModelShape,
     NeedOf,
     advice,
-    fits,
     gib,
     with_margin,
 )
@@ -44,14 +44,12 @@ class Memory:
         with contexts of `lengths`. ModelError if even a short context is too much; a longer one may
         still be refused when it is opened.
         """
-        runs = Runs(spec, shape, shape.sliding_window)
-        if runs.elsewhere:
-            return spec, ""
-        runs, note = self._placed(runs, lengths)
+        runs, note = self._placed(Runs(spec, shape, shape.sliding_window), lengths)
         for gpu in runs.memories:
             self._loaded[gpu] += runs.need(SHORTEST, 1, gpu=gpu).weights_bytes
-        for gpu in runs.memories:
-            self._check(runs, gpu)
+        found = self._advice(runs.with_cache("f16", "f16"), SHORTEST, 1)
+        if found:
+            raise ModelError(found.message, found.hint)
         self._planned += runs.contexts_need(lengths, gpu=True).without_weights()
         return runs.spec, note
 
@@ -69,33 +67,14 @@ class Memory:
         """
         loaded_as = replace(spec, gpu_layers=weights.spec.gpu_layers, rpc=weights.spec.rpc)
         runs = Runs(loaded_as, shape, weights.window)
-        if runs.elsewhere:
+        found = self._advice(runs, length, rows)
+        if found is None:
             return spec, ""
-        message, hint, small_fits = "", "", True
-        for gpu in runs.memories:
-            free = self._free(gpu)
-            if free is None:
-                continue
-            need_of = self._need_of(runs, gpu, rows)
-            small_fits &= fits(need_of(length, SMALL_CACHE, spec.v_type), free)
-            said = advice(
-                spec.name,
-                need_of,
-                free_bytes=free,
-                length=length,
-                k_type=spec.k_type,
-                v_type=spec.v_type,
-                flash_attention=runs.flash_attention,
-                memory=memory_name(gpu=gpu),
-            )
-            if said and not message:
-                message, hint = said.message, said.hint
-        if not message:
-            return spec, ""
-        if self._smaller_cache and small_fits:
+        with_small_keys = runs.with_cache(SMALL_CACHE, spec.v_type)
+        if self._smaller_cache and self._advice(with_small_keys, length, rows) is None:
             smaller = replace(spec, k_type=SMALL_CACHE)
-            return smaller, f"{message}. Keys are cached as {SMALL_CACHE}, which fits."
-        raise ModelError(message, hint)
+            return smaller, f"{found.message}. Keys are cached as {SMALL_CACHE}, which fits."
+        raise ModelError(found.message, found.hint)
 
     def _placed(self, runs: Runs, lengths: Sequence[int]) -> tuple[Runs, str]:
         """Choose how many layers go to the GPU, if that is open, and say so if not all do."""
@@ -113,15 +92,25 @@ class Memory:
         )
         return placed, note
 
-    def _check(self, runs: Runs, gpu: bool) -> None:
-        """Raise ModelError if not even a short context fits one of the memories."""
-        free = self._free(gpu)
-        if free is None:
-            return
-        need_of, memory = self._need_of(runs, gpu, 1), memory_name(gpu=gpu)
-        said = advice(runs.spec.name, need_of, free_bytes=free, length=SHORTEST, memory=memory)
-        if said:
-            raise ModelError(said.message, said.hint)
+    def _advice(self, runs: Runs, length: int, rows: int) -> Advice | None:
+        """Return what a context lacks in the first memory that it does not fit, and what helps."""
+        for gpu in runs.memories:
+            free = self._free(gpu)
+            if free is None:
+                continue
+            found = advice(
+                runs.spec.name,
+                self._need_of(runs, gpu, rows),
+                free_bytes=free,
+                length=length,
+                k_type=runs.spec.k_type,
+                v_type=runs.spec.v_type,
+                flash_attention=runs.flash_attention,
+                memory=memory_name(gpu=gpu),
+            )
+            if found:
+                return found
+        return None
 
     def _need_of(self, runs: Runs, gpu: bool, rows: int) -> NeedOf:
         """Return what all loaded weights and one context of this model need in one memory."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rapid_cli.answering.answer import LONGEST_DRAFT
-from rapid_cli.llama import batch_sizes, may_fuse, will_offload
+from rapid_cli.llama import batch_sizes, flash_attention, will_offload
 from rapid_cli.models.memory import MemoryNeed, ModelShape, NeedOf, estimate
 from rapid_cli.models.offloading import (
     NOTHING,
@@ -51,12 +51,13 @@ class Runs:
         """How many of its layers are computed on GPUs."""
         if not will_offload(self.spec):
             return 0
-        chosen, count = self.spec.gpu_layers, layer_count(self.shape)
-        return count if chosen is None or chosen < 0 else min(chosen, count)
+        return self.spec.layers_on_gpu(layer_count(self.shape))
 
     @property
     def memories(self) -> list[bool]:
-        """The memories that hold a part of it: that of GPUs (True), the computer's (False)."""
+        """The memories here that hold a part of it: that of GPUs (True), the computer's (False)."""
+        if self.elsewhere:
+            return []
         layers = self.gpu_layers
         return [True] * (layers > 0) + [False] * (layers < layer_count(self.shape))
 
@@ -68,15 +69,16 @@ class Runs:
     @property
     def flash_attention(self) -> bool | None:
         """Whether attention is computed the fused way; None leaves it to llama.cpp."""
-        fused = may_fuse(self.window, offloaded=self.gpu_layers == layer_count(self.shape))
-        chosen = self.spec.flash_attention
-        return False if chosen is None and not fused else chosen
+        wholly = self.gpu_layers == layer_count(self.shape)
+        return flash_attention(self.spec, self.window, offloaded=wholly)
 
     def need(self, length: int, rows: int, *, gpu: bool) -> MemoryNeed:
         """Return what its weights and one context of `length` tokens need in one of the memories.
 
-        `rows` is how many tokens may be asked logits for at once.
+        `rows` is how many tokens may be asked logits for at once. On RPC servers all is free.
         """
+        if self.elsewhere:
+            return NOTHING
         layers = self.gpu_layers
         whole = estimate(
             self.shape,
@@ -154,13 +156,9 @@ class PairRuns:
 
     def need(self, length: int, *, gpu: bool) -> MemoryNeed:
         """Return what both need in one of the memories, the target's context being so long."""
-        total = NOTHING
-        if not self.target.elsewhere:
-            total += self.target.need(length, self.rows, gpu=gpu)
-        if not self.drafter.elsewhere:
-            drafting = self.drafter.need(self.drafter_length(length), self.rows, gpu=gpu)
-            total += drafting.without_weights() if self.shared else drafting
-        return total
+        reading = self.target.need(length, self.rows, gpu=gpu)
+        drafting = self.drafter.need(self.drafter_length(length), self.rows, gpu=gpu)
+        return reading + (drafting.without_weights() if self.shared else drafting)
 
     def need_of(self, *, gpu: bool, free_gpu_bytes: int) -> NeedOf:
         """Return the same for any length and types of cache, with layers placed as they fit."""
@@ -179,7 +177,7 @@ class PairRuns:
             drafter = self.drafter.with_layers(target.spec.gpu_layers)
         else:
             drafter = self.drafter.placed(drafting, free_gpu_bytes)
-            beside = NOTHING if drafter.elsewhere else drafter.contexts_need(drafting, gpu=True)
+            beside = drafter.contexts_need(drafting, gpu=True)
             target = self.target.placed((length,), free_gpu_bytes, beside)
         return replace(self, target=target, drafter=drafter)
 

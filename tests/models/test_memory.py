@@ -263,11 +263,6 @@ def test_a_cpu_rounds_the_scores_to_half_precision_in_memory_of_its_own():
     assert need(False).compute_bytes - need(True).compute_bytes == 32 * 8192 * 512 * 2
 
 
-def test_sequences_each_have_a_row_of_logits():
-    few = estimate(LLAMA_8B, length=4096, rows=1, batch=512, sequences=4)
-    assert few == estimate(LLAMA_8B, length=4096, rows=4, batch=512)
-
-
 def test_needs_add_up_and_weights_are_shared():
     one, two = MemoryNeed(100, 20, 3), MemoryNeed(1000, 200, 30)
     assert (one + two).total_bytes == 1353
