@@ -71,7 +71,7 @@ def check_other_machines(examination: Examination) -> Iterator[Finding]:
     from rapid_cli.llama import build  # noqa: PLC0415
 
     needed = _needed(examination.models_file)
-    if not build.uses_other_machines():
+    if not build.has_rpc():
         verdict: Verdict = (
             "failure" if any(needed & users for users in servers.values()) else "warning"
         )

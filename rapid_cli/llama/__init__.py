@@ -15,13 +15,12 @@ from rapid_cli.llama.devices import (
     free_memory,
     machine,
 )
-from rapid_cli.llama.kinds import flash_attention, may_fuse
 from rapid_cli.llama.metadata import read_extents, read_format, read_shape
+from rapid_cli.llama.model import Outline
 from rapid_cli.llama.native import engine
-from rapid_cli.llama.outline import Outline
 from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
-from rapid_cli.llama.weights import Weights, will_offload
+from rapid_cli.llama.weights import Weights, flash_attention, may_fuse, will_offload
 
 __all__ = [
     "ComputeDevice",

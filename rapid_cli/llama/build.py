@@ -14,19 +14,11 @@ _NO_INSTRUCTIONS = {"LLAMAFILE", "OPENMP", "REPACK", "ACCELERATE"}
 """Features that are parts of llama.cpp and not of a processor."""
 
 
-def _declare() -> None:
-    """Tell ctypes the functions of ggml-backend.h that are used here."""
-    pointer, size = ctypes.c_void_p, ctypes.c_size_t
-    for name, result, arguments in (
-        ("ggml_backend_reg_count", size, ()),
-        ("ggml_backend_reg_get", pointer, (size,)),
-        ("ggml_backend_reg_name", ctypes.c_char_p, (pointer,)),
-    ):
-        function = getattr(libggml, name)
-        function.restype, function.argtypes = result, arguments
-
-
-_declare()
+native.declare(
+    ("ggml_backend_reg_count", ctypes.c_size_t, ()),
+    ("ggml_backend_reg_get", ctypes.c_void_p, (ctypes.c_size_t,)),
+    ("ggml_backend_reg_name", ctypes.c_char_p, (ctypes.c_void_p,)),
+)
 
 
 def backends() -> list[str]:
@@ -36,8 +28,8 @@ def backends() -> list[str]:
     return [libggml.ggml_backend_reg_name(each).decode() for each in found]
 
 
-def uses_other_machines() -> bool:
-    """Tell whether it was built to put layers on llama.cpp's RPC servers."""
+def has_rpc() -> bool:
+    """Tell whether it was built to put layers on RPC servers."""
     return "RPC" in backends()
 
 

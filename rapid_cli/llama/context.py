@@ -6,7 +6,6 @@ import ctypes
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import llama_cpp
 import numpy as np
@@ -49,8 +48,8 @@ class LlamaContext:
     """One sequence of tokens read by `weights`. A context manager; implements `Context`.
 
     `length` is the most tokens it can hold, `rows` the most tokens one `extend` may be asked
-    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares. `spec` runs
-    it otherwise than the weights' own says, and `note` is what a person should know of that.
+    logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares. `spec` says
+    how to run it, by default that of the weights, and `note` tells a person what is special.
     """
 
     def __init__(
@@ -90,9 +89,9 @@ class LlamaContext:
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_init_from_model(weights.handle, params)
         if not self._handle:
-            reason = errors[0] if errors else "llama.cpp gave no reason"
             raise NativeError(
-                f"{spec.name} cannot be given a context of {self.capacity} tokens: {reason}",
+                f"{spec.name} cannot be given a context of {self.capacity} tokens: "
+                f"{native.reason(errors)}",
                 "use a shorter --context-length, or a smaller k_type in models.toml",
             )
         self._memory = llama_cpp.llama_get_memory(self._handle)
@@ -196,12 +195,7 @@ class LlamaContext:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Free the cache."""
         self.close()
 

@@ -41,21 +41,14 @@ class ComputeDevice:
         return free.value, total.value
 
 
-def _declare() -> None:
-    """Tell ctypes the functions of ggml-backend.h that are used here."""
-    device, size = ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)
-    for name, result, arguments in (
-        ("ggml_backend_dev_count", ctypes.c_size_t, ()),
-        ("ggml_backend_dev_get", device, (ctypes.c_size_t,)),
-        ("ggml_backend_dev_type", ctypes.c_int, (device,)),
-        ("ggml_backend_dev_description", ctypes.c_char_p, (device,)),
-        ("ggml_backend_dev_memory", None, (device, size, size)),
-    ):
-        function = getattr(libggml, name)
-        function.restype, function.argtypes = result, arguments
-
-
-_declare()
+_DEVICE, _SIZE = ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)
+native.declare(
+    ("ggml_backend_dev_count", ctypes.c_size_t, ()),
+    ("ggml_backend_dev_get", _DEVICE, (ctypes.c_size_t,)),
+    ("ggml_backend_dev_type", ctypes.c_int, (_DEVICE,)),
+    ("ggml_backend_dev_description", ctypes.c_char_p, (_DEVICE,)),
+    ("ggml_backend_dev_memory", None, (_DEVICE, _SIZE, _SIZE)),
+)
 
 
 def described(handle: int) -> ComputeDevice:
@@ -93,9 +86,9 @@ def named_together(devices: Iterable[ComputeDevice]) -> str:
 
 
 def machine(*, gpu: bool = True) -> str:
-    """Name what the speed of models depends on here besides files and settings, as one line.
+    """Name the devices and threads that the speed of models depends on, as one line.
 
-    Without `gpu` that of models which are computed on the CPU whatever else there is.
+    Without `gpu`, for models that are computed on the CPU whatever else there is.
     """
     names = compute_devices() if gpu else compute_devices()[-1:]
     return f"{', '.join(names)}; {available_cpus()} threads"

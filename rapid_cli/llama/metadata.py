@@ -16,7 +16,7 @@ from llama_cpp._ggml import libggml
 
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
-from rapid_cli.llama.weights import check_magic
+from rapid_cli.llama.model import check_magic
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.memory import ModelShape
 
@@ -37,34 +37,27 @@ class _Options(ctypes.Structure):
     _fields_ = (("no_alloc", ctypes.c_bool), ("tensors", ctypes.c_void_p))
 
 
-def _declare() -> None:
-    """Tell ctypes the functions of ggml's gguf.h that are used here."""
-    file, entry, size = ctypes.c_void_p, ctypes.c_int64, ctypes.c_size_t
-    for name, result, arguments in (
-        ("gguf_init_from_file", file, (ctypes.c_char_p, _Options)),
-        ("gguf_free", None, (file,)),
-        ("gguf_find_key", entry, (file, ctypes.c_char_p)),
-        ("gguf_get_kv_type", ctypes.c_int, (file, entry)),
-        ("gguf_get_arr_type", ctypes.c_int, (file, entry)),
-        ("gguf_get_arr_n", size, (file, entry)),
-        ("gguf_get_arr_data", ctypes.c_void_p, (file, entry)),
-        ("gguf_get_val_data", ctypes.c_void_p, (file, entry)),
-        ("gguf_get_val_str", ctypes.c_char_p, (file, entry)),
-        ("gguf_get_data_offset", size, (file,)),
-        ("gguf_get_n_tensors", entry, (file,)),
-        ("gguf_get_tensor_offset", size, (file, entry)),
-        ("gguf_get_tensor_size", size, (file, entry)),
-        ("gguf_get_tensor_name", ctypes.c_char_p, (file, entry)),
-        ("gguf_get_tensor_type", ctypes.c_int, (file, entry)),
-        ("ggml_type_name", ctypes.c_char_p, (ctypes.c_int,)),
-        ("ggml_type_size", size, (ctypes.c_int,)),
-        ("ggml_blck_size", entry, (ctypes.c_int,)),
-    ):
-        function = getattr(libggml, name)
-        function.restype, function.argtypes = result, arguments
-
-
-_declare()
+_FILE, _ENTRY, _SIZE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_size_t
+native.declare(
+    ("gguf_init_from_file", _FILE, (ctypes.c_char_p, _Options)),
+    ("gguf_free", None, (_FILE,)),
+    ("gguf_find_key", _ENTRY, (_FILE, ctypes.c_char_p)),
+    ("gguf_get_kv_type", ctypes.c_int, (_FILE, _ENTRY)),
+    ("gguf_get_arr_type", ctypes.c_int, (_FILE, _ENTRY)),
+    ("gguf_get_arr_n", _SIZE, (_FILE, _ENTRY)),
+    ("gguf_get_arr_data", ctypes.c_void_p, (_FILE, _ENTRY)),
+    ("gguf_get_val_data", ctypes.c_void_p, (_FILE, _ENTRY)),
+    ("gguf_get_val_str", ctypes.c_char_p, (_FILE, _ENTRY)),
+    ("gguf_get_data_offset", _SIZE, (_FILE,)),
+    ("gguf_get_n_tensors", _ENTRY, (_FILE,)),
+    ("gguf_get_tensor_offset", _SIZE, (_FILE, _ENTRY)),
+    ("gguf_get_tensor_size", _SIZE, (_FILE, _ENTRY)),
+    ("gguf_get_tensor_name", ctypes.c_char_p, (_FILE, _ENTRY)),
+    ("gguf_get_tensor_type", ctypes.c_int, (_FILE, _ENTRY)),
+    ("ggml_type_name", ctypes.c_char_p, (ctypes.c_int,)),
+    ("ggml_type_size", _SIZE, (ctypes.c_int,)),
+    ("ggml_blck_size", _ENTRY, (ctypes.c_int,)),
+)
 
 
 def read_shape(path: Path) -> ModelShape:
@@ -104,15 +97,15 @@ def read_shape(path: Path) -> ModelShape:
 
 
 def read_extents(path: Path) -> dict[Path, int]:
-    """Return how long the files of a model have to be: of the first, and of those named after it.
+    """Return how many bytes the files of a model must have: the first, and those named after it.
 
-    A file that is shorter was cut. ModelError if one of them is no GGUF file.
+    A shorter file was truncated. ModelError if one of them is no GGUF file.
     """
     with _opened(path) as header:
-        extents = {path: header.end}
+        extents = {path: header.end()}
         for part in _other_files(path, header):
             with _opened(part) as other:
-                extents[part] = other.end
+                extents[part] = other.end()
     return extents
 
 
@@ -121,7 +114,8 @@ def read_format(path: Path) -> WeightFormat:
     with _opened(path) as header:
         label = _LABELS.get(header.number("general.file_type", -1), "")
         tensors = [*header.tensors(), *_tensors_elsewhere(path, header)]
-        header_bytes = max(path.stat().st_size - header.tensor_bytes, 0)
+        own_bytes = sum(tensor.size_bytes for tensor in header.tensors())
+        header_bytes = max(path.stat().st_size - own_bytes, 0)
     layers = [tensor for tensor in tensors if tensor.in_layer]
     sizes: Counter[str] = Counter()
     for tensor in layers:
@@ -142,12 +136,13 @@ def read_format(path: Path) -> WeightFormat:
 
 @dataclass(frozen=True, slots=True)
 class _Tensor:
-    """`weights` is how many numbers it holds, in ggml's format `kind`."""
+    """`weights` is how many numbers it holds, in ggml's format `kind`; it ends at byte `end`."""
 
     name: str
     kind: str
     weights: int
     size_bytes: int
+    end: int
 
     @property
     def in_layer(self) -> bool:
@@ -192,32 +187,19 @@ class _Header:
         entry = self._find(key, _ARRAY)
         return int(libggml.gguf_get_arr_n(self._file, entry)) if entry >= 0 else 0
 
-    @property
-    def tensor_bytes(self) -> int:
-        count = libggml.gguf_get_n_tensors(self._file)
-        return sum(libggml.gguf_get_tensor_size(self._file, tensor) for tensor in range(count))
-
-    @property
-    def end(self) -> int:
-        """Where the last of the tensors ends, in bytes from the beginning of the file."""
-        start = libggml.gguf_get_data_offset(self._file)
-        return max(
-            (
-                start
-                + libggml.gguf_get_tensor_offset(self._file, entry)
-                + libggml.gguf_get_tensor_size(self._file, entry)
-                for entry in range(libggml.gguf_get_n_tensors(self._file))
-            ),
-            default=0,
-        )
-
     def tensors(self) -> Iterator[_Tensor]:
+        start = libggml.gguf_get_data_offset(self._file)
         for entry in range(libggml.gguf_get_n_tensors(self._file)):
             kind = libggml.gguf_get_tensor_type(self._file, entry)
             size = libggml.gguf_get_tensor_size(self._file, entry)
             weights = size // libggml.ggml_type_size(kind) * libggml.ggml_blck_size(kind)
             name = libggml.gguf_get_tensor_name(self._file, entry).decode("utf-8", "replace")
-            yield _Tensor(name, libggml.ggml_type_name(kind).decode(), weights, size)
+            end = start + libggml.gguf_get_tensor_offset(self._file, entry) + size
+            yield _Tensor(name, libggml.ggml_type_name(kind).decode(), weights, size, end)
+
+    def end(self) -> int:
+        """Return where the last of the tensors ends, in bytes from the beginning of the file."""
+        return max((tensor.end for tensor in self.tensors()), default=0)
 
     def _find(self, key: str, kind: int) -> int:
         entry = int(libggml.gguf_find_key(self._file, key.encode()))
@@ -233,7 +215,7 @@ def _opened(path: Path) -> Iterator[_Header]:
     with native.recorded_errors() as errors:
         raw = libggml.gguf_init_from_file(os.fsencode(path), _Options(True, None))
     if not raw:
-        reason = errors[0] if errors else "llama.cpp gave no reason"
+        reason = native.reason(errors)
         raise ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
     file = ctypes.c_void_p(raw)
     try:
@@ -266,7 +248,7 @@ def _other_files(path: Path, header: _Header) -> Iterator[Path]:
 
 
 def _output_bytes(tensors: Iterable[_Tensor]) -> int:
-    """Return the bytes of the output, which may be those that tokens go in by."""
+    """Return the bytes of the output, which may share its weights with the embedding."""
     sizes = {tensor.name: tensor.size_bytes for tensor in tensors}
     return sizes.get("output.weight") or sizes.get("token_embd.weight", 0)
 

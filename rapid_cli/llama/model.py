@@ -1,4 +1,4 @@
-"""What kind of model llama.cpp has opened, with its weights or without, and why it could not."""
+"""A model as llama.cpp opens its file, with its weights or without them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,94 @@ import ctypes
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import llama_cpp
 
 from rapid_cli.errors import ModelError
-from rapid_cli.models.specs import ModelSpec
+from rapid_cli.llama import native
+from rapid_cli.llama.vocabulary import Vocabulary
 
+MAGIC = b"GGUF"
 _USABLE = "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3"
 
 
-def load_error(path: Path, errors: Sequence[str]) -> ModelError:
+class Model:
+    """A model that llama.cpp has opened. A context manager: freed once, with its vocabulary.
+
+    `context_limit` is the number of tokens that it was trained on.
+    """
+
+    def __init__(self, path: Path, name: str, params: llama_cpp.llama_model_params) -> None:
+        """Open `path`; ModelError if it is no usable GGUF or of a kind that cannot be cut back."""
+        native.start()
+        check_magic(path)
+        with native.recorded_errors() as errors:
+            self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        if not self._handle:
+            raise _load_error(path, errors)
+        try:
+            _check_kind(self._handle, name)
+        except BaseException:
+            self.close()
+            raise
+        self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._handle), name)
+        self.context_limit: int = llama_cpp.llama_model_n_ctx_train(self._handle)
+        template = llama_cpp.llama_model_chat_template(self._handle, None)
+        self.chat_template = template.decode("utf-8", "replace") if template else None
+
+    @property
+    def handle(self) -> object:
+        """llama.cpp's pointer; refused after `close`."""
+        assert self._handle is not None, "model used after close"
+        return self._handle
+
+    @property
+    def window(self) -> int:
+        """Tokens that a sliding window reaches back; 0 without one."""
+        return int(llama_cpp.llama_model_n_swa(self.handle))
+
+    def close(self) -> None:
+        """Free it; all contexts on it must be closed already. Safe to repeat."""
+        if self._handle is not None:
+            llama_cpp.llama_model_free(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Free it."""
+        self.close()
+
+
+class Outline(Model):
+    """A model as llama.cpp would load it: its settings, vocabulary and template, and no weights."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Open `path`; ModelError if llama.cpp could not load it, or rapid could not run it."""
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = 0
+        params.no_alloc = True
+        params.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE  # what is not allocated is not mapped
+        super().__init__(path, name, params)
+
+
+def check_magic(path: Path) -> None:
+    """Raise ModelError if a file is not there or does not begin as a GGUF does."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(MAGIC))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+    if magic != MAGIC:
+        raise ModelError(f"{path} is not a GGUF file", "rapid runs models in llama.cpp's format")
+
+
+def _load_error(path: Path, errors: Sequence[str]) -> ModelError:
     """Return the error for a file that llama.cpp did not open, by what it logged meanwhile."""
-    reason = errors[0] if errors else "llama.cpp gave no reason"
+    reason = native.reason(errors)
     unknown = re.search("unknown model architecture: '(.*)'", reason)
     if unknown:
         return ModelError(
@@ -28,7 +104,7 @@ def load_error(path: Path, errors: Sequence[str]) -> ModelError:
     return ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
 
 
-def check_kind(handle: object, name: str) -> None:
+def _check_kind(handle: object, name: str) -> None:
     """Raise ModelError if a model is of a kind that cannot be cut back to accepted tokens."""
     refused: tuple[tuple[Callable[[object], bool], str], ...] = (
         (llama_cpp.llama_model_is_recurrent, "recurrent"),
@@ -42,27 +118,6 @@ def check_kind(handle: object, name: str) -> None:
             raise ModelError(
                 f"{name} ({architecture}) is {kind}: its memory cannot be cut back", _USABLE
             )
-
-
-def may_fuse(window: int, *, offloaded: bool) -> bool:
-    """Tell whether fused attention is as good as the other for a model with a sliding window or 0.
-
-    On the CPU it makes the logits of sliding-window models depend on how cells lie in the cache, by
-    up to 4 for Gemma 3, so what is restored would not equal what was read.
-    """
-    return offloaded or not window
-
-
-def flash_attention(spec: ModelSpec, window: int, *, offloaded: bool) -> bool | None:
-    """Return whether a model computes attention the fused way; None leaves it to llama.cpp."""
-    chosen = spec.flash_attention
-    return False if chosen is None and not may_fuse(window, offloaded=offloaded) else chosen
-
-
-def own_chat_template(handle: object) -> str | None:
-    """Return the chat template that lies in a model's file, if one does."""
-    raw = llama_cpp.llama_model_chat_template(handle, None)
-    return raw.decode("utf-8", "replace") if raw else None
 
 
 def _metadata(handle: object, key: str) -> str:

@@ -1,4 +1,4 @@
-"""llama.cpp as a library of the process: its start, its log, its interruption, its end."""
+"""llama.cpp in this process: starting it, its log, interrupting it, and how it gives up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -61,6 +61,18 @@ def recorded_errors() -> Iterator[list[str]]:
     """Collect what llama.cpp logs as errors, to say why a call returned nothing."""
     _errors.clear()
     yield _errors
+
+
+def reason(errors: Sequence[str]) -> str:
+    """Return the first of some recorded errors, or say that there is none."""
+    return errors[0] if errors else "llama.cpp gave no reason"
+
+
+def declare(*functions: tuple[str, object, Sequence[object]]) -> None:
+    """Tell ctypes of functions of ggml: their names, results and arguments."""
+    for name, result, arguments in functions:
+        function = getattr(libggml, name)
+        function.restype, function.argtypes = result, arguments
 
 
 def engine() -> str:

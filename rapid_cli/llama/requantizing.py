@@ -31,7 +31,7 @@ _WORKER = "from rapid_cli.llama.requantizing import work; work()"
 def requantize(source: Path, copy: Path, format_name: str, progress: Progress) -> None:
     """Write the weights of `source` in another format to `copy`; ModelError if that fails.
 
-    Whatever happens, what was written of a copy that is not whole stays for the caller to remove.
+    What is left of a copy that was not finished is the caller's to remove.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", _WORKER, str(source), str(copy), format_name],
@@ -70,7 +70,7 @@ def work() -> None:
             os.fsencode(source), os.fsencode(copy), ctypes.byref(params)
         )
     if failed:
-        sys.exit(errors[0] if errors else "llama.cpp gave no reason")
+        sys.exit(native.reason(errors))
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
-"""Other machines that hold layers of a model: llama.cpp's RPC servers.
+"""RPC servers of llama.cpp: other machines that hold layers of a model.
 
-Their devices are handed to the models that name them and entered into no list, so that llama.cpp
-places nothing else there.
+Only the models that name servers get their devices, which are registered nowhere else, so that
+llama.cpp places nothing else there.
 """
 
 from __future__ import annotations
@@ -22,12 +22,20 @@ from rapid_cli.machine.gpus import install_command
 AddServer = Callable[[bytes], int | None]
 """Connects to a server, and returns ggml's list of its devices."""
 BACKEND = b"RPC"
-CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
+CONNECT_SECONDS = 3.0
 _ADD_SERVER = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)
-_WORKER = "from rapid_cli.llama.remote import work; work()"
+_WORKER = "from rapid_cli.llama.rpc import work; work()"
 
 
-def remote_devices(servers: Sequence[str]) -> list[ComputeDevice]:
+native.declare(
+    ("ggml_backend_reg_by_name", ctypes.c_void_p, (ctypes.c_char_p,)),
+    ("ggml_backend_reg_get_proc_address", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)),
+    ("ggml_backend_reg_dev_count", ctypes.c_size_t, (ctypes.c_void_p,)),
+    ("ggml_backend_reg_dev_get", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t)),
+)
+
+
+def rpc_devices(servers: Sequence[str]) -> list[ComputeDevice]:
     """Return the devices of servers such as "host:50052"; ModelError if they cannot be used."""
     add = _add_server()
     if add is None:
@@ -41,33 +49,16 @@ def remote_devices(servers: Sequence[str]) -> list[ComputeDevice]:
 
 
 def work() -> None:
-    """Ask the server in the arguments for its devices, in the process that `remote_devices` starts.
+    """Ask the server in the arguments for its devices, in the process that `rpc_devices` starts.
 
-    llama.cpp ends the process in which a server breaks the protocol, and waits for one that says
-    nothing.
+    If a server breaks the protocol, llama.cpp ends the process; if it says nothing, it waits.
     """
     add = _add_server()
     sys.exit(0 if add is not None and _devices_of(sys.argv[1], add) else 1)
 
 
-def _declare() -> None:
-    """Tell ctypes the functions of ggml-backend.h that are used here."""
-    registry, name = ctypes.c_void_p, ctypes.c_char_p
-    for function_name, result, arguments in (
-        ("ggml_backend_reg_by_name", registry, (name,)),
-        ("ggml_backend_reg_get_proc_address", ctypes.c_void_p, (registry, name)),
-        ("ggml_backend_reg_dev_count", ctypes.c_size_t, (registry,)),
-        ("ggml_backend_reg_dev_get", ctypes.c_void_p, (registry, ctypes.c_size_t)),
-    ):
-        function = getattr(libggml, function_name)
-        function.restype, function.argtypes = result, arguments
-
-
-_declare()
-
-
 def _add_server() -> AddServer | None:
-    """Return ggml's function that connects to a server; None if it was built without."""
+    """Return ggml's function that connects to a server; None if it was built without RPC."""
     native.start()
     registry = libggml.ggml_backend_reg_by_name(BACKEND)
     if not registry:
@@ -82,7 +73,7 @@ def _devices_of(server: str, add: AddServer) -> list[ComputeDevice]:
     return [described(libggml.ggml_backend_reg_dev_get(registry, place)) for place in range(count)]
 
 
-def _check(server: str) -> None:
+def _check(server: str, *, answer_seconds: float = 10.0) -> None:
     """Raise ModelError if nothing answers at `server`, or something other than llama.cpp."""
     host, _, port = server.rpartition(":")
     try:
@@ -99,7 +90,7 @@ def _check(server: str) -> None:
             [sys.executable, "-P", "-c", _WORKER, server],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=ANSWER_SECONDS,
+            timeout=answer_seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:

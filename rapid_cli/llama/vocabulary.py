@@ -72,7 +72,7 @@ class Vocabulary:
 
 
 class Tokens(Protocol):
-    """What of a vocabulary is compared."""
+    """The part of a vocabulary that is compared."""
 
     name: str
     size: int

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from types import TracebackType
 
 import llama_cpp
 
-from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
-from rapid_cli.llama.devices import (
-    ComputeDevice,
-    accelerators,
-    compute_devices,
-    named_together,
-)
-from rapid_cli.llama.kinds import (
-    check_kind,
-    flash_attention,
-    load_error,
-    may_fuse,
-    own_chat_template,
-)
-from rapid_cli.llama.remote import remote_devices
-from rapid_cli.llama.vocabulary import Vocabulary
+from rapid_cli.llama.devices import ComputeDevice, accelerators, compute_devices, named_together
+from rapid_cli.llama.model import Model
+from rapid_cli.llama.rpc import rpc_devices
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models.specs import ALL_LAYERS, ModelSpec
-
-MAGIC = b"GGUF"
 
 
 def will_offload(spec: ModelSpec) -> bool:
@@ -41,13 +25,26 @@ def threads_of(spec: ModelSpec) -> int:
     return min(spec.threads or available_cpus(), available_cpus())
 
 
-class Weights:
+def may_fuse(window: int, *, offloaded: bool) -> bool:
+    """Tell whether fused attention is as good as the other for a model with a sliding window or 0.
+
+    On the CPU it makes the logits of sliding-window models depend on how cells lie in the cache, by
+    up to 4 for Gemma 3, so what is restored would not equal what was read.
+    """
+    return offloaded or not window
+
+
+def flash_attention(spec: ModelSpec, window: int, *, offloaded: bool) -> bool | None:
+    """Return whether a model computes attention the fused way; None leaves it to llama.cpp."""
+    chosen = spec.flash_attention
+    return False if chosen is None and not may_fuse(window, offloaded=offloaded) else chosen
+
+
+class Weights(Model):
     """The weights of one GGUF file. A context manager: freed once, after its contexts."""
 
     def __init__(self, path: Path, spec: ModelSpec) -> None:
         """Load `path`; ModelError if it is no usable GGUF or of a kind that cannot be cut back."""
-        native.start()
-        check_magic(path)
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = ALL_LAYERS if spec.gpu_layers is None else spec.gpu_layers
         self._devices = _devices_for(spec)
@@ -58,27 +55,11 @@ class Weights:
             params.devices = ctypes.cast(self._listed, ctypes.c_void_p)
         if not spec.repack:
             params.use_extra_bufts = False
-        with native.recorded_errors() as errors:
-            self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-        if not self._handle:
-            raise load_error(path, errors)
+        super().__init__(path, spec.name, params)
         self.path = path
         self.spec = spec
-        try:
-            check_kind(self._handle, spec.name)
-        except ModelError:
-            self.close()
-            raise
-        self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._handle), spec.name)
-        trained: int = llama_cpp.llama_model_n_ctx_train(self._handle)
-        self.context_limit = spec.scaled(trained)
-        self.chat_template = spec.chat_template or own_chat_template(self._handle)
-
-    @property
-    def handle(self) -> object:
-        """llama.cpp's pointer; refused after `close`."""
-        assert self._handle is not None, "weights used after close"
-        return self._handle
+        self.context_limit = spec.scaled(self.context_limit)
+        self.chat_template = spec.chat_template or self.chat_template
 
     @property
     def layers(self) -> int:
@@ -99,11 +80,6 @@ class Weights:
     def wholly_offloaded(self) -> bool:
         """Whether all are."""
         return self.gpu_layers == self.layers
-
-    @property
-    def window(self) -> int:
-        """Tokens that a sliding window reaches back; 0 without one."""
-        return int(llama_cpp.llama_model_n_swa(self.handle))
 
     @property
     def flash_attention(self) -> bool | None:
@@ -144,11 +120,6 @@ class Weights:
         return "" if self.spec.repack else " repack=False"
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of all tensors."""
-        return int(llama_cpp.llama_model_size(self.handle))
-
-    @property
     def fingerprint(self) -> str:
         """What the speed of these weights depends on, as one line."""
         file, spec = self.path.stat(), self.spec
@@ -179,40 +150,9 @@ class Weights:
             f"v={spec.v_type} swa_full=True{scaled}{self._packing}"
         )
 
-    def close(self) -> None:
-        """Free the weights; all contexts on them must be closed already."""
-        if self._handle is not None:
-            llama_cpp.llama_model_free(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> Weights:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Free the weights."""
-        self.close()
-
 
 def _devices_for(spec: ModelSpec) -> list[ComputeDevice]:
-    """Return the GPUs that hold layers; those of other machines first, to save traffic."""
+    """Return the GPUs that hold layers; those of RPC servers first, to save traffic."""
     if spec.gpu_layers == 0:
         return []
-    remote = remote_devices(spec.rpc) if spec.rpc else []
-    return [*remote, *accelerators()]
-
-
-def check_magic(path: Path) -> None:
-    """Raise ModelError if a file is not there or does not begin as a GGUF does."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(MAGIC))
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", "check the path") from error
-    if magic != MAGIC:
-        raise ModelError(f"{path} is not a GGUF file", "rapid runs models in llama.cpp's format")
+    return [*(rpc_devices(spec.rpc) if spec.rpc else []), *accelerators()]

@@ -34,7 +34,7 @@ def test_the_shape_is_the_one_that_llama_cpp_loads(weights, starter_path):
     assert shape.vocabulary == weights.vocabulary.size
     assert shape.sliding_window == 0
     assert shape.context_length == weights.context_limit
-    assert shape.tensor_bytes == weights.size_bytes
+    assert shape.tensor_bytes == llama_cpp.llama_model_size(model)
 
 
 @pytest.mark.models

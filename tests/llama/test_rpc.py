@@ -13,7 +13,7 @@ import llama_cpp
 import pytest
 
 from rapid_cli.errors import ModelError
-from rapid_cli.llama import Weights, accelerators, compute_devices, remote, will_offload
+from rapid_cli.llama import Weights, accelerators, compute_devices, rpc, will_offload
 from rapid_cli.models.specs import ModelSpec
 from tests.support.rpc_servers import free_port, rpc_server
 
@@ -90,7 +90,7 @@ def test_rpc_is_no_gpu_of_this_machine():
 def test_a_server_that_does_not_answer_is_named_at_once():
     server, started = f"127.0.0.1:{free_port()}", time.monotonic()
     with pytest.raises(ModelError, match=f"RPC server {server} does not answer: Conn") as raised:
-        remote._check(server)
+        rpc._check(server)
     assert time.monotonic() - started < 5
     assert "`rpc` in models.toml" in raised.value.hint
 
@@ -98,16 +98,15 @@ def test_a_server_that_does_not_answer_is_named_at_once():
 @pytest.mark.parametrize("server", ["127.0.0.1:99999", "[::1]:1", "no-such-host.invalid:50052"])
 def test_an_address_that_leads_nowhere_is_named(server):
     with pytest.raises(ModelError, match="does not answer: ") as raised:
-        remote._check(server)
+        rpc._check(server)
     assert server in raised.value.message
 
 
-def test_something_else_that_listens_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(remote, "ANSWER_SECONDS", 3.0)
+def test_something_else_that_listens_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ModelError, match=f"what answers at {server} is not an RPC server"):
-            remote._check(server)
+            rpc._check(server, answer_seconds=3.0)
 
 
 def test_what_ends_llama_cpp_is_said_without_its_dump_of_the_stack():
