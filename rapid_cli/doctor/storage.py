@@ -131,7 +131,7 @@ def check_library(examination: Examination) -> Iterator[Finding]:
 
 def check_cache(examination: Examination) -> Iterator[Finding]:
     """Tell how much is kept that can be made again."""
-    from rapid_cli.models.kv_store import usual_cap  # noqa: PLC0415
+    from rapid_cli.models.prefix_cache import usual_cap  # noqa: PLC0415
 
     texts = examination.session.states.entries()
     used = sum(text.size_bytes for text in texts)

@@ -14,7 +14,7 @@ from rapid_cli.models.prompts import Part, Prompt, PromptFormat
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """How many tokens need not be read again; `note` says what went wrong, if anything did."""
+    """How many tokens were restored from the prefix cache; `note` says what went wrong."""
 
     tokens: int = 0
     note: str = ""
@@ -72,10 +72,10 @@ class ReadableContext(Context, Protocol):
 
 
 class StateStore(Protocol):
-    """Keys and values of texts that were read before."""
+    """A prefix cache: keys and values of texts that were read before."""
 
     def restore(self, context: ReadableContext, tokens: Tokens) -> Restored:
-        """Let `context`, which holds at most a beginning of `tokens`, hold what was kept."""
+        """Restore what is cached of `tokens` into `context`, which may hold some of the first."""
         ...
 
     def keep(self, context: ReadableContext, name: str, tokens: Tokens, whole: int) -> str:

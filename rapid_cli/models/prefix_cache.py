@@ -1,8 +1,8 @@
-"""The only owner of kept keys and values: what a model has read, on disk, to be read once only.
+"""The prefix cache on disk: keys and values of texts, so that a model reads each text only once.
 
-Whatever goes wrong here costs time, never an answer. A file that is damaged, or of other software
-or settings, is removed; one that cannot be read now stays, for it may have cost hours. Either way
-the text is read again. What cannot be kept is not kept. All of this is said.
+Whatever goes wrong here costs time, never an answer, and a note says so. A file that is damaged, or
+of other software or settings, is removed; one that cannot be read now stays, for it may have cost
+hours. Either way the text is read again.
 """
 
 from __future__ import annotations
@@ -21,26 +21,27 @@ import numpy as np
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.errors import NativeError
 from rapid_cli.models.interface import ReadableContext, Restored
-from rapid_cli.models.kv_file import BrokenSeal, Seal, check_state, read_seal, write_seal
+from rapid_cli.models.kv_file import Footer, UnusableState, check_state, read_footer, write_footer
 from rapid_cli.storage.locks import held
-from rapid_cli.storage.partial import partial_path, sweep_partial
+from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
 
 SUFFIX = ".kv"
 LARGEST_BYTES = 20 << 30
 SHARE_OF_DISK = 0.25
-SPARE_BYTES = 256 << 20
-"""Room on the disk that is left to others."""
 SHORTEST = 64
-"""Tokens that are worth restoring."""
-LOCK_SECONDS = 10.0
+"""Fewer tokens than these are not worth restoring."""
 IN_USE = "another rapid is using its file"
 
 FreeBytes = Callable[[Path], int]
 
 
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
 @dataclass(frozen=True, slots=True)
-class KeptText:
-    """A text whose keys and values are on disk; `used_at` is in seconds since 1970."""
+class CachedPrefix:
+    """A text in the cache, or its beginning; `used_at` is in seconds since 1970."""
 
     path: Path
     name: str
@@ -49,23 +50,31 @@ class KeptText:
     used_at: float
 
 
-class KVStore:
-    """Keys and values of texts in a folder, least recently used first to go.
+class PrefixCache:
+    """Keys and values of texts in a folder; what was not used for longest is removed first.
 
     `cap_bytes` bounds the folder; None is 20 GiB or a quarter of what the disk has left for it.
+    `free_bytes` tells what is free there, and a file that another process uses is waited for as
+    long as `lock_seconds`.
     """
 
     def __init__(
-        self, folder: Path, *, cap_bytes: int | None = None, free_bytes: FreeBytes | None = None
+        self,
+        folder: Path,
+        *,
+        cap_bytes: int | None = None,
+        free_bytes: FreeBytes = _free_bytes,
+        lock_seconds: float = 10.0,
     ) -> None:
         self._folder = folder
         self._cap_bytes = cap_bytes
-        self._free_bytes = free_bytes or _free_bytes
+        self._free_bytes = free_bytes
+        self._lock_seconds = lock_seconds
 
     def restore(self, context: ReadableContext, tokens: Sequence[int]) -> Restored:
-        """Let `context` hold as many of the first of `tokens` as were kept.
+        """Restore as many of the first of `tokens` into `context` as were kept.
 
-        It holds none of them, or some of the first, which are left alone where no more was kept.
+        It may hold some of the first already; they are left alone where no more was kept.
         A part of a text is cut back to whole batches, so that the rest is computed as it would
         have been without it. A file that cannot be used by any later rapid either is removed.
         """
@@ -80,24 +89,23 @@ class KVStore:
     def keep(self, context: ReadableContext, name: str, tokens: Sequence[int], whole: int) -> str:
         """Keep what `context` holds: the first `whole` of `tokens`, the text called `name`.
 
-        A beginning never takes the place of more of the same text. Returns why it is not kept, or
-        nothing.
+        A beginning never replaces more of the same text. Returns why nothing is kept, or "".
         """
         path = self._path(context, tokens)
         try:
             if whole < len(tokens) and _may_hold_more(path, context, whole):
                 return ""
             return self._write(path, context, name, tokens[:whole])
-        except (OSError, MemoryError, BrokenSeal) as error:
+        except (OSError, MemoryError, UnusableState) as error:
             return f"What was read of {name} is not kept: {_reason(error)}."
 
-    def entries(self) -> list[KeptText]:
+    def entries(self) -> list[CachedPrefix]:
         """Return what is kept, last used first; what cannot be read is left out, and stays."""
         found = []
-        for path in self._files():
-            with suppress(OSError, MemoryError, BrokenSeal):
-                label, file = read_seal(path).label, path.stat()
-                found.append(KeptText(path, label.name, label.tokens, file.st_size, file.st_mtime))
+        for path, footer in self._readable():
+            with suppress(OSError):
+                file, tokens = path.stat(), len(footer.tokens)
+                found.append(CachedPrefix(path, footer.name, tokens, file.st_size, file.st_mtime))
         return sorted(found, key=lambda entry: -entry.used_at)
 
     def clear(self) -> int:
@@ -106,10 +114,17 @@ class KVStore:
         return sum(map(self._evict, self._files()))
 
     def _path(self, context: ReadableContext, tokens: Sequence[int]) -> Path:
-        return self._folder / f"{_family(context)}-{_hash(_bytes(tokens))}{SUFFIX}"
+        digest = _hash(np.asarray(tokens, "<i4").tobytes())
+        return self._folder / f"{_family(context)}{digest}{SUFFIX}"
 
-    def _files(self) -> list[Path]:
-        return list(self._folder.glob(f"*{SUFFIX}"))
+    def _files(self, family: str = "") -> list[Path]:
+        return list(self._folder.glob(f"{family}*{SUFFIX}"))
+
+    def _readable(self, family: str = "") -> Iterator[tuple[Path, Footer]]:
+        """Yield files with their footers; those that cannot be read are passed over in silence."""
+        for path in self._files(family):
+            with suppress(OSError, MemoryError, UnusableState):
+                yield path, read_footer(path)
 
     def _restore_best(self, context: ReadableContext, tokens: Sequence[int]) -> Restored:
         own = self._path(context, tokens)
@@ -117,38 +132,32 @@ class KVStore:
             restored = self._restore_from(own, context, tokens)
             if restored.tokens or restored.note:
                 return restored
-        best = max(self._like(context, tokens), key=lambda found: found[0], default=None)
-        if best is None or best[0] < max(SHORTEST, len(context) + 1):
+        counts = {
+            path: common_prefix(footer.tokens, tokens)
+            for path, footer in self._readable(_family(context))
+            if footer.engine == context.engine and len(footer.tokens) <= context.capacity
+        }
+        best = max(counts, key=counts.__getitem__, default=None)
+        if best is None or counts[best] < max(SHORTEST, len(context) + 1):
             return Restored()
-        return self._restore_from(best[1], context, tokens)
-
-    def _like(self, context: ReadableContext, tokens: Sequence[int]) -> Iterator[tuple[int, Path]]:
-        """Yield how many of `tokens` other files of the same model and settings begin with.
-
-        Those that cannot be read are passed over in silence: they may be of any text.
-        """
-        for path in self._folder.glob(f"{_family(context)}-*{SUFFIX}"):
-            with suppress(OSError, MemoryError, BrokenSeal):
-                seal = read_seal(path)
-                if seal.label.engine == context.engine and len(seal.tokens) <= context.capacity:
-                    yield common_prefix(seal.tokens, tokens), path
+        return self._restore_from(best, context, tokens)
 
     def _restore_from(
         self, path: Path, context: ReadableContext, tokens: Sequence[int]
     ) -> Restored:
-        with held(path, LOCK_SECONDS) as mine:
+        with held(path, self._lock_seconds) as mine:
             if not mine:
                 return Restored(note=_unreadable_now(IN_USE))
             try:
-                seal = _fitting_seal(path, context)
-                _load(path, context, seal)
-            except BrokenSeal as error:
+                footer = _fitting_footer(path, context)
+                _load(path, context, footer)
+            except UnusableState as error:
                 with suppress(OSError):
                     path.unlink()
                 return Restored(note=f"What was kept of this text cannot be used: {error}.")
         with suppress(OSError):
             os.utime(path)
-        kept = common_prefix(seal.tokens, tokens)
+        kept = common_prefix(footer.tokens, tokens)
         if kept < len(tokens):
             kept -= kept % context.batch_size
         kept = kept if kept >= context.floor else 0
@@ -165,8 +174,8 @@ class KVStore:
         try:
             context.save(temporary)
             key, engine = context.state_key, context.engine
-            write_seal(temporary, name=name, state_key=key, engine=engine, tokens=tokens)
-            with held(path, LOCK_SECONDS) as mine:
+            write_footer(temporary, name=name, state_key=key, engine=engine, tokens=tokens)
+            with held(path, self._lock_seconds) as mine:
                 if not mine:
                     return f"What was read of {name} is not kept: {IN_USE}."
                 temporary.replace(path)
@@ -206,49 +215,46 @@ class KVStore:
 
     def _drop_beginnings(self, path: Path, context: ReadableContext, tokens: Sequence[int]) -> None:
         """Remove what other files hold of the beginning of `tokens`: the new one has it too."""
-        for other in self._folder.glob(f"{_family(context)}-*{SUFFIX}"):
-            with suppress(OSError, MemoryError, BrokenSeal):
-                if other != path and _begins(read_seal(other), tokens):
+        for other, footer in self._readable(_family(context)):
+            is_beginning = common_prefix(footer.tokens, tokens) == len(footer.tokens)
+            with suppress(OSError):
+                if other != path and is_beginning:
                     self._evict(other)
 
 
 def usual_cap(available_bytes: int) -> int:
-    """Return the most that is kept where nobody says; what is kept already counts as available."""
+    """Return the default bound in bytes; what the cache holds already counts as available."""
     return min(LARGEST_BYTES, int(SHARE_OF_DISK * available_bytes))
 
 
-def _fitting_seal(path: Path, context: ReadableContext) -> Seal:
-    """Return the seal of a file that `context` can restore; BrokenSeal says why it cannot."""
-    seal = read_seal(path)
-    if seal.label.engine != context.engine:
-        raise BrokenSeal(f"it was written with {seal.label.engine}, not {context.engine}")
-    if seal.label.state_key != context.state_key:
-        raise BrokenSeal("it is of another model or other settings")
-    check_state(path, seal)
-    return seal
+def _fitting_footer(path: Path, context: ReadableContext) -> Footer:
+    """Return the footer of a file that `context` can restore; UnusableState says why it cannot."""
+    footer = read_footer(path)
+    if footer.engine != context.engine:
+        raise UnusableState(f"it was written with {footer.engine}, not {context.engine}")
+    if footer.state_key != context.state_key:
+        raise UnusableState("it is of another model or other settings")
+    check_state(path, footer)
+    return footer
 
 
-def _load(path: Path, context: ReadableContext, seal: Seal) -> None:
-    """Put what a file holds into `context`; BrokenSeal if that is not what its seal says."""
+def _load(path: Path, context: ReadableContext, footer: Footer) -> None:
+    """Put what a file holds into `context`; UnusableState if that is not what its footer says."""
     context.restore(path)
-    if len(context) != len(seal.tokens):
+    if len(context) != len(footer.tokens):
         context.truncate(0)
-        raise BrokenSeal("it is damaged")
+        raise UnusableState("it is damaged")
 
 
 def _may_hold_more(path: Path, context: ReadableContext, count: int) -> bool:
-    """Tell whether a file holds more than `count` tokens of its text, as far as can be told."""
+    """Tell whether a file may hold more than `count` tokens of its text."""
     try:
-        seal = read_seal(path)
-    except (FileNotFoundError, NotADirectoryError, BrokenSeal):
+        footer = read_footer(path)
+    except (FileNotFoundError, NotADirectoryError, UnusableState):
         return False
     except (OSError, MemoryError):
         return True
-    return seal.label.engine == context.engine and len(seal.tokens) > count
-
-
-def _begins(seal: Seal, tokens: Sequence[int]) -> bool:
-    return common_prefix(seal.tokens, tokens) == len(seal.tokens)
+    return footer.engine == context.engine and len(footer.tokens) > count
 
 
 def _disk_too_full(needed: int, free: int) -> str:
@@ -268,19 +274,12 @@ def _reason(error: Exception) -> str:
 
 
 def _family(context: ReadableContext) -> str:
-    return _hash(context.state_key.encode())
+    """Return what the names of files of the same model and settings begin with."""
+    return f"{_hash(context.state_key.encode())}-"
 
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _bytes(tokens: Sequence[int]) -> bytes:
-    return np.asarray(tokens, "<i4").tobytes()
-
-
-def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
 
 
 def _size(path: Path) -> int:

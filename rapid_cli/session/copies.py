@@ -15,13 +15,11 @@ from pathlib import Path
 
 from rapid_cli.errors import ModelError
 from rapid_cli.session.tuned import FileStamp
-from rapid_cli.storage.partial import partial_path, sweep_partial
+from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a copy that is made, how many bytes are written, and about how many will be."""
 SUFFIX, SIDECAR = ".gguf", ".json"
-SPARE_BYTES = 256 << 20
-"""Room on the disk that is left to others."""
 
 
 @dataclass(frozen=True, slots=True)

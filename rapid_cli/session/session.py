@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rapid_cli.config import CACHE, home, library_folder
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from rapid_cli.library.library import Library
     from rapid_cli.library.sharing import Sharing
     from rapid_cli.library.store import Store
-    from rapid_cli.models.kv_store import KVStore
+    from rapid_cli.models.prefix_cache import PrefixCache
     from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.retrieval.embedder import Embedder
     from rapid_cli.retrieval.reranker import Reranker
@@ -108,12 +107,12 @@ class Session:
         )
 
     @cached_property
-    def states(self) -> KVStore:
+    def states(self) -> PrefixCache:
         """What models have read, kept on disk."""
-        from rapid_cli.models.kv_store import KVStore  # noqa: PLC0415
+        from rapid_cli.models.prefix_cache import PrefixCache  # noqa: PLC0415
 
         cap = self.models_file.settings.cache_bytes
-        return KVStore(home() / CACHE / "texts", cap_bytes=cap)
+        return PrefixCache(home() / CACHE / "texts", cap_bytes=cap)
 
     @cached_property
     def history(self) -> History:
@@ -178,10 +177,5 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()

@@ -40,7 +40,7 @@ from rapid_cli.library.events import (
     PassedOver,
     Pending,
 )
-from rapid_cli.models.kv_store import KeptText
+from rapid_cli.models.prefix_cache import CachedPrefix
 from rapid_cli.storage.history import Remembered
 
 EVIL = "evil\n\x1b]0;owned\x07\u202e[red]\tname.pdf"
@@ -258,7 +258,7 @@ def test_passages_are_data(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_name_does_not_break_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    print_texts([KeptText(Path("a.kv"), EVIL, 7, 5_000_000, 0.0)], as_json=False)
+    print_texts([CachedPrefix(Path("a.kv"), EVIL, 7, 5_000_000, 0.0)], as_json=False)
     heading, row, total = capsys.readouterr().out.splitlines()
     assert heading == "TEXT\tTOKENS\tMB\tUSED"
     assert row.split("\t")[:3] == [SHOWN, "7", "5"]
@@ -291,7 +291,7 @@ def test_names_stand_on_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_says_what_is_so(capsys: pytest.CaptureFixture[str]) -> None:
-    print_texts([KeptText(Path("a.kv"), EVIL, 7, 5_000_000, 0.0)], as_json=True)
+    print_texts([CachedPrefix(Path("a.kv"), EVIL, 7, 5_000_000, 0.0)], as_json=True)
     assert json.loads(capsys.readouterr().out)[0]["name"] == EVIL
 
 

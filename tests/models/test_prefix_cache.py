@@ -20,7 +20,7 @@ import pytest
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import kv_file
 from rapid_cli.models.interface import Restored
-from rapid_cli.models.kv_store import LARGEST_BYTES, SPARE_BYTES, KVStore, usual_cap
+from rapid_cli.models.prefix_cache import LARGEST_BYTES, SPARE_BYTES, PrefixCache, usual_cap
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import PARTIAL
@@ -66,7 +66,7 @@ def read(open_context, tokens):
 
 @pytest.fixture
 def store(tmp_path):
-    return KVStore(tmp_path / "texts")
+    return PrefixCache(tmp_path / "texts")
 
 
 def following(reader, token=5):
@@ -178,14 +178,13 @@ def test_other_settings_do_not_share_what_is_kept(store, read, weights, open_con
     assert len(store.entries()) == 2
 
 
-def relabelled(path, **changes):
-    """Seal the state at `path` anew with another label."""
-    found = kv_file.read_seal(path)
+def with_footer(path, **changes):
+    """Give the state at `path` another footer."""
+    found = kv_file.read_footer(path)
     with path.open("r+b") as file:
         file.truncate(found.state_bytes)
-    label = {"name": found.label.name, "state_key": found.label.state_key}
-    label |= {"engine": found.label.engine, "tokens": found.tokens} | changes
-    kv_file.write_seal(path, **label)
+    fields = {name: getattr(found, name) for name in ("name", "state_key", "engine", "tokens")}
+    kv_file.write_footer(path, **fields | changes)
 
 
 def flipped(path, place):
@@ -196,31 +195,31 @@ def flipped(path, place):
 
 def of_another_format(path):
     content = bytearray(path.read_bytes())
-    struct.pack_into("<I", content, len(content) - kv_file._FOOTER.size, kv_file.FORMAT + 1)
+    struct.pack_into("<I", content, len(content) - kv_file._TRAILER.size, kv_file.FORMAT + 1)
     path.write_bytes(content)
 
 
 DAMAGE = {
     "truncated in the state": lambda path: os.truncate(path, path.stat().st_size // 2),
-    "truncated in the seal": lambda path: os.truncate(path, path.stat().st_size - 5),
+    "truncated in the footer": lambda path: os.truncate(path, path.stat().st_size - 5),
     "empty": lambda path: path.write_bytes(b""),
     "a bit of the state flipped": lambda path: flipped(path, 100_000),
     "the first bit flipped": lambda path: flipped(path, 0),
     "a bit of the tokens flipped": lambda path: flipped(
-        path, kv_file.read_seal(path).state_bytes + 40
+        path, kv_file.read_footer(path).state_bytes + 40
     ),
-    "a bit of the label flipped": lambda path: flipped(path, -kv_file._FOOTER.size - 20),
-    "a bit of the footer flipped": lambda path: flipped(path, -kv_file._FOOTER.size + 9),
+    "a bit of the metadata flipped": lambda path: flipped(path, -kv_file._TRAILER.size - 20),
+    "a bit of the trailer flipped": lambda path: flipped(path, -kv_file._TRAILER.size + 9),
     "the mark flipped": lambda path: flipped(path, -1),
-    "of another library": lambda path: relabelled(path, engine="llama-cpp-python 0.0.1"),
-    "of another model": lambda path: relabelled(path, state_key="other.gguf 1 2"),
+    "of another library": lambda path: with_footer(path, engine="llama-cpp-python 0.0.1"),
+    "of another model": lambda path: with_footer(path, state_key="other.gguf 1 2"),
     "of another format": of_another_format,
-    "of fewer tokens than its state": lambda path: relabelled(
-        path, tokens=kv_file.read_seal(path).tokens[:-3]
+    "of fewer tokens than its state": lambda path: with_footer(
+        path, tokens=kv_file.read_footer(path).tokens[:-3]
     ),
     "not a state at all": lambda path: (
         path.write_bytes(b"x" * 1000),
-        kv_file.write_seal(path, name="", state_key="", engine="", tokens=[1]),
+        kv_file.write_footer(path, name="", state_key="", engine="", tokens=[1]),
     ),
 }
 
@@ -302,12 +301,12 @@ def test_a_whole_file_that_llama_cpp_refuses_is_left_alone(store, read, open_con
 
 
 def test_a_file_in_use_by_another_process_is_left_alone(
-    store, read, open_context, tokens, monkeypatch
+    store, read, open_context, tokens, tmp_path
 ):
-    monkeypatch.setattr("rapid_cli.models.kv_store.LOCK_SECONDS", 0.1)
+    hasty = PrefixCache(tmp_path / "texts", lock_seconds=0.1)
     assert store.keep(read, "book", tokens, LENGTH) == ""
     with held(kept_file(store), 0):
-        note = store.restore(open_context(), tokens).note
+        note = hasty.restore(open_context(), tokens).note
     assert note.endswith("cannot be read now: another rapid is using its file.")
     assert store.restore(open_context(), tokens) == Restored(LENGTH)
 
@@ -329,9 +328,9 @@ def test_a_beginning_that_is_read_again_does_not_replace_the_whole_but_the_whole
 
 
 def test_nothing_is_removed_for_what_the_disk_cannot_hold_anyway(tmp_path, read, tokens):
-    store = KVStore(tmp_path / "texts")
+    store = PrefixCache(tmp_path / "texts")
     assert store.keep(read, "book", tokens, LENGTH) == ""
-    full = KVStore(tmp_path / "texts", cap_bytes=10**9, free_bytes=lambda _folder: 0)
+    full = PrefixCache(tmp_path / "texts", cap_bytes=10**9, free_bytes=lambda _folder: 0)
     assert "the disk has 0 MB left" in full.keep(read, "other", [9, *tokens[1:]], LENGTH)
     assert [entry.name for entry in store.entries()] == ["book"]
 
@@ -351,7 +350,7 @@ def test_the_least_recently_used_text_goes_first(tmp_path, open_context, tokens)
     for number, text in enumerate(texts):
         reader.truncate(0)
         list(reader.read(text))
-        store = KVStore(tmp_path / "texts", cap_bytes=size and int(2.5 * size))
+        store = PrefixCache(tmp_path / "texts", cap_bytes=size and int(2.5 * size))
         assert store.keep(reader, f"text {number}", text, 100) == ""
         size = size or store.entries()[0].size_bytes
         os.utime(kept(store, f"text {number}").path, (number, number))
@@ -365,7 +364,7 @@ def kept(store, name):
 
 
 def test_a_cap_smaller_than_the_text_keeps_nothing_and_says_so(tmp_path, read, tokens):
-    store = KVStore(tmp_path, cap_bytes=1000)
+    store = PrefixCache(tmp_path, cap_bytes=1000)
     refusal = store.keep(read, "book", tokens, LENGTH)
     assert "What was read of book is not kept" in refusal
     assert "the cache may hold 0 MB" in refusal
@@ -373,7 +372,7 @@ def test_a_cap_smaller_than_the_text_keeps_nothing_and_says_so(tmp_path, read, t
 
 
 def test_a_full_disk_keeps_nothing_and_says_so(tmp_path, read, tokens):
-    store = KVStore(tmp_path, cap_bytes=10**9, free_bytes=lambda _folder: SPARE_BYTES)
+    store = PrefixCache(tmp_path, cap_bytes=10**9, free_bytes=lambda _folder: SPARE_BYTES)
     assert "the disk has 268 MB left" in store.keep(read, "book", tokens, LENGTH)
     assert store.entries() == []
 
@@ -397,7 +396,7 @@ def kept_folder(store):
 
 def test_a_folder_that_cannot_be_made_keeps_nothing_and_says_so(tmp_path, read, tokens):
     (tmp_path / "file").write_text("in the way")
-    store = KVStore(tmp_path / "file" / "texts")
+    store = PrefixCache(tmp_path / "file" / "texts")
     assert "is not kept: Not a directory" in store.keep(read, "book", tokens, LENGTH)
     assert store.restore(read, tokens).tokens == 0
     assert store.entries() == []
@@ -414,13 +413,13 @@ WRITER = """
 import sys
 from pathlib import Path
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.models.kv_store import KVStore
+from rapid_cli.models.prefix_cache import PrefixCache
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models.interface import Restored
 context.READ_BATCH = 16
 path, folder, cap = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 spec = ModelSpec("starter", threads=1, repack=sys.argv[4] == "True")
-store = KVStore(folder, cap_bytes=cap)
+store = PrefixCache(folder, cap_bytes=cap)
 with Weights(path, spec) as weights:
     with LlamaContext(weights, length=100, rows=1) as reader:
         print("ready", flush=True)
@@ -453,7 +452,7 @@ def test_kill_at_twenty_random_moments_never_spoils_what_is_kept(
         whole = 0
         for _ in range(20):
             killed_while_keeping(chance.uniform(0.02, 1.5), starter_path, folder, cap, repack)
-            store = KVStore(folder, cap_bytes=cap)
+            store = PrefixCache(folder, cap_bytes=cap)
             assert sum(entry.size_bytes for entry in store.entries()) <= cap
             for text, logits in zip(texts, expected, strict=True):
                 reader.truncate(0)
@@ -488,10 +487,10 @@ def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path, repa
         assert writer.poll() is None, "a writer has failed"
         writer.kill()
         writer.communicate()
-    entries = KVStore(folder).entries()
+    entries = PrefixCache(folder).entries()
     assert entries
     for entry in entries:
-        found = kv_file.read_seal(entry.path)
+        found = kv_file.read_footer(entry.path)
         kv_file.check_state(entry.path, found)
 
 

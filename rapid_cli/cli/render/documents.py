@@ -30,7 +30,7 @@ from rapid_cli.library.events import (
     PassedOver,
     Pending,
 )
-from rapid_cli.models.kv_store import KeptText
+from rapid_cli.models.prefix_cache import CachedPrefix
 from rapid_cli.text.printable import printable, printable_line
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")
@@ -161,7 +161,7 @@ def print_names(names: Sequence[str], *, as_json: bool) -> None:
         print(printable_line(name))
 
 
-def print_texts(texts: Sequence[KeptText], *, as_json: bool) -> None:
+def print_texts(texts: Sequence[CachedPrefix], *, as_json: bool) -> None:
     """Print what models have read and is kept, with a sum."""
     if as_json:
         print(json.dumps([_text_json(text) for text in texts]))
@@ -187,7 +187,7 @@ def render_reading(
     bars.close()
 
 
-def _text_json(text: KeptText) -> dict[str, object]:
+def _text_json(text: CachedPrefix) -> dict[str, object]:
     return {
         "name": text.name,
         "tokens": text.tokens,
