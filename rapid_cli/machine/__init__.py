@@ -1,1 +1,1 @@
-"""The machine: its processor and processes, and what it lacks or has in the way."""
+"""The machine: processor, GPUs, child processes, network, and hints for what goes wrong there."""

@@ -1,4 +1,4 @@
-"""Python processes of rapid's own, in which what may crash or hang is tried."""
+"""Child processes that run a module of rapid, to try what may crash or hang."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ from types import MappingProxyType
 from rapid_cli.errors import RapidError
 
 Found = dict[str, object]
-"""What a child has found out, as JSON can say it."""
+"""The result of a child, as a JSON object."""
 LONGEST_REASON = 300
 SPOKEN = "rapid: "
-"""How a line begins that rapid itself has written for a person."""
+"""The beginning of lines that rapid itself writes for a person."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Ended(Exception):
-    """A child is over and has not told what it found: `reason` says how it ended.
-
-    `signal` is the name of the signal that it got, or nothing.
-    """
+    """A child ended without a result: `reason` says how, and `signal` names its signal, if any."""
 
     def __init__(self, reason: str, signal: str = "") -> None:
         super().__init__(reason)
@@ -33,7 +30,7 @@ class Ended(Exception):
 
 
 class Child:
-    """A process that runs a module of rapid's, and begins at once."""
+    """A process that runs a module of rapid, from its construction on."""
 
     def __init__(self, module: str, *words: str, environment: Mapping[str, str] = NOTHING) -> None:
         """Start it with these words as arguments; OSError if no process can be had."""
@@ -47,9 +44,9 @@ class Child:
         )
 
     def found(self, seconds: float) -> Found:
-        """Return what it found, once it is done, and wait no longer than `seconds`.
+        """Wait for the result, no longer than `seconds`, and return it.
 
-        RapidError if that is something to mend, Ended if it crashes or is too late.
+        RapidError if the child raised one, Ended if it crashed or took too long.
         """
         try:
             output, errors = self._process.communicate(timeout=seconds)
@@ -64,16 +61,15 @@ class Child:
         return found
 
     def end(self) -> None:
-        """Kill it if it still runs, and free what belongs to it."""
+        """Kill it if it still runs, and close its pipes."""
         self._process.kill()
         self._process.communicate()
 
 
 def tell(work: Callable[[], Found]) -> None:
-    """Do the work of a child, and print what it finds for whoever has started it.
+    """Do the work of a child, and print its result, as the last line, for `Child.found`.
 
-    What a person can mend is an "error" with its "hint". Whatever was printed before stands on
-    other lines.
+    A RapidError becomes an "error" with its "hint".
     """
     _leave_no_core()
     try:
@@ -84,7 +80,7 @@ def tell(work: Callable[[], Found]) -> None:
 
 
 def _leave_no_core() -> None:
-    """Let a crash, which is expected here, leave no image of the memory on the disk."""
+    """Write no core dump at a crash, which is expected here."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - which Windows lacks
 

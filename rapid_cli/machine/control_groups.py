@@ -1,4 +1,4 @@
-"""What a container leaves its processes: the limits of Linux's control groups."""
+"""The limits that a container sets its processes: Linux's control groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWN = Path("/proc/self/cgroup")
 
 
 def free_bytes(*, root: Path = ROOT, own: Path = OWN) -> int:
-    """Return the bytes of memory that its groups leave this process; without a limit sys.maxsize.
+    """Return how many bytes of memory this process may still take; sys.maxsize without a limit.
 
     Groups are folders below `root`, and `own` is the file that tells which are this process's. A
     group's files in the cache count as used, but make room when it is needed.
@@ -22,7 +22,7 @@ def free_bytes(*, root: Path = ROOT, own: Path = OWN) -> int:
 
 
 def cpu_quota(*, root: Path = ROOT, own: Path = OWN) -> float:
-    """Return how many CPUs' time its groups leave this process; without a limit infinity.
+    """Return how many CPUs this process may use, in CPU time; infinity without a limit.
 
     The arguments are those of `free_bytes`. Version 1 has a tree of its own for CPUs.
     """
@@ -34,7 +34,7 @@ def cpu_quota(*, root: Path = ROOT, own: Path = OWN) -> float:
 
 
 def _path(own: Path, pattern: str) -> str:
-    """Return the path of this process's group below the root: nothing if it is not told."""
+    """Return the path of this process's group below the root; empty if it is unknown."""
     try:
         found = re.search(pattern, own.read_text("utf-8"), re.MULTILINE)
     except OSError:
@@ -60,7 +60,7 @@ def _free_bytes_in(folder: Path) -> int:
 
 
 def _quotient(*files: Path) -> float:
-    """Return the first number in some files by the second: microseconds of time in so many."""
+    """Divide the first number in some files by the second: a quota of time by its period."""
     try:
         quota, period = (int(word) for file in files for word in file.read_text("ascii").split())
     except (OSError, ValueError):  # no such file, or the limit "max"

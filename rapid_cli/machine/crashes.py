@@ -1,4 +1,4 @@
-"""The last words of a process that native code ends: without them it would be gone in silence."""
+"""A message from a process that native code ends, which would otherwise say nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 SHOW_CURSOR = "\x1b[?25h"
 NAMES = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE")
-"""What the system sends to a process whose machine code goes wrong."""
+"""The signals of a process whose machine code goes wrong."""
 HINT = (
     "`rapid doctor` tries each part by itself; if it was llama.cpp, `repack = false` for the model "
     "in models.toml, or --device cpu, may do"
@@ -21,7 +21,7 @@ HINT = (
 def announce() -> None:
     """Let a crash of native code end this process with a sentence and exit code 1, from now on.
 
-    Whoever has Python show where it crashed keeps that.
+    If faulthandler is enabled, it shows where the crash was, and nothing changes.
     """
     if sys.platform == "win32" or faulthandler.is_enabled():
         return
@@ -32,7 +32,7 @@ def announce() -> None:
 
 
 def end(message: str, hint: str) -> None:
-    """Say why this process ends, past all that Python would do for it, and end it."""
+    """Say why this process ends, and end it at once, without Python's clean-up."""
     lines = [f"rapid: {message}", f"  {hint}", ""]
     if sys.stderr is not None and sys.stderr.isatty():
         lines[0] = SHOW_CURSOR + lines[0]

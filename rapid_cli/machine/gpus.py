@@ -38,11 +38,10 @@ def idle_gpu(
     system: str = sys.platform,
     machine: str = platform.machine(),
 ) -> IdleGpu | None:
-    """Return a GPU that is here and not used; None if there is none, or nothing is known of one.
+    """Return a GPU of this machine that llama.cpp does not use; None if there is none.
 
-    `used` tells whether llama.cpp computes on a GPU. The other arguments are the
-    machine: the folder that its files lie below, what finds programs, and Python's names for it.
-    Nothing is run and no library is loaded.
+    `used` tells whether llama.cpp computes on a GPU. The other arguments describe the machine: the
+    root of its files, what finds programs, and Python's names for it. Nothing is run or loaded.
     """
     if used:
         return None
@@ -58,7 +57,7 @@ def idle_gpu(
 def install_command(option: str = "", *, amx: bool = True) -> str:
     """Return the command that builds the installed llama.cpp anew, with a CMake option on.
 
-    Without `amx` its compilers use none of these instructions.
+    Without `amx` it is built without these instructions.
     """
     pinned = LIBRARY
     with suppress(PackageNotFoundError):
@@ -70,7 +69,7 @@ def install_command(option: str = "", *, amx: bool = True) -> str:
 
 
 def _nvidia_name(root: Path) -> str:
-    """Return the name of the first one, which the driver tells."""
+    """Return the name of the first GPU, from the driver."""
     for path in sorted((root / NVIDIA / "gpus").glob("*/information")):
         with suppress(OSError, UnicodeDecodeError):
             if found := re.search(r"^Model:\s*(\S.*)$", path.read_text("utf-8"), re.MULTILINE):

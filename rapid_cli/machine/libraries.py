@@ -1,4 +1,4 @@
-"""Libraries of other people that cannot be loaded: what is missing, and what helps."""
+"""Errors for libraries that cannot be loaded: what is missing, and what helps."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _PACKAGES = {
     "libomp.": "install it: brew install libomp, or apt install libomp5",
     "libstdc++.": "install it: apt install libstdc++6, or dnf install libstdc++",
 }
-"""What brings a library file whose name begins so."""
+"""What helps if a library file is missing, by the beginning of its name."""
 
 
 @contextmanager
 def importing(name: str) -> Iterator[None]:
-    """Turn whatever the import of a library raises into a LibraryError that names what is missing.
+    """Turn any error of a library's import into a LibraryError that names what is missing.
 
     `name` is what pip calls the library.
     """
@@ -39,12 +39,12 @@ def importing(name: str) -> Iterator[None]:
         yield
     except RapidError:
         raise
-    except Exception as error:  # each has its own kinds, with lines for those who wrote it
+    except Exception as error:  # each library raises errors of its own
         raise unloadable(name, error) from error
 
 
 def unloadable(name: str, error: Exception) -> LibraryError:
-    """Return the error for a library that raised another one on its way into the process."""
+    """Return the error for a library whose import raised another one."""
     said = str(error).strip() or type(error).__name__
     again = _install(name)
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -70,7 +70,7 @@ def unloadable(name: str, error: Exception) -> LibraryError:
 
 
 def unimportable(error: ImportError) -> LibraryError:
-    """Return the error for a library that nobody watched over while it was imported."""
+    """Return the error for a library that was imported without `importing`."""
     return unloadable((error.name or "a library").partition(".")[0], error)
 
 

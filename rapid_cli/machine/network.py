@@ -1,4 +1,4 @@
-"""What is in the way to another machine, read from the errors of an HTTP client.
+"""Why another machine cannot be reached, read from the errors of an HTTP client.
 
 Two clients are in use, httpx and httpx2, which call their errors alike and raise them from those of
 the operating system.
@@ -28,7 +28,7 @@ NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 
 class Obstacle(NamedTuple):
-    """What is in the way, what a person can do about it, and whether it may pass by itself."""
+    """Why something is not reached, what a person can do, and whether it may pass by itself."""
 
     reason: str
     hint: str
@@ -56,9 +56,9 @@ class Proxy(NamedTuple):
 
 
 def obstacle(error: BaseException, url: str, *, direct: bool = False) -> Obstacle | None:
-    """Return what is in the way to `url`; None if that remains unknown.
+    """Return what keeps `url` from being reached; None if that is unknown.
 
-    `direct` tells that all proxies were passed by, whatever the environment says.
+    With `direct` no proxy was used, whatever the environment says.
     """
     proxy = None if direct else _proxy_for(url)
     return (
@@ -92,7 +92,7 @@ def system_error(error: BaseException) -> BaseException:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Tell whether another try in a moment may do: somebody is there."""
+    """Tell whether another try in a moment may succeed: something answers there."""
     cause = system_error(error)
     if isinstance(cause, ConnectionRefusedError):
         return False
@@ -100,7 +100,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 def _proxy_for(url: str) -> Proxy | None:
-    """Return the proxy by which the environment sends what goes to `url`, if by any."""
+    """Return the proxy that the environment names for `url`, if any."""
     from urllib.request import proxy_bypass  # noqa: PLC0415 - slow, for errors alone
 
     parts = urlsplit(url)
@@ -117,14 +117,14 @@ def _proxies(*schemes: str) -> Iterator[Proxy]:
 
 
 def _is_called(error: BaseException, name: str) -> bool:
-    """Tell whether an error is of the kind that clients call so."""
+    """Tell whether a class of this name is among those of an error."""
     return any(kind.__name__ == name for kind in type(error).__mro__)
 
 
 def _unusable_certificates() -> Obstacle | None:
-    """Return what is wrong with the certificates that are named: a client reads them for any way.
+    """Return what is wrong with the file of certificates, which a client always reads.
 
-    What it says of a file that is missing does not tell which one is.
+    The client's own error does not say which file is missing.
     """
     named = os.environ.get(CERTIFICATES)
     if not named:
@@ -141,7 +141,7 @@ def _unusable_certificates() -> Obstacle | None:
 
 
 def _unusable_proxy(error: BaseException) -> Obstacle | None:
-    """Return what is wrong with a proxy, of this way or another: a client prepares all of them."""
+    """Return what is wrong with a proxy, for any address: a client prepares all of them."""
     for proxy in _proxies("http", "https", "all"):
         if not proxy.is_usable:
             hint = f"let {proxy.variable} be like http://HOST:PORT or socks5://HOST:PORT"
@@ -194,7 +194,7 @@ def _certificate_hint(code: int) -> str:
 
 
 def _unreachable(error: BaseException, url: str, proxy: Proxy | None) -> Obstacle | None:
-    """Return why nobody was reached; None where all that is known is that nobody answers."""
+    """Return why nothing was reached; None if all that is known is that nothing answers."""
     if not _is_called(error, "TransportError"):
         return None
     cause = system_error(error)

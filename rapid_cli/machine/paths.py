@@ -11,7 +11,7 @@ from urllib.parse import unquote
 CHECK_PATH = "check the path for a typing mistake"
 QUESTION_LAST = "write it last, after what it is about"
 QUESTION_WORDS = 3
-"""So many words without a suffix are taken for a question."""
+"""A name of so many words, and no suffix, is taken for a question."""
 
 # A path has lost one of the slashes, and may have been made absolute.
 _URL = re.compile(r"(?:^|/)(?P<scheme>https?|ftps?|sftp|smb|s3|gs|hf|file):/+(?P<rest>.*)", re.I)
@@ -19,7 +19,7 @@ _DRIVE = re.compile(r"(?P<letter>[A-Za-z]):[/\\](?P<rest>.*)", re.DOTALL)
 
 
 def meant(name: str) -> tuple[str, str]:
-    """Return a sentence on a path at which there is no document, and what to do about it."""
+    """Return the message and the hint for a path at which there is no document."""
     if found := foreign(name):
         return found
     if reads_like_question(name):
@@ -56,7 +56,7 @@ def _url(scheme: str, rest: str) -> tuple[str, str]:
 
 
 def _from_windows(name: str) -> str:
-    """Return what to do about a path as Windows writes it; nothing if it is none."""
+    """Return the hint for a path as Windows writes it; empty for any other."""
     if drive := _DRIVE.fullmatch(name):
         # Where Linux runs within Windows, its drives are there.
         here = Path("/mnt", drive["letter"].lower(), drive["rest"].replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""The processor: which one it is, how many of its CPUs this process may use, and how they wait."""
+"""The processor: which one, how many of its CPUs this process may use, and how threads wait."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from rapid_cli.machine.control_groups import cpu_quota
 
 SPIN_COUNTS = {"AuthenticAMD": "500"}
 OTHER_SPIN_COUNT = "5000"
-"""How often a thread of GNU's OpenMP looks for the others before it sleeps, by vendor.
+"""How many times a thread of GNU's OpenMP spins before it sleeps, by vendor.
 
-By default it looks 300,000 times, and two busy processes hold each other up; much less often costs
+By default it spins 300,000 times, and two busy processes hold each other up; far fewer spins cost
 speed where nothing else runs. `tests/measurements/beside_other_work.py` measures both: what is
-right depends on how long a processor takes to look.
+right depends on how long a processor takes to spin once.
 """
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """The variables that say how threads of OpenMP wait."""
 INFORMATION = Path("/proc/cpuinfo")
 NAMES = ("model name", "CPU implementer", "CPU variant", "CPU part")
-"""What tells processors apart there: Intel's and AMD's have a name, ARM's have numbers."""
+"""The keys that identify a processor there: Intel and AMD give a name, ARM gives numbers."""
 
 
 def bound_spinning(
     environment: MutableMapping[str, str] = os.environ, information: Path = INFORMATION
 ) -> None:
-    """Let threads of OpenMP that wait for each other sleep soon, unless the user has said how.
+    """Let waiting threads of OpenMP sleep soon, unless the user has set how they wait.
 
-    It has an effect only on libraries that are loaded later, and on processes that are started.
+    It affects only libraries that are loaded later, and processes that are started later.
     """
     if not any(name in environment for name in WAITING):
         vendor = _first_cpu(information).get("vendor_id", "")
@@ -45,13 +45,13 @@ def available_cpus() -> int:
 
 
 def flags(information: Path = INFORMATION) -> frozenset[str]:
-    """Return the abilities of the processor by Linux's names; none where they are not told."""
+    """Return the processor's features by Linux's names; none where they are unknown."""
     told = _first_cpu(information)
     return frozenset((told.get("flags") or told.get("Features") or "").split())
 
 
 def identity(information: Path = INFORMATION) -> str:
-    """Name what the machine code that runs here depends on, as one line: processor and system."""
+    """Identify processor and system in one line: what machine code that runs here depends on."""
     told = _first_cpu(information)
     name = " ".join(told[key] for key in NAMES if key in told) or platform.processor()
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
@@ -59,7 +59,7 @@ def identity(information: Path = INFORMATION) -> str:
 
 
 def _first_cpu(information: Path) -> dict[str, str]:
-    """Return what Linux tells of the first CPU: the others, which may be hundreds, are like it."""
+    """Return what Linux says of the first CPU; the others, maybe hundreds, are like it."""
     told: dict[str, str] = {}
     try:
         with information.open(encoding="utf-8", errors="replace") as lines:

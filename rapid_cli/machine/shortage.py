@@ -1,4 +1,4 @@
-"""What the machine lacks, read from an error that any library may raise."""
+"""Hints for errors that any library may raise: no disk space, memory, files or rights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HINTS = {
 
 
 def shortage_hint(error: BaseException) -> str | None:
-    """Return what helps where room, memory, open files or rights are short; None elsewhere."""
+    """Return a hint if disk space, memory, open files or rights are short; None otherwise."""
     if isinstance(error, MemoryError):
         return MEMORY
     return _HINTS.get(error.errno or 0) if isinstance(error, OSError) else None

@@ -1,1 +1,1 @@
-"""Language models: described in models.toml, fetched, asked, and what they have read kept."""
+"""Language models: described in models.toml, fetched, prompted; and their prefix cache on disk."""

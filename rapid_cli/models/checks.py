@@ -8,7 +8,14 @@ from urllib.parse import urlsplit
 
 from rapid_cli.config import expanded, suggestion
 from rapid_cli.errors import ConfigError
-from rapid_cli.models.specs import MOST_ETA, ROPE_SCALINGS, Located, ModelPair, ModelSpec, Settings
+from rapid_cli.models.specs import (
+    MOST_ETA,
+    ROPE_SCALINGS,
+    GlobalSettings,
+    Located,
+    ModelPair,
+    ModelSpec,
+)
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 SCHEMES = ("http", "https")
@@ -26,7 +33,7 @@ def check(spec: Located | ModelPair, path: Path, where: str) -> None:
         _check_drafting(spec, path, where)
 
 
-def check_settings(settings: Settings, path: Path, where: str) -> None:
+def check_settings(settings: GlobalSettings, path: Path, where: str) -> None:
     """Raise ConfigError if `store` is not the address of a server."""
     if settings.store is not None and not _is_server(settings.store):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The formats that copies of weights are made in, and what such a copy takes and loses."""
+"""The formats that copies of weights are made in: how large copies are, and what they lose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FORMATS = ("q8_0", "q4_0")
 
 _BITS = {"q8_0": 8.5, "q4_0": 4.5}
 _LOSES_FROM = {"q8_0": 8.6, "q4_0": 4.0}
-"""Bits of a weight from which on a format loses some: other formats of four bits are better."""
+"""A file of so many bits a weight or more loses some: q4_0 is the poorest format of four bits."""
 _EMBEDDING_BITS = 8.5
 """The most that llama.cpp gives a weight of the embedding in a copy of few bits."""
 
@@ -19,7 +19,7 @@ class WeightFormat:
     """The format of a GGUF file: what people call it, and that of most weights in its layers.
 
     `bits` is the mean of a weight in the layers, `other_weights` counts those outside of them, and
-    `header_bytes` is what is no tensor.
+    `header_bytes` counts all but the tensors.
     """
 
     label: str
@@ -30,7 +30,7 @@ class WeightFormat:
     header_bytes: int
 
     def copy_bytes(self, format_name: str) -> int:
-        """Return about how many bytes a copy in another format takes, rather too many."""
+        """Estimate the bytes of a copy in another format, erring on the large side."""
         bits = self.layer_weights * _BITS[format_name] + self.other_weights * _EMBEDDING_BITS
         return int(bits / 8) + self.header_bytes
 
@@ -39,5 +39,5 @@ class WeightFormat:
         return format_name != self.kind and self.bits >= _LOSES_FROM[format_name]
 
     def copy_formats(self) -> tuple[str, ...]:
-        """Return the formats in which a copy would be another one than the file."""
+        """Return the formats that a copy can be made in: all but the file's own."""
         return tuple(name for name in FORMATS if name != self.kind)

@@ -14,7 +14,7 @@ GIB = 1 << 30
 LENGTH_STEP = 256
 """llama.cpp rounds the length of a context up to a multiple of this."""
 SHORTEST = 2048
-"""A context shorter than this is no advice: question and answer leave no room for a text."""
+"""The shortest context to suggest: a shorter one has no room for a text beside the answer."""
 MARGIN = 0.1
 """Room left for what the estimate does not know: buffers of the device, other programs."""
 SMALL_CACHE = "q8_0"  # at next to no loss
@@ -56,7 +56,7 @@ class ModelShape:
     weight_kinds: tuple[str, ...] = ()
 
     def loaded_bytes(self, *, offloaded: bool) -> int:
-        """Return what is taken by loading it: a GPU needs no vocabulary."""
+        """Return the bytes that loading it takes; a GPU needs no vocabulary."""
         words = 0 if offloaded else (self.vocabulary + self.merges) * _ENTRY
         return self.tensor_bytes + words
 
@@ -89,14 +89,14 @@ class MemoryNeed:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What does not fit, and what would: a message and a hint for an error."""
+    """What does not fit and what would, as the message and the hint of an error."""
 
     message: str
     hint: str
 
 
 class NeedOf(Protocol):
-    """What a command needs in all if its context has this length and these types of cache."""
+    """The memory a command needs in all, by the length of its context and its types of cache."""
 
     def __call__(self, length: int, k_type: str, v_type: str) -> MemoryNeed:
         """Return the bytes, those of other models and contexts included."""
@@ -114,7 +114,7 @@ def estimate(
     flash_attention: bool | None = None,
     offloaded: bool = False,
 ) -> MemoryNeed:
-    """Return what weights and one context of `length` tokens need.
+    """Estimate the memory for weights and one context of `length` tokens.
 
     `rows` is how many tokens may be asked logits for at once, `batch` how many are read at once.
     Sliding windows save nothing, because contexts are opened with caches of full size. Where the
@@ -161,7 +161,7 @@ def advice(
 
 
 def balance(need: MemoryNeed, free_bytes: int, memory: str = "memory") -> str:
-    """Say what something needs, with its margin, and what is free."""
+    """Set what something needs, with a margin, against what is free, in words."""
     needs = f"needs {gib(with_margin(need))} of {memory} ({_parts(need)})"
     return f"{needs}, and {gib(free_bytes)} are free"
 
@@ -174,7 +174,7 @@ def with_margin(need: MemoryNeed) -> int:
 def longest(
     need_of: NeedOf, free_bytes: int, limit: int, k_type: str = "f16", v_type: str = "f16"
 ) -> int:
-    """Return the longest context up to `limit` tokens that fits; 0 if none of use does."""
+    """Return the longest context up to `limit` tokens that fits; 0 if even SHORTEST does not."""
     none = SHORTEST // LENGTH_STEP - 1
     low, high = none, limit // LENGTH_STEP
     while low < high:
@@ -193,7 +193,7 @@ def _smaller(kind: str) -> str:
 def _smaller_context(
     need_of: NeedOf, free_bytes: int, length: int, types: Types, small: Types
 ) -> list[str]:
-    """Name what fits: smaller types, a shorter context, and a less short one with smaller types."""
+    """Suggest what fits: smaller types, a shorter context, or a longer one with smaller types."""
     hints = []
     with_small, settings = need_of(length, *small), f"{_settings(types, small)} in models.toml"
     if fits(with_small, free_bytes):

@@ -18,12 +18,12 @@ from rapid_cli.models.formats import FORMATS
 from rapid_cli.models.specs import (
     SELF,
     EmbedderSpec,
+    GlobalSettings,
     Located,
     ModelPair,
     ModelsFile,
     ModelSpec,
     RerankerSpec,
-    Settings,
     named,
 )
 
@@ -93,9 +93,11 @@ def _table(
     return value
 
 
-def _settings(tables: Mapping[str, object], path: Path) -> Settings:
+def _settings(tables: Mapping[str, object], path: Path) -> GlobalSettings:
     where = "[settings]"
-    settings = Settings(**_checked_values(Settings, _table(tables, "settings", path), path, where))
+    settings = GlobalSettings(
+        **_checked_values(GlobalSettings, _table(tables, "settings", path), path, where)
+    )
     check_settings(settings, path, where)
     return settings
 
@@ -127,7 +129,7 @@ def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, p
 
 
 def _checked_values(
-    kind: type[Spec | Settings], values: Mapping[str, object], path: Path, where: str
+    kind: type[Spec | GlobalSettings], values: Mapping[str, object], path: Path, where: str
 ) -> dict[str, Any]:
     """Return the arguments for a `kind`, checked against its declared types."""
     known = tuple(field.name for field in fields(kind) if field.name not in NO_KEYS)

@@ -20,10 +20,10 @@ def layer_count(shape: ModelShape) -> int:
 
 
 def gpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
-    """Return what of `need` lies on the GPU if the last `layers` are computed there.
+    """Return the part of `need` that lies on the GPU if the last `layers` are computed there.
 
-    What goes into the first layer stays with the CPU. Where layers stay too, the GPU helps with
-    wide batches, and holds a copy of one of them for that.
+    The embedding stays with the CPU. If layers stay there too, the GPU helps with wide batches
+    and holds a copy of one such layer for that.
     """
     if not layers:
         return NOTHING
@@ -38,7 +38,7 @@ def gpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
 
 
 def cpu_part(need: MemoryNeed, shape: ModelShape, layers: int) -> MemoryNeed:
-    """Return what of `need` lies in the computer's own memory if `layers` are on the GPU.
+    """Return the part of `need` in the computer's own memory if `layers` are on the GPU.
 
     Computing is counted in full, since any layer takes that much.
     """
@@ -62,8 +62,8 @@ def layers_that_fit(
 ) -> int:
     """Return how many layers of a model fit into `free_bytes` of GPU memory, with a margin.
 
-    `need` tells what so many layers and their contexts take there, and `others` is what other
-    models do.
+    `need` returns what a number of layers and their contexts take, and `others` is what other
+    models take there.
     """
     layers = layer_count(shape)
     while layers and not fits(others + need(layers), free_bytes):

@@ -15,16 +15,16 @@ SELF = "target"
 """A pair's drafter of this name is its target; with a format after a colon, a copy in that."""
 
 ALL_LAYERS = -1
-"""Of a model, on the GPU: as many as there are."""
+"""As `gpu_layers`: all layers of a model, however many there are."""
 
 ROPE_SCALINGS = ("none", "linear", "yarn")
 
 MOST_ETA = 1000.0
-"""Knowledge transfer stronger than this is no more than arithmetic at its limits."""
+"""Beyond this, knowledge transfer only meets the limits of floating-point numbers."""
 
 
 class DeviceChoice(StrEnum):
-    """Where models are computed at a person's wish; without one, a GPU takes what it can hold."""
+    """Where a person wants models computed; with no choice made, a GPU takes what it can hold."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -161,10 +161,11 @@ class RerankerSpec(Located):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What rapid keeps: a log of answers, and what models have read, up to so many gigabytes.
+class GlobalSettings:
+    """The table [settings], which concerns no single model.
 
-    With `smaller_cache` keys and values are stored in fewer bits where they would not fit the
+    `history` keeps a log of answers, and `cache_gigabytes` bounds the prefix cache. With
+    `smaller_cache` keys and values are stored in fewer bits where they would not fit the
     memory otherwise. `store` is the URL of the Chroma server that holds the library for several
     machines; None keeps it in a folder.
     """
@@ -176,7 +177,7 @@ class Settings:
 
     @property
     def cache_bytes(self) -> int | None:
-        """The most that is kept of what models have read; None leaves it to the disk's size."""
+        """The most bytes that the prefix cache may take; None lets the size of the disk decide."""
         return None if self.cache_gigabytes is None else int(self.cache_gigabytes * 1e9)
 
 
@@ -185,7 +186,7 @@ class ModelsFile:
     """A checked models.toml."""
 
     source: Path
-    settings: Settings
+    settings: GlobalSettings
     pairs: Mapping[str, ModelPair]
     models: Mapping[str, ModelSpec]
     embedders: Mapping[str, EmbedderSpec]
@@ -209,7 +210,7 @@ class ModelsFile:
 
     @property
     def reranker(self) -> RerankerSpec | None:
-        """What puts the passages found in a better order, if anything."""
+        """The reranker that puts found passages in a better order, if there is one."""
         return self.rerankers[self.default_reranker] if self.default_reranker else None
 
 

@@ -12,22 +12,22 @@ WORKER = "rapid_cli.preflight.worker"
 SECONDS = 300.0
 """The first look at a GPU may take minutes, in which its driver compiles."""
 BYTES_A_SECOND = 20e6
-"""A slow disk, from which a model is loaded."""
+"""How fast a slow disk loads a model."""
 SETTINGS = ("gpu_layers", "threads", "flash_attention", "k_type", "v_type", "ubatch", "repack")
-"""What of a spec a child needs to run a model, besides its name."""
+"""The fields of a spec that a child needs to run a model, besides its name."""
 
 
 def start_engine() -> Child:
-    """Begin to load llama.cpp, and to find the "devices" that it computes on."""
+    """Start loading llama.cpp, and finding the "devices" that it computes on."""
     return Child(WORKER, "engine")
 
 
 def start_model(path: Path, spec: ModelSpec) -> Child:
-    """Begin to compute with a model as a spec says; `worker.model` tells what that finds."""
+    """Start computing with a model as a spec says; `worker.model` describes the result."""
     settings = {name: getattr(spec, name) for name in ("name", *SETTINGS)}
     return Child(WORKER, "model", json.dumps({"path": str(path), "spec": settings}))
 
 
-def patience(path: Path) -> float:
-    """Return the seconds after which a model that has said nothing hangs."""
+def timeout_seconds(path: Path) -> float:
+    """Return after how many seconds without an answer a model counts as hanging."""
     return SECONDS + path.stat().st_size / BYTES_A_SECOND

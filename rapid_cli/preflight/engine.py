@@ -1,4 +1,4 @@
-"""Whether llama.cpp can be loaded at all: seen in another process before this one loads it."""
+"""Whether llama.cpp can be loaded at all: tried in a child process before this one loads it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from rapid_cli.preflight.records import FOLDER, Records
 from rapid_cli.preflight.ways import AS_IT_IS, Run, remedy
 
 LOADS = "llama.cpp"
-"""What stands in the records for the library itself."""
+"""The key of the records that stands for the library itself."""
 
 
 class _Guard:
-    """Looks once a process; trusted by who has looked already, or looks on behalf of others."""
+    """Whether this process may load llama.cpp without trying it in a child first."""
 
     trusted = False
 
 
 def trust() -> None:
-    """Let this process load llama.cpp: it was seen to load just now, or this is the one to see."""
+    """Let this process load llama.cpp: a child has just done so, or this is that child."""
     _Guard.trusted = True
 
 
 def require() -> None:
     """Raise ModelError if this process would not survive loading llama.cpp.
 
-    What this build has survived on this machine before is not tried again.
+    It is tried once for each build and machine.
     """
     if _Guard.trusted:
         return
@@ -38,7 +38,7 @@ def require() -> None:
 
 
 def _loads() -> bool:
-    """Tell whether it was loaded; not if it says why it cannot be, as it will say here too."""
+    """Tell whether a child loads it; if the child says why not, loading it here will say so too."""
     child = start_engine()
     try:
         child.found(SECONDS)

@@ -1,4 +1,4 @@
-"""How a model can be run here: its first compute, in each way until one works, in a child."""
+"""How a model can be run here: a child process tries one way after another until one works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rapid_cli.errors import ModelError, RapidError
 from rapid_cli.machine.child import Ended
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.preflight.children import patience, start_model
+from rapid_cli.preflight.children import start_model, timeout_seconds
 from rapid_cli.preflight.records import Records
 from rapid_cli.preflight.ways import AS_IT_IS, OUT_OF_MEMORY, Run, Way, remedy, ways_for
 
@@ -18,14 +18,14 @@ Try = Callable[[Path, ModelSpec], None]
 
 
 def try_in_child(path: Path, spec: ModelSpec, *, seconds: float | None = None) -> None:
-    """Let a child run a model; raise Ended if that crashes, hangs or gives up.
+    """Run a model in a child process; raise Ended if it crashes, hangs or gives up.
 
-    It hangs if it takes more than `seconds`, by default as many as its size allows for. ModelError
-    if the child can say why it does not run, which is no crash.
+    It hangs if it takes longer than `seconds`, by default a time that depends on its size.
+    ModelError if the child can say why it does not run, which is no crash.
     """
     child = start_model(path, spec)
     try:
-        child.found(patience(path) if seconds is None else seconds)
+        child.found(timeout_seconds(path) if seconds is None else seconds)
     except RapidError as error:
         raise ModelError(error.message, error.hint) from None
     finally:
@@ -43,12 +43,12 @@ class Preflight:
     def way(
         self, path: Path, shape: ModelShape, spec: ModelSpec, *, offloads: bool
     ) -> tuple[Way, str]:
-        """Return the way in which a model runs here, and a sentence on it the first time.
+        """Return the way in which a model runs here, and a note on it the first time.
 
-        There is no sentence where it runs as it is. `offloads` tells whether layers go to a GPU.
+        There is no note where it runs as it is. `offloads` tells whether layers go to a GPU.
         ModelError if llama.cpp runs it in no way, or says what is wrong with it.
         """
-        if spec.rpc:  # its layers would travel to other machines twice, and those compute
+        if spec.rpc:  # its layers would be sent to the servers twice, and it is they that compute
             return AS_IT_IS, ""
         key = run_key(shape, spec, offloads=offloads)
         known = self._records.find(key)
@@ -65,13 +65,14 @@ class Preflight:
         return self._records.find(run_key(shape, spec, offloads=offloads))
 
     def forget(self) -> None:
-        """Forget how models run, here and elsewhere: each is tried again."""
+        """Forget how models run, on other machines too: each is tried again."""
         self._records.clear()
 
     def require(self, path: Path, shape: ModelShape, spec: ModelSpec, *, offloads: bool) -> None:
-        """Raise ModelError if a model crashes when it is run just as a spec says, known or not.
+        """Raise ModelError if a model crashes when it is run exactly as a spec says.
 
-        It is loaded here already, so what a child lacks, such as room beside it, is no matter.
+        It is tried even if it is known. What else the child complains of, such as too little memory
+        beside the model that is loaded here, does not matter.
         """
         if spec.rpc:
             return
@@ -87,9 +88,9 @@ class Preflight:
 def first_that_works(
     path: Path, spec: ModelSpec, *, offloads: bool, try_: Try = try_in_child
 ) -> Run:
-    """Try one way after the other until it does not crash.
+    """Try one way after another until the model does not crash.
 
-    ModelError if it always does, with how it went as it is; or with what is wrong with the model.
+    ModelError if it always does, with how it crashed as it is; or if the model itself is at fault.
     """
     first: Ended | None = None
     for way in ways_for(spec, offloads=offloads):
@@ -106,7 +107,7 @@ def first_that_works(
 
 
 def run_key(shape: ModelShape, spec: ModelSpec, *, offloads: bool) -> str:
-    """Return what decides whether a model runs, besides machine and build, as one line."""
+    """Return as one line what decides whether a model runs, besides the machine and the build."""
     layers = "none"
     if offloads:
         layers = "all" if spec.gpu_layers is None or spec.gpu_layers < 0 else "some"

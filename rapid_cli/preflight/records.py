@@ -1,4 +1,4 @@
-"""How models were seen to run here: a folder, with a file for each machine and build."""
+"""How models were seen to run: a folder with a file for each machine and build of llama.cpp."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Records:
-    """What was seen with this build of llama.cpp on this machine, by what was run.
+    """How this build of llama.cpp was seen to run models on this machine, each under a key.
 
     A record is an aid, not data: what cannot be read is tried again, and what cannot be written is
     only logged.
@@ -32,7 +32,7 @@ class Records:
         self._build, self._machine = build_identity(), processor.identity()
 
     def find(self, key: str) -> Run | None:
-        """Return how something was seen to run, if it was."""
+        """Return how something was seen to run; None if it was not tried."""
         return self._runs.get(key)
 
     def put(self, key: str, run: Run) -> None:
@@ -79,9 +79,9 @@ class Records:
 
 
 def build_identity() -> str:
-    """Name the installed build of llama.cpp as one line, by its files: nothing is loaded.
+    """Identify the installed build of llama.cpp in one line, by its files; nothing is loaded.
 
-    A library that was built again has other files, or other times.
+    A library that was built anew has other files, or files with other times.
     """
     found = importlib.util.find_spec("llama_cpp")
     if found is None or found.origin is None:

@@ -11,7 +11,7 @@ from rapid_cli.models.specs import ModelSpec
 AMX = "amx_int8"
 """What Linux calls the instructions that some compilers, such as GCC 12, break in llama.cpp."""
 OUT_OF_MEMORY = "SIGKILL"
-"""What a process gets where the memory is full: another way to run would get it too."""
+"""The signal that ends a process where memory is full; it would end any other way to run, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Way:
     gpu: bool
 
     def applied(self, spec: ModelSpec) -> ModelSpec:
-        """Return `spec` run in this way, which takes something from it and adds nothing."""
+        """Return `spec` for this way, which only ever switches something off."""
         gpu_layers = spec.gpu_layers if self.gpu else 0
         return replace(spec, repack=spec.repack and self.repack, gpu_layers=gpu_layers)
 
@@ -33,7 +33,7 @@ NOT_REPACKED = Way("without repacked weights", repack=False, gpu=True)
 ON_CPU = Way("on the CPU alone", repack=True, gpu=False)
 ON_CPU_NOT_REPACKED = Way("on the CPU alone, without repacked weights", repack=False, gpu=False)
 WAYS = {way.name: way for way in (AS_IT_IS, NOT_REPACKED, ON_CPU, ON_CPU_NOT_REPACKED)}
-"""All of them by name, in the order in which they are tried."""
+"""All ways by name, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Run:
 
     @property
     def note(self) -> str:
-        """The way and the cause in words that follow a model's name; nothing if all is well."""
+        """The way and the cause, to follow a model's name; empty if it runs as it is."""
         return f"runs {self.way.name} here: as it is, {self.cause}" if self.cause else ""
 
     def told_of(self, name: str) -> str:
-        """Return a sentence on the model of this name; nothing if all is well."""
+        """Return a note on the model of this name; empty if it runs as it is."""
         return f"{name} {self.note}. For its full speed, {self.remedy}" if self.note else ""
 
     @property
@@ -60,7 +60,7 @@ class Run:
 
 
 def ways_for(spec: ModelSpec, *, offloads: bool) -> list[Way]:
-    """Return the ways that differ for a model, which `offloads` layers to a GPU or does not."""
+    """Return the ways that differ for a model; `offloads` tells whether layers go to a GPU."""
     ways: dict[ModelSpec, Way] = {}
     for way in WAYS.values():
         if offloads or way.gpu:
@@ -71,8 +71,8 @@ def ways_for(spec: ModelSpec, *, offloads: bool) -> list[Way]:
 def remedy(signal: str, *, gpu: bool = False, flags: frozenset[str] | None = None) -> str:
     """Return what helps where llama.cpp ends with a signal, or hangs or gives up without one.
 
-    With `gpu` it does so only with layers on a GPU. `flags` are the processor's abilities: by
-    default those of this machine.
+    With `gpu` it does so only if layers are on a GPU. `flags` are the instruction sets of the
+    processor, by default those of this machine.
     """
     flags = processor.flags() if flags is None else flags
     if signal == OUT_OF_MEMORY:

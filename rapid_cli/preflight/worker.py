@@ -1,6 +1,6 @@
-"""Loads llama.cpp, or lets it compute with a model: run as `python -m`, where crashes are expected.
+"""Loads llama.cpp, or computes with a model: run as `python -m`, where crashes are expected.
 
-Arguments are what to try and what it takes, in JSON; `child.tell` prints what was found.
+The arguments are the name of a function and its parameters in JSON; `child.tell` prints the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.engine import trust
 
 BATCH = 16
-"""Tokens that are read at once: kernels for many are not those for one, and those for up to 8."""
+"""Tokens that are read at once: there are other kernels for one token, and for up to 8."""
 SHORTEST = 256
 """Tokens of a context; llama.cpp gives no less."""
 
@@ -31,7 +31,7 @@ def engine() -> Found:
 def model(path: str, spec: dict[str, object]) -> Found:
     """Load a model as a spec says, let it read some tokens at once, and then one.
 
-    Finds the "device", the "seconds" it took, and whether the logits "differ", as they should.
+    Returns the "device", the "seconds" it took, and whether the logits "differ", as they should.
     """
     from rapid_cli.llama import LlamaContext, Weights  # noqa: PLC0415 - it may crash
 
@@ -42,7 +42,7 @@ def model(path: str, spec: dict[str, object]) -> Found:
         with LlamaContext(weights, length=SHORTEST, rows=BATCH) as context:
             context.extend(tokens[:BATCH], rows=BATCH)
             (logits,) = context.extend(tokens[BATCH:], rows=1)
-            differ = bool(logits.max() > logits.min())  # not if they are no numbers
+            differ = bool(logits.max() > logits.min())  # false if they are NaN
         return {"seconds": time.perf_counter() - began, "device": weights.device, "differ": differ}
 
 
@@ -50,7 +50,7 @@ WORK: dict[str, Callable[..., Found]] = {"engine": engine, "model": model}
 
 
 def main() -> None:
-    """Do what the command line names."""
+    """Call the function that the command line names."""
     trust()
     name, *more = sys.argv[1:]
     arguments = json.loads(more[0]) if more else {}

@@ -1,4 +1,4 @@
-"""Questions put to a pair of models about the same documents; all that is open stays open."""
+"""Questions to a pair of models about the same documents, with models and contexts kept open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import cached_property
-from types import TracebackType
 
 from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, Pair, Seconds
 from rapid_cli.answering.attribution import match_sentences
@@ -22,15 +21,16 @@ from rapid_cli.session.session import Session
 AHEAD = 130
 """Passages searched for while the models load: as many as most drafters have room for."""
 FURTHER = 3
-"""So many passages are searched for a sentence that none of the answer's passages supports."""
+"""Passages searched for a sentence of the answer that none of those it was given supports."""
 SPARE_TOKENS = 2048
 """Room in the contexts for the turns of a conversation."""
 
 
 class Desk:
-    """A context manager; `started` is when the person began to wait for the first answer.
+    """Answers questions about documents. A context manager.
 
-    With `several` questions to come, contexts are opened with room for them.
+    `started` is when the person began to wait for the first answer. With `several` questions to
+    come, contexts are opened with room for them.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Desk:
         with closing(events):
             for event in events:
                 if begun.done():
-                    begun.result()  # what is wrong with the library is said as soon as it is known
+                    begun.result()  # raises what went wrong in the library as soon as it is known
                 if isinstance(event, Finished):
                     yield from self._cite(event.answer)
                 yield event
@@ -121,10 +121,5 @@ class Desk:
     def __enter__(self) -> Desk:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()

@@ -24,10 +24,10 @@ from rapid_cli.session.needs import Runs, memory_name
 
 
 class Memory:
-    """What loaded models take of the memory that was free; `smaller_cache` allows to save some.
+    """Counts what loaded models take of the free memory, and refuses what does not fit.
 
-    Nothing is checked where the free memory cannot be known, for lack of psutil, nor of models that
-    other machines hold layers of.
+    With `smaller_cache` keys may be cached in fewer bits to make a context fit. Nothing is refused
+    where the free memory is not known, for lack of psutil, nor if RPC servers hold layers.
     """
 
     def __init__(self, *, smaller_cache: bool) -> None:
@@ -38,7 +38,7 @@ class Memory:
     def take(
         self, spec: ModelSpec, shape: ModelShape, *, lengths: Sequence[int] = (PLANNED_LENGTH,)
     ) -> tuple[ModelSpec, str]:
-        """Count a model that is about to be loaded; return how to load it, and a word on that.
+        """Count a model that is about to be loaded; return how to load it, and a note on that.
 
         Where the spec leaves open how many layers go to the GPU, as many do as fit there together
         with contexts of `lengths`. ModelError if even a short context is too much; a longer one may
@@ -61,9 +61,9 @@ class Memory:
     def fitting(
         self, weights: Weights, shape: ModelShape, spec: ModelSpec, *, length: int, rows: int
     ) -> tuple[ModelSpec, str]:
-        """Return `spec`, with smaller keys if a context needs them to fit, and a word on that.
+        """Return `spec`, with smaller keys if a context fits only so, and a note on that.
 
-        ModelError with numbers if it does not fit, or must not be made to.
+        ModelError with numbers if it does not fit, or smaller keys are forbidden.
         """
         loaded_as = replace(spec, gpu_layers=weights.spec.gpu_layers, rpc=weights.spec.rpc)
         runs = Runs(loaded_as, shape, weights.window)

@@ -96,8 +96,8 @@ class Loader:
 class LoadedModel:
     """Weights in memory as answering sees them; implements `LanguageModel`.
 
-    `vocabulary_size` is the number of tokens that target and drafter have in common. `note` is what
-    a person should know of how it was loaded; the first context that is opened passes it on.
+    `vocabulary_size` is the number of tokens that target and drafter have in common. `note` tells a
+    person how it was loaded, if that matters; the first context that is opened passes it on.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class LoadedModel:
     def open(self, *, length: int, rows: int, spec: ModelSpec | None = None) -> LlamaContext:
         """Open a context on the weights; ModelError if it does not fit the memory, or crashes.
 
-        `spec` runs it otherwise than the model was loaded.
+        `spec` says how to run it, by default as the model was loaded.
         """
         weights, loaded = self._weights, self._weights.spec
-        # Where the weights lie, and how, is over and done.
+        # Where the weights lie, and how they are packed, was decided when they were loaded.
         spec = replace(spec or loaded, repack=loaded.repack, gpu_layers=loaded.gpu_layers)
         spec, note = self._memory.fitting(weights, self._shape, spec, length=length, rows=rows)
         self._require_works(spec)

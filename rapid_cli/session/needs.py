@@ -1,4 +1,4 @@
-"""What models need of the memories that they lie in: the one estimate that all judge by.
+"""The memory that models need: loading, `models check` and the doctor all judge by this.
 
 A model lies in the memory of GPUs, in the computer's own, or partly in both.
 """
@@ -42,8 +42,8 @@ class Runs:
     window: int
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether other machines hold layers of it, whose memory is not known."""
+    def on_rpc_servers(self) -> bool:
+        """Whether RPC servers hold layers of it, whose memory is not known."""
         return bool(self.spec.rpc) and will_offload(self.spec)
 
     @property
@@ -56,7 +56,7 @@ class Runs:
     @property
     def memories(self) -> list[bool]:
         """The memories here that hold a part of it: that of GPUs (True), the computer's (False)."""
-        if self.elsewhere:
+        if self.on_rpc_servers:
             return []
         layers = self.gpu_layers
         return [True] * (layers > 0) + [False] * (layers < layer_count(self.shape))
@@ -75,9 +75,10 @@ class Runs:
     def need(self, length: int, rows: int, *, gpu: bool) -> MemoryNeed:
         """Return what its weights and one context of `length` tokens need in one of the memories.
 
-        `rows` is how many tokens may be asked logits for at once. On RPC servers all is free.
+        `rows` is how many tokens may be asked logits for at once. RPC servers have memory of their
+        own, so a model there needs nothing.
         """
-        if self.elsewhere:
+        if self.on_rpc_servers:
             return NOTHING
         layers = self.gpu_layers
         whole = estimate(
@@ -112,7 +113,7 @@ class Runs:
         `free_bytes` are free there without what `others` take. Where models.toml says how many,
         nothing is chosen.
         """
-        if self.spec.gpu_layers is not None or not will_offload(self.spec) or self.elsewhere:
+        if self.spec.gpu_layers is not None or not will_offload(self.spec) or self.on_rpc_servers:
             return self
 
         def need(layers: int) -> MemoryNeed:
@@ -145,7 +146,7 @@ class PairRuns:
     @property
     def memories(self) -> list[bool]:
         """The memories that may hold a part of them; GPUs (True) may leave some to the other."""
-        known = [runs for runs in (self.target, self.drafter) if not runs.elsewhere]
+        known = [runs for runs in (self.target, self.drafter) if not runs.on_rpc_servers]
         offloads = any(will_offload(runs.spec) for runs in known)
         return [True] * offloads + [False] * bool(known)
 

@@ -1,4 +1,4 @@
-"""What could answer in place of a pair of models that is not on this machine."""
+"""Hints for a person whose pair of models is not on this machine: what else could answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OFFERED = 2
 
 
 def with_offers(error: ModelError, models_file: ModelsFile, pair: ModelPair) -> ModelError:
-    """Return the error of a pair that is not here, with a way on for a person who has none yet."""
+    """Return the error of a pair that is not here, with what a person can use instead."""
     here = [each.name for each in models_file.pairs.values() if is_here(models_file, each)]
     if here:
         options = " or ".join(f"--pair {name}" for name in here[:OFFERED])

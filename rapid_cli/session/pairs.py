@@ -215,7 +215,7 @@ class Pairs:
     def _copied(
         self, target: ModelFile, format_name: str, progress: Progress | None
     ) -> tuple[ModelFile, str]:
-        """Return the copy of a target in another format, or the target itself; and a word on it."""
+        """Return the copy of a target in another format, or the target itself; and a note."""
         path, spec = target
         copy, note = self.copies.find(path, format_name), ""
         if copy is None:

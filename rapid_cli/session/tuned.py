@@ -21,7 +21,7 @@ AGAIN = "rapid models tune"
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells a file from others without reading it."""
+    """Identifies a file, and a version of it, without reading it."""
 
     name: str
     size: int
@@ -91,9 +91,9 @@ class TunedModels:
     def find(
         self, path: Path, machine: str, engine: str, *, lower_precision: bool
     ) -> tuple[Tuned | None, str]:
-        """Return what was chosen for a file; where that is no longer true, nothing and why.
+        """Return what was chosen for a file, or None; with a reason if the choice is out of date.
 
-        With `lower_precision` what was chosen without it is good too. OSError without the file.
+        With `lower_precision` what was chosen without it counts too. OSError without the file.
         """
         file = FileStamp.of(path)
         known = [
@@ -111,9 +111,9 @@ class TunedModels:
         return None, ""
 
     def put(self, tuned: Tuned) -> None:
-        """Keep what was chosen, in place of what was for this file on this machine.
+        """Keep what was chosen, in place of an earlier choice for this file on this machine.
 
-        OSError if it cannot be written; what there was then stays.
+        OSError if it cannot be written; the earlier choice then stays.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{_key(tuned)}{_SUFFIX}"
@@ -136,7 +136,7 @@ class TunedModels:
         return found
 
     def clear(self) -> int:
-        """Forget all; return how many models that were."""
+        """Forget all; return for how many models."""
         paths = list(self._folder.glob(f"*{_SUFFIX}"))
         for path in paths:
             path.unlink(missing_ok=True)
@@ -154,13 +154,13 @@ def _why_not(tuned: Tuned, file: FileStamp, machine: str, engine: str) -> str:
 
 
 def _key(tuned: Tuned) -> str:
-    """Return what a newer choice shares with the one whose place it takes."""
+    """Return a key that a choice shares with the newer one that replaces it."""
     parts = (tuned.path, tuned.machine, str(tuned.lower_precision))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _of_json(stored: dict[str, object]) -> Tuned:
-    """Return what was stored; ValueError, TypeError or KeyError if it is nothing of use."""
+    """Return what was stored; ValueError, TypeError or KeyError if it is of no use."""
     fields = dict(stored)
     settings = Settings(**fields.pop("settings"))  # type: ignore[arg-type]
     if not {settings.k_type, settings.v_type} <= set(CACHE_TYPES):
