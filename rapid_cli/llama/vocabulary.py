@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Protocol
 
 import llama_cpp
 
@@ -50,7 +49,7 @@ class Vocabulary:
         return self._piece(token, special=True).decode("utf-8", "replace")
 
     def entry(self, token: int) -> tuple[bytes, int]:
-        """Return what the file says of `token`: in one kind of tokenizer it decides the text."""
+        """Return what the file says of `token`; in one kind of tokenizer it decides the text."""
         handle = self._handle
         return (
             llama_cpp.llama_vocab_get_text(handle, token),
@@ -71,25 +70,7 @@ class Vocabulary:
         return bool(llama_cpp.llama_vocab_is_eog(self._handle, token))
 
 
-class Tokens(Protocol):
-    """The part of a vocabulary that is compared."""
-
-    name: str
-    size: int
-    type: int
-    bos: int
-    eos: int
-
-    def entry(self, token: int) -> object:
-        """Return what the file says of `token`, which is quicker than its text."""
-        ...
-
-    def text(self, token: int) -> str:
-        """Return `token` as the vocabulary writes it."""
-        ...
-
-
-def check_pair(target: Tokens, drafter: Tokens) -> int:
+def check_pair(target: Vocabulary, drafter: Vocabulary) -> int:
     """Return how many tokens the two have in common, or raise IncompatibleModels saying why not."""
     differences = [
         f"their {what} differ ({left} and {right})"
@@ -117,7 +98,7 @@ def check_pair(target: Tokens, drafter: Tokens) -> int:
     return min(target.size, drafter.size)
 
 
-def _first_difference(target: Tokens, drafter: Tokens) -> int | None:
+def _first_difference(target: Vocabulary, drafter: Vocabulary) -> int | None:
     """Return the first token that both have and that is not the same text; None if all are."""
     alike = target.type == drafter.type
     for token in range(FIRST_COMPARED, min(target.size, drafter.size)):

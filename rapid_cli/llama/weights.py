@@ -81,13 +81,8 @@ class Weights(Model):
         """Whether all are."""
         return self.gpu_layers == self.layers
 
-    @property
-    def flash_attention(self) -> bool | None:
-        """Whether attention is computed the fused way; None leaves it to llama.cpp."""
-        return self.flash_attention_of(self.spec)
-
     def flash_attention_of(self, spec: ModelSpec) -> bool | None:
-        """Return the same for a context that is run as `spec` says."""
+        """Return whether a context run as `spec` says fuses attention; None: as llama.cpp likes."""
         return flash_attention(spec, self.window, offloaded=self.wholly_offloaded)
 
     @property
@@ -126,7 +121,7 @@ class Weights(Model):
         settings = (
             self._chosen_layers,
             threads_of(spec),
-            self.flash_attention,
+            self.flash_attention_of(spec),
             spec.k_type,
             spec.v_type,
         )

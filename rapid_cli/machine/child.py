@@ -51,8 +51,9 @@ class Child:
         try:
             output, errors = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            self.end()
             raise Ended(f"nothing came of it in {seconds:.0f} s") from None
+        finally:
+            self.end()
         if code := self._process.returncode:
             raise _ended(code, errors.decode("utf-8", "replace"))
         found: Found = json.loads(output.splitlines()[-1])

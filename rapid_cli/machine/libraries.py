@@ -13,14 +13,12 @@ LONGEST_REASON = 300
 _FILE = r"([^\s:'\"]+\.(?:so|dylib|dll)[.\d]*)"
 _MISSING = rf"{_FILE}: cannot open shared object file|Library not loaded: (?:\S*/)?{_FILE}"
 _TOO_NEW = rf"{_FILE}: version `([\w.]+)' not found"
-_PACKAGES = {
+_PACKAGES: dict[str | tuple[str, ...], str] = {
     "libcuda.": "install the driver of the GPU, which brings it",
-    "libcu": "let LD_LIBRARY_PATH name the folder of the CUDA toolkit that has it, such as "
-    "/usr/local/cuda/lib64",
-    "libnv": "let LD_LIBRARY_PATH name the folder of the CUDA toolkit that has it, such as "
-    "/usr/local/cuda/lib64",
-    "libhip": "let LD_LIBRARY_PATH name the folder of ROCm that has it, such as /opt/rocm/lib",
-    "libroc": "let LD_LIBRARY_PATH name the folder of ROCm that has it, such as /opt/rocm/lib",
+    ("libcu", "libnv"): "let LD_LIBRARY_PATH name the folder of the CUDA toolkit that has it, such "
+    "as /usr/local/cuda/lib64",
+    ("libhip", "libroc"): "let LD_LIBRARY_PATH name the folder of ROCm that has it, such as "
+    "/opt/rocm/lib",
     "libvulkan.": "install it: apt install libvulkan1, or dnf install vulkan-loader",
     "libgomp.": "install it: apt install libgomp1, or dnf install libgomp",
     "libomp.": "install it: brew install libomp, or apt install libomp5",

@@ -65,9 +65,9 @@ def load_models_file(path: Path) -> ModelsFile:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "it must be valid TOML") from error
-    _reject_unknown(tables, TABLES, path, "top level")
+    _reject_unknown(tables, TABLES, f"{path}: top level")
     default = _table(tables, "default", path)
-    _reject_unknown(default, ("pair", "embedder", "reranker"), path, "[default]")
+    _reject_unknown(default, ("pair", "embedder", "reranker"), f"{path}: [default]")
     loaded = ModelsFile(
         source=path,
         settings=_settings(tables, path),
@@ -94,11 +94,10 @@ def _table(
 
 
 def _settings(tables: Mapping[str, object], path: Path) -> GlobalSettings:
-    where = "[settings]"
-    settings = GlobalSettings(
-        **_checked_values(GlobalSettings, _table(tables, "settings", path), path, where)
-    )
-    check_settings(settings, path, where)
+    at = f"{path}: [settings]"
+    values = _checked_values(GlobalSettings, _table(tables, "settings", path), at)
+    settings = GlobalSettings(**values)
+    check_settings(settings, at)
     return settings
 
 
@@ -110,64 +109,59 @@ def _specs(kind: type[Spec], tables: Mapping[str, object], key: str, path: Path)
 
 
 def _spec(kind: type[Spec], name: str, values: Mapping[str, object], key: str, path: Path) -> Spec:
-    where = f"[{key}.{name}]"
-    checked = _checked_values(kind, values, path, where)
+    at = f"{path}: [{key}.{name}]"
+    checked = _checked_values(kind, values, at)
     missing = [
         field.name
         for field in fields(kind)
         if field.name != "name" and _required(field) and field.name not in checked
     ]
     if missing:
-        raise ConfigError(f"{path}: {where} lacks {missing[0]!r}", "add the key")
+        raise ConfigError(f"{at} lacks {missing[0]!r}", "add the key")
     spec = kind(name, **checked)
-    check(spec, path, where)
+    check(spec, at)
     if isinstance(spec, Located):
         spec = replace(spec, folder=path.absolute().parent)
     if isinstance(spec, ModelSpec):
-        return replace(spec, chat_template=template_text(spec.chat_template, path, where))
+        return replace(spec, chat_template=template_text(spec.chat_template, path, at))
     return spec
 
 
 def _checked_values(
-    kind: type[Spec | GlobalSettings], values: Mapping[str, object], path: Path, where: str
+    kind: type[Spec | GlobalSettings], values: Mapping[str, object], at: str
 ) -> dict[str, Any]:
     """Return the arguments for a `kind`, checked against its declared types."""
     known = tuple(field.name for field in fields(kind) if field.name not in NO_KEYS)
-    _reject_unknown(values, known, path, where)
+    _reject_unknown(values, known, at)
     types = get_type_hints(kind)
-    return {key: _checked(value, types[key], path, where, key) for key, value in values.items()}
+    return {key: _checked(value, types[key], f"{at} {key}") for key, value in values.items()}
 
 
 def _required(field: Field[object]) -> bool:
     return field.default is MISSING
 
 
-def _checked(value: object, expected: object, path: Path, where: str, key: str) -> object:
+def _checked(value: object, expected: object, at: str) -> object:
     """Return `value` if it has the declared type; an integer is good enough for a float."""
     if expected == tuple[str, ...]:
-        return _checked_words(value, path, where, key)
+        return _checked_words(value, at)
     kinds = get_args(expected) if isinstance(expected, UnionType) else (expected,)
     allowed = [kind for kind in kinds if isinstance(kind, type) and kind is not NoneType]
     if float in allowed and type(value) is int:
         value = float(value)
     if type(value) not in allowed:
         names = " or ".join(kind.__name__ for kind in allowed)
-        raise ConfigError(
-            f"{path}: {where} {key} = {value!r} is not a value of type {names}", "mend the value"
-        )
+        raise ConfigError(f"{at} = {value!r} is not a value of type {names}", "mend the value")
     if isinstance(value, int | float) and not 0 <= value < math.inf:
-        raise ConfigError(
-            f"{path}: {where} {key} = {value!r} is not a number from 0 up", "mend the value"
-        )
+        raise ConfigError(f"{at} = {value!r} is not a number from 0 up", "mend the value")
     return value
 
 
-def _checked_words(value: object, path: Path, where: str, key: str) -> tuple[str, ...]:
+def _checked_words(value: object, at: str) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(each, str) and each for each in value):
         return tuple(value)
-    raise ConfigError(
-        f"{path}: {where} {key} = {value!r} is not a list of texts", f'write {key} = ["..."]'
-    )
+    key = at.rpartition(" ")[2]
+    raise ConfigError(f"{at} = {value!r} is not a list of texts", f'write {key} = ["..."]')
 
 
 def _check_references(loaded: ModelsFile) -> None:
@@ -185,9 +179,7 @@ def _check_references(loaded: ModelsFile) -> None:
         named(loaded.rerankers, loaded.default_reranker, "reranker", loaded.source)
 
 
-def _reject_unknown(
-    values: Mapping[str, object], known: tuple[str, ...], path: Path, where: str
-) -> None:
+def _reject_unknown(values: Mapping[str, object], known: tuple[str, ...], at: str) -> None:
     for key in values:
         if key not in known:
-            raise ConfigError(f"{path}: {where} has an unknown key {key!r}", suggestion(key, known))
+            raise ConfigError(f"{at} has an unknown key {key!r}", suggestion(key, known))

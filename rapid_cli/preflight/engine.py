@@ -39,14 +39,11 @@ def require() -> None:
 
 def _loads() -> bool:
     """Tell whether a child loads it; if the child says why not, loading it here will say so too."""
-    child = start_engine()
     try:
-        child.found(SECONDS)
+        start_engine().found(SECONDS)
     except Ended as ended:
         message = f"llama.cpp cannot be loaded: {ended.reason}"
         raise ModelError(message, remedy(ended.signal)) from None
     except RapidError:
         return False
-    finally:
-        child.end()
     return True

@@ -23,13 +23,11 @@ def try_in_child(path: Path, spec: ModelSpec, *, seconds: float | None = None) -
     It hangs if it takes longer than `seconds`, by default a time that depends on its size.
     ModelError if the child can say why it does not run, which is no crash.
     """
-    child = start_model(path, spec)
+    limit = timeout_seconds(path) if seconds is None else seconds
     try:
-        child.found(timeout_seconds(path) if seconds is None else seconds)
+        start_model(path, spec).found(limit)
     except RapidError as error:
         raise ModelError(error.message, error.hint) from None
-    finally:
-        child.end()
 
 
 class Preflight:

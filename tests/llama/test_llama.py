@@ -566,7 +566,7 @@ def test_flash_attention_is_not_for_sliding_windows_on_the_cpu(weights, gemma, m
     assert weights.may_fuse
     monkeypatch.setattr(gemma, "spec", replace(gemma.spec, gpu_layers=0))
     assert not gemma.may_fuse
-    assert gemma.flash_attention is False
+    assert gemma.flash_attention_of(gemma.spec) is False
 
 
 def test_a_sliding_window_model_can_be_cut_back_by_more_than_its_window(gemma, monkeypatch):
