@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from rapid_cli.documents import Chunk, Document, Passage
+from rapid_cli.text.language import PARAGRAPH_BREAK, SENTENCE_BREAK
 
 REACH = 240
 """A passage takes along up to so many characters of a sentence that it cuts."""
 
 # A sentence ends here, or a paragraph; the whitespace behind it belongs to the end.
-_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*|\n[^\S\n]*\n\s*")
+_END = re.compile(f"{SENTENCE_BREAK}|{PARAGRAPH_BREAK}")
 
 
 def drafter_budget(document_tokens: int) -> int:
