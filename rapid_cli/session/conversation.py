@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import cached_property
@@ -100,10 +100,11 @@ class Desk:
                 if begun.done():
                     begun.result()  # what is wrong with the library is said as soon as it is known
                 if isinstance(event, Finished):
-                    yield from self._cite(event.answer)
-                yield event
+                    yield Finished((yield from self._cited(event.answer)))
+                else:
+                    yield event
 
-    def _cite(self, result: Answer) -> Iterator[Note]:
+    def _cited(self, result: Answer) -> Generator[Note, None, Answer]:
         """Match the answer's sentences to passages; an answer is not lost because that fails."""
         before = time.perf_counter()
         library, ids = self._session.library, list(self._documents)
@@ -112,11 +113,14 @@ class Desk:
             return library.search(sentence, ids, FURTHER, reranked=False)
 
         try:
-            match_sentences(result, self._documents, search, self._session.embedder.embed)
+            embed = self._session.embedder.embed
+            for matched in match_sentences(result, self._documents, search, embed):
+                result = matched
         except RapidError as error:
             yield Note(f"Sentences were not matched to passages: {error.message}.")
         if result.seconds.total is not None:
             result.seconds.total += time.perf_counter() - before
+        return result
 
     def __enter__(self) -> Desk:
         return self
