@@ -6,6 +6,7 @@ import codecs
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from rapid_cli.answering.answer import Origin, Piece, Thought
 from rapid_cli.models.interface import LanguageModel, Tokenizer
@@ -43,7 +44,7 @@ class AnswerText:
         self._stopped = False
         self._held: deque[_Held] = deque()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._marks = _hidden_marks(model.vocabulary, [*_tags(), *model.stop])
+        self._marks = _hidden_marks(model.vocabulary, [*chain(*THINKING), *model.stop])
 
     def add(self, token: int, origin: Origin) -> list[Piece | Thought]:
         """Return what can be given out now that `token` has come."""
@@ -131,11 +132,6 @@ def answer_text(tokens: Iterable[int], model: LanguageModel) -> str:
     for token in tokens:
         answer.add(token, "drafter")
     return answer.text.strip()
-
-
-def _tags() -> Iterator[str]:
-    for opener, closer in THINKING:
-        yield from (opener, closer)
 
 
 def _hidden_marks(vocabulary: Tokenizer, marks: Iterable[str]) -> dict[int, bytes]:

@@ -88,7 +88,12 @@ def file_bytes(shape: Shape, format_name: str) -> int:
 
 
 def write(
-    shape: Shape, format_name: str, path: Path, *, seed: int = 0, progress: WriteProgress | None = None
+    shape: Shape,
+    format_name: str,
+    path: Path,
+    *,
+    seed: int = 0,
+    progress: WriteProgress | None = None,
 ) -> None:
     """Write a GGUF file of `shape` with random weights in one of FORMATS at `path`.
 

@@ -14,7 +14,7 @@ from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.costs import lower_third
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.errors import ModelError
-from rapid_cli.models.interface import ReadableContext, Tokenizer
+from rapid_cli.models.interface import LanguageModel, ReadableContext
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.tuned import Settings
 
@@ -34,28 +34,8 @@ SPARE = 64
 """Room for the steps and batches that are timed."""
 
 
-class Tunable(Protocol):
-    """A model whose contexts can be run in several ways."""
-
-    @property
-    def vocabulary(self) -> Tokenizer:
-        """Its vocabulary."""
-        ...
-
-    @property
-    def context_limit(self) -> int:
-        """The most tokens it may read."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """What its speed depends on."""
-        ...
-
-    @property
-    def offloaded(self) -> bool:
-        """Whether layers are computed on a GPU."""
-        ...
+class Tunable(LanguageModel, Protocol):
+    """A language model whose contexts can be run in several ways."""
 
     @property
     def may_fuse(self) -> bool:
@@ -63,9 +43,9 @@ class Tunable(Protocol):
         ...
 
     def open(
-        self, *, length: int, rows: int, spec: ModelSpec
+        self, *, length: int, rows: int, spec: ModelSpec | None = None
     ) -> AbstractContextManager[ReadableContext]:
-        """Open a context that is run as `spec` says."""
+        """Open a context that is run as `spec` says, or else as the model was loaded to."""
         ...
 
 

@@ -451,8 +451,8 @@ class Talk:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.contexts.close()
+    def __exit__(self, *error):
+        self.contexts.__exit__(*error)
 
 
 def turn_of(result):
