@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -39,32 +40,24 @@ PLAIN_ROUNDS = 3
 """Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
 
 
+@dataclass(slots=True)
 class Drafters:
     """The drafters of one answer, what the planner knows of each, and the loop that they serve.
 
-    What one drafts is noted, and what it reads is kept, for others to look things up in.
+    `prompt` is what the target reads. What one drafts is noted, and what it reads is kept, for
+    others to look things up in. The `writer` is the drafter that is a model.
     """
 
-    def __init__(
-        self,
-        options: Options,
-        prompt: Tokens,
-        *,
-        rng: np.random.Generator,
-        is_end: Callable[[int], bool],
-        confidence: float = CONFIDENCE,
-    ) -> None:
-        """Begin with nobody; `prompt` is what the target reads."""
-        self.notes: list[Tokens] = []
-        self.writer: ModelDrafter | None = None
-        self._options = options
-        self._last = prompt[-1]
-        self._texts = [prompt]
-        self._rng = rng
-        self._is_end = is_end
-        self._confidence = confidence
-        self._drafters: list[Drafter] = []
-        self._arms: list[Arm] = []
+    options: Options
+    prompt: Tokens
+    rng: np.random.Generator
+    is_end: Callable[[int], bool]
+    confidence: float = CONFIDENCE
+    notes: list[Tokens] = field(default_factory=list)
+    writer: ModelDrafter | None = None
+    _read: list[Tokens] = field(default_factory=list)
+    _drafters: list[Drafter] = field(default_factory=list)
+    _arms: list[Arm] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -78,22 +71,22 @@ class Drafters:
         writer = ModelDrafter(
             context,
             prompt[-1],
-            sampling=self._options.sampling,
-            rng=self._rng,
-            confidence=self._confidence,
-            is_end=self._is_end,
+            sampling=self.options.sampling,
+            rng=self.rng,
+            confidence=self.confidence,
+            is_end=self.is_end,
             notes=self.notes,
         )
         acceptance = AcceptanceEstimate(LONGEST_DRAFT, MODEL_ACCEPTANCE)
         kinds = [Kind(CostCurve(costs, at_zero=0.0), acceptance), Kind(_free(), acceptance)]
         self.writer = writer
-        self._texts.append(prompt)
+        self._read.append(prompt)
         self._drafters.append(writer)
         self._arms.append(Arm(kinds, lambda output: int(writer.is_ahead(output))))
 
     def add_lookup(self) -> None:
         """Let drafts be looked up, which costs nothing, in all that was read and drafted so far."""
-        lookup = PromptLookupDrafter(self._texts, self.notes)
+        lookup = PromptLookupDrafter([self.prompt, *self._read], self.notes)
         accepted = [AcceptanceEstimate(LONGEST_DRAFT, share) for share in LOOKUP_ACCEPTANCE]
         self._drafters.append(lookup)
         self._arms.append(Arm([Kind(_free(), each) for each in accepted], lookup.grade))
@@ -111,21 +104,21 @@ class Drafters:
 
         `costs` are those of its batches.
         """
-        options = self._options
+        options = self.options
         return decode(
             target,
-            self._last,
+            self.prompt[-1],
             self._drafters or [no_drafter],
             partial(
                 verify,
                 sampling=options.sampling,
                 eta=options.eta if options.strategy.transfer else 0.0,
-                rng=self._rng,
+                rng=self.rng,
                 accept=accept,
             ),
             self._planner(costs),
             max_tokens=max_tokens,
-            is_end=self._is_end,
+            is_end=self.is_end,
             clock=clock,
         )
 
@@ -142,15 +135,15 @@ class Drafters:
         if not self._arms:
             return FixedGamma(0)
         planner: Planner
-        if self._options.gamma is not None:
-            planner = FixedGamma(self._options.gamma)
+        if self.options.gamma is not None:
+            planner = FixedGamma(self.options.gamma)
         else:
             planner = SpeedPlanner(
                 CostCurve(costs),
                 self._arms,
-                shortest=0 if self._options.strategy.may_rest else 1,
+                shortest=0 if self.options.strategy.may_rest else 1,
                 longest=LONGEST_DRAFT,
-                learn_costs=self._options.seed is None,
+                learn_costs=self.options.seed is None,
             )
         return PlainFirst(planner, PLAIN_ROUNDS, self.writer.is_ahead if self.writer else never)
 

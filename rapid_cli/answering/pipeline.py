@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 
 from rapid_cli.answering.answer import (
     Answer,
@@ -10,18 +10,14 @@ from rapid_cli.answering.answer import (
     Event,
     Finished,
     Note,
-    Options,
-    Pair,
     Piece,
     Prefilled,
-    Seconds,
     Thought,
 )
 from rapid_cli.answering.detokenizer import AnswerText
 from rapid_cli.answering.generation import generate
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.readings import (
-    Search,
     Task,
     fits,
     read_passages,
@@ -31,44 +27,14 @@ from rapid_cli.answering.readings import (
     with_recent_turns,
 )
 from rapid_cli.answering.request import Request, Retrieval, TargetPlan
-from rapid_cli.decoding.measuring import Clock, Profiles
 from rapid_cli.decoding.stats import DecodingStats, Round
-from rapid_cli.documents import Document, Passage
+from rapid_cli.documents import Document
 from rapid_cli.models.interface import LanguageModel
-from rapid_cli.models.prompts import Turn
 
 
-def answer(
-    question: str,
-    documents: Sequence[Document],
-    search: Search,
-    pair: Pair,
-    options: Options,
-    *,
-    contexts: Contexts,
-    profiles: Profiles,
-    seconds: Seconds,
-    started: float,
-    clock: Clock,
-    turns: tuple[Turn, ...] = (),
-) -> Generator[Event, None, None]:
-    """Answer `question` about `documents`, yielding events; the last one is Finished.
-
-    `search` finds passages for the question and is called no sooner than they are needed.
-    `contexts` stay open: what they have read is not read again. `profiles` keeps what things
-    cost on this machine. `seconds` holds what was timed before, `started` is the clock's time
-    when the person began to wait. `turns` were asked and answered before, oldest first.
-    """
-    task = Task(
-        question,
-        documents,
-        _timed(search, seconds, clock),
-        answer_room=options.max_tokens + options.longest_draft + 1,
-        context_length=options.context_length,
-        retrieve_tokens=options.retrieve_tokens,
-        turns=turns,
-    )
-    request = Request(task, options, pair, contexts, profiles, seconds, started, clock)
+def answer(request: Request) -> Generator[Event, None, None]:
+    """Answer a question about documents, yielding events; the last one is Finished."""
+    options, pair, seconds = request.options, request.pair, request.seconds
     plan = yield from _plan_target(request)
     retrieval = Retrieval(request, plan)
     if plan.truncated or options.strategy.target_reads == "passages":
@@ -80,7 +46,7 @@ def answer(
     seconds.total = request.waited()
     yield Finished(
         Answer(
-            question,
+            request.question,
             options,
             pair,
             seconds,
@@ -112,18 +78,6 @@ def read_ahead(
         return
     reader = contexts.reader("target", model, length=len(reading.prompt), rows=1)
     yield from reader.read(reading.prompt, kept_as=document.name)
-
-
-def _timed(search: Search, seconds: Seconds, clock: Clock) -> Search:
-    """Add the time spent waiting for passages to `seconds.retrieve`."""
-
-    def timed(limit: int) -> list[Passage]:
-        before = clock()
-        found = search(limit)
-        seconds.retrieve = (seconds.retrieve or 0.0) + clock() - before
-        return found
-
-    return timed
 
 
 def _plan_target(request: Request) -> Generator[Note, None, TargetPlan]:

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from rapid_cli.answering.answer import Options, Origin, Pair, Retrieved, Seconds
 from rapid_cli.answering.prefill import Contexts, PromptReader
-from rapid_cli.answering.readings import Reading, Task, read_passages, with_recent_turns
+from rapid_cli.answering.readings import Reading, Search, Task, read_passages, with_recent_turns
 from rapid_cli.decoding.context import Context
 from rapid_cli.decoding.measuring import Clock, Costs, Profiles
+from rapid_cli.documents import Document, Passage
+from rapid_cli.models.prompts import Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked, of which models, how, and what is timed and known on this machine.
 
-    `started` is the clock's time when the person began to wait.
+    `search` finds passages for the question and is called no sooner than they are needed.
+    `contexts` stay open: what they have read is not read again. `profiles` keeps what things cost
+    on this machine. `seconds` holds what was timed before, and `started` is the clock's time when
+    the person began to wait. `turns` were asked and answered before, oldest first.
     """
 
-    task: Task
-    options: Options
+    question: str
+    documents: Sequence[Document]
+    search: Search
     pair: Pair
+    options: Options
     contexts: Contexts
     profiles: Profiles
     seconds: Seconds
     started: float
     clock: Clock
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What has to fit into the models' contexts."""
+        options = self.options
+        return Task(
+            self.question,
+            self.documents,
+            self._search,
+            answer_room=options.max_tokens + options.longest_draft + 1,
+            context_length=options.context_length,
+            retrieve_tokens=options.retrieve_tokens,
+            turns=self.turns,
+        )
+
+    def _search(self, limit: int) -> list[Passage]:
+        """Search, and add what that takes to the seconds."""
+        before = self.clock()
+        found = self.search(limit)
+        self.seconds.retrieve = (self.seconds.retrieve or 0.0) + self.clock() - before
+        return found
 
     def waited(self) -> float:
         """Return the seconds that the person has waited."""

@@ -104,17 +104,13 @@ def run(
             room = max(map(len, prompts)) + max_tokens + rows
             return _Reader(name, contexts.enter_context(model.open(length=room, rows=rows)))
 
-        bench = _Bench(
-            material,
-            max_tokens,
-            clock,
-            reader("target", target, [material.target_prompt(max(lengths))]),
-            {
-                # The passages of a shorter text may happen to be longer than those of a longer one.
-                name: reader(name, model, map(material.drafter_prompt, lengths))
-                for name, model in drafters.items()
-            },
-        )
+        text_reader = reader("target", target, [material.target_prompt(max(lengths))])
+        # The passages of a shorter text may happen to be longer than those of a longer one.
+        passage_readers = {
+            name: reader(name, model, map(material.drafter_prompt, lengths))
+            for name, model in drafters.items()
+        }
+        bench = _Bench(material, max_tokens, clock, text_reader, passage_readers)
         for length in sorted(lengths):
             profile = yield from bench.profile(length, variants[0].options.sampling)
             yield profile

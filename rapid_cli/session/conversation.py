@@ -13,6 +13,7 @@ from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, P
 from rapid_cli.answering.attribution import match_sentences
 from rapid_cli.answering.pipeline import answer
 from rapid_cli.answering.prefill import Contexts
+from rapid_cli.answering.request import Request
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
 from rapid_cli.models.prompts import Turn
@@ -82,7 +83,7 @@ class Desk:
             return found[:limit] if enough else library.search(about, ids, limit)
 
         pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
-        events = answer(
+        request = Request(
             question,
             list(self._documents.values()),
             search,
@@ -95,7 +96,7 @@ class Desk:
             clock=time.perf_counter,
             turns=turns,
         )
-        with closing(events):
+        with closing(answer(request)) as events:
             for event in events:
                 if begun.done():
                     begun.result()  # what is wrong with the library is said as soon as it is known

@@ -10,6 +10,7 @@ import pytest
 from rapid_cli.answering.answer import LONGEST_DRAFT, Finished, Note, Pair, Prefilled, Seconds
 from rapid_cli.answering.pipeline import answer, read_ahead
 from rapid_cli.answering.prefill import CHECKPOINT_SECONDS, SHARE_OF_SAVING, Contexts, PromptReader
+from rapid_cli.answering.request import Request
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.models.interface import PromptTokens, Restored
 from rapid_cli.models.prompts import Turn
@@ -432,7 +433,7 @@ class Talk:
         """Return the answer and the notes that came with it."""
         clock = Ticking()
         settings = {"gamma": 4} | chosen
-        *events, last = answer(
+        request = Request(
             question,
             (BOOK,),
             lambda limit: PASSAGES[:limit],
@@ -445,6 +446,7 @@ class Talk:
             clock=clock,
             turns=turns,
         )
+        *events, last = answer(request)
         assert isinstance(last, Finished)
         return last.answer, notes(events)
 
