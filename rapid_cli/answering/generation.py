@@ -43,7 +43,7 @@ def generate(
     """
     options, model, prompt = request.options, request.pair.target, reading.prompt
     rng = np.random.default_rng(options.seed)
-    is_kept = reading.is_whole and not request.task.is_passing
+    is_kept = reading.is_whole and not request.task.is_temporary
     kept_as = request.task.title if is_kept else None
     reader = request.open("target", reading)
     yield from _recall(reader, prompt, kept_as, request)
