@@ -21,8 +21,8 @@ WIDE_FORMS = "\u3000-\u303f\uff01-\uff65"
 """Punctuation, and letters as wide as an ideograph, among which lines break like among those."""
 
 STOPS = ".!?…"
-OTHER_STOPS = "؟۔।॥"
-"""The stops of Arabic, Urdu and Hindi."""
+ALL_STOPS = f"{STOPS}؟۔।॥"
+"""Those of Arabic, Urdu and Hindi, too."""
 WIDE_STOPS = "。！？｡"
 """Stops that no space follows."""
 CLOSERS = r"\"'”’»)\]"
@@ -33,7 +33,7 @@ PARAGRAPH_BREAK = r"\n[^\S\n]*\n\s*"
 SENTENCE_BREAK = rf"[{STOPS}][{CLOSERS}]*\s+|[{WIDE_STOPS}]+[{WIDE_CLOSERS}]*\s*"
 """The end of a sentence of a document, with the space behind it: chunks are cut and widened there.
 
-It leaves OTHER_STOPS out, so that a document is cut as it was when it was added to a library.
+It does without ALL_STOPS, so that a document is cut as it was when it was added to a library.
 """
 
 _words = re.compile(r"\w+").findall

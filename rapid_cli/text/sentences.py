@@ -8,9 +8,8 @@ from itertools import pairwise
 from unicodedata import east_asian_width
 
 from rapid_cli.text.language import (
+    ALL_STOPS,
     CLOSERS,
-    OTHER_STOPS,
-    STOPS,
     UNSPACED,
     WIDE_CLOSERS,
     WIDE_FORMS,
@@ -44,14 +43,12 @@ _UNSPACED_BREAK = re.compile(rf"(?<={_UNSPACED})[^\S\n]*\n[^\S\n]*(?={_UNSPACED}
 _PARAGRAPH = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
 _NON_SPACE = re.compile(r"\S")
 _CODE = re.compile(r"`[^`\n]+`")
-_STOP = f"[{STOPS}{OTHER_STOPS}]"
+_STOP = f"[{ALL_STOPS}]"
 _MARKUP = "*_"
 _END = re.compile(
     rf"(?<!{_STOP}){_STOP}++[{CLOSERS}{_MARKUP}]*+(?=\s)|[{WIDE_STOPS}]+[\"'{WIDE_CLOSERS}]*"
 )
-_ENDED = re.compile(
-    rf"[{STOPS}{OTHER_STOPS}{WIDE_STOPS}][{CLOSERS}{_MARKUP}{WIDE_CLOSERS}]*$|```$|~~~$"
-)
+_ENDED = re.compile(rf"[{ALL_STOPS}{WIDE_STOPS}][{CLOSERS}{_MARKUP}{WIDE_CLOSERS}]*$|```$|~~~$")
 _LAST_WORD = re.compile(r"(?:[^\W_]+\.)*[^\W_]+$")
 _MARKER = re.compile(r"[^\w`]*(?:\d{1,3}|[^\W\d_])?$")
 _LONGEST_MARKER, _LONGEST_ABBREVIATION = 40, 8
