@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
-from rapid_cli.answering.citations import Citation, Embed, cite
+from rapid_cli.answering.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import Strategy
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Passage
 from rapid_cli.models.interface import LanguageModel
-from rapid_cli.text.sentences import whole
 
 Origin = Literal["target", "drafter"]
 LONGEST_DRAFT = 16
@@ -67,54 +66,34 @@ class Seconds:
     total: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer with all that is known about how it came about.
 
-    `thinking` is what the model thought first. `tokens` are those of the text, without the one that
-    ended it. `citations` are of `sources`, and come last. `document_tokens` are those of the whole
-    text, whatever is read of it; `restored_tokens` are those of the text in the target's prompt
-    that it held before, in memory or on disk, and does not read again.
+    `target` and `drafter` are what the models read, None if no model drafted. `thinking` is what
+    the model thought first. `tokens` are those of the text, without the one that ended it.
+    `citations` are of `sources`. `document_tokens` are those of the whole text, whatever is read of
+    it; `restored_tokens` are those of the text in the target's prompt that it held before, in
+    memory or on disk, and does not read again.
     """
 
     question: str
     options: Options
     pair: Pair
     seconds: Seconds
+    target: Reading
+    drafter: Reading | None = None
     text: str = ""
     thinking: str = ""
-    tokens: list[int] = field(default_factory=list)
+    tokens: Sequence[int] = ()
     finish_reason: Literal["stop", "length"] = "length"
-    sources: Sequence[Passage] | None = None
+    sources: Sequence[Passage] = ()
     citations: Sequence[Citation] = ()
     document_tokens: int = 0
     restored_tokens: int = 0
     forgotten_turns: int = 0
-    target: Reading | None = None
-    drafter: Reading | None = None
     truncated: bool = False
     stats: DecodingStats = field(default_factory=DecodingStats)
-
-    def cite(self, embed: Embed) -> None:
-        """Match its sentences to its passages; without passages, do nothing.
-
-        A sentence that the answer's length cut off says nothing yet.
-        """
-        if self.sources:
-            text = whole(self.text) if self.finish_reason == "length" else self.text
-            self.citations = cite(text, self.sources, embed, question=self.question)
-
-    def keep_sources(self, numbers: Iterable[int]) -> None:
-        """Drop the sources that nothing cites, but for those of these 1-based numbers."""
-        assert self.sources is not None
-        cited = {number for citation in self.citations for number in citation.sources}
-        kept = sorted(cited.union(numbers))
-        place = {number: new for new, number in enumerate(kept, start=1)}
-        self.sources = [self.sources[number - 1] for number in kept]
-        self.citations = [
-            replace(each, sources=tuple(place[number] for number in each.sources))
-            for each in self.citations
-        ]
 
     @property
     def tokens_per_second(self) -> float | None:

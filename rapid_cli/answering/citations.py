@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.documents import Passage
+from rapid_cli.text.language import CLAIM_STOP_WORDS, HANGUL, NUMBERS, UNSPACED
 from rapid_cli.text.sentences import one_line, passage_sentences, sentences
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -30,9 +31,7 @@ NUMBER, NAME, WORD = 3, 2, 1
 DOUBT = 0.8
 """What support is multiplied by if the first word of a sentence is missing: it may be a name."""
 
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3041-\u9fff\uac00-\ud7a3\uf900-\ufaff"
-)
+_UNSPACED = UNSPACED + HANGUL
 _TERM = re.compile(
     rf"(?P<number>\d+(?:[.,]\d+)*)|(?P<unspaced>[{_UNSPACED}]+)|[^\W\d_{_UNSPACED}]+"
 )
@@ -42,31 +41,11 @@ _LONGEST_STEM = 7
 _MARKS = re.compile(r"^\W*(?:\d{1,3}|[^\W\d_])[.)][*_]*\s+|\[\d{1,3}(?:[,;–-]\s?\d{1,3})*\]")
 _BROKEN = re.compile(r"\b([^\W\d_]+)[-\u2010\u00ad]\n\s*([^\W\d_A-Z]+)")
 _SILENT = re.compile(r"^#{1,6}\s|[:：?？؟][*_)\s]*$")
-_words = re.compile(r"\S+").findall
 _OPENING = re.compile(r"\W*([^\W\d_]+)\s+([^\W\d_])")
-_STOP_WORDS = frozenset(
-    _words(
-        "about above after again all also am an and any are as at be because been before being "
-        "between both but by can could did do does doing down dr during each either for from "
-        "further had has have having he her here hers him his how however if in into is it its "
-        "itself just may me might more most mr mrs ms must my nd no nor not of off ok okay on "
-        "once one only or other our out over own rd said same say says shall she should so some "
-        "st such sure th than that the their them then there therefore these they this those "
-        "through thus to too under until up upon us very was we well were what when where which "
-        "while who whom whose why will with would yes yet you your according based document "
-        "passage passages text"
-    )
-)
-_COUNTED = _words(
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-)
-_TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety hundred")
-_NUMBER_WORDS = (
-    {word: str(number) for number, word in enumerate(_COUNTED, start=2)}
-    | {word: str(10 * number) for number, word in enumerate(_TENS, start=2)}
-    | {"thousand": "1000", "million": "million", "billion": "billion", "trillion": "trillion"}
-)
+_NUMBER_WORDS = {word: str(number) for word, number in NUMBERS.items() if number > 1} | {
+    **{"hundred": "100", "thousand": "1000"},
+    **{"million": "million", "billion": "billion", "trillion": "trillion"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +162,7 @@ def _terms(text: str) -> dict[str, int]:
         elif found["unspaced"]:
             pairs = (word[at : at + 2] for at in range(max(len(word) - 1, 1)))
             terms |= dict.fromkeys(pairs, WORD)
-        elif len(word) > 1 and word not in _STOP_WORDS:
+        elif len(word) > 1 and word not in CLAIM_STOP_WORDS:
             stem = _SUFFIX.sub("", word)[:_LONGEST_STEM]
             terms[stem] = min(terms.get(stem, NAME), NAME if found[0][0].isupper() else WORD)
     return terms

@@ -6,6 +6,7 @@ import codecs
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from rapid_cli.answering.answer import Origin, Piece, Thought
 from rapid_cli.models.interface import LanguageModel, Tokenizer
@@ -25,24 +26,31 @@ class AnswerText:
     """The text of one answer, as its tokens come.
 
     A character may span tokens, and leading space is dropped. Text is held back as long as it may
-    be the beginning of a tag or a stop. `tokens` are those of the answer proper, and `stopped`
-    tells that a stop was met: it and what follows are left out.
+    be the beginning of a tag or a stop; a stop and what follows it are left out. `text` and
+    `thinking` are what was given out, `tokens` those of the text, and `is_complete` tells that it
+    has come to a stop or an end token.
     """
 
     def __init__(self, model: LanguageModel) -> None:
         """Begin where the prompt of `model` ends, which may be within a thought."""
+        self.text = ""
+        self.thinking = ""
         self.tokens: list[int] = []
-        self.stopped = False
+        self.is_complete = False
         self._vocabulary = model.vocabulary
         self._stops = model.stop
         self._closer = model.format.open_thought
         self._begun = False
+        self._stopped = False
         self._held: deque[_Held] = deque()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._marks = _hidden_marks(model.vocabulary, [*_tags(), *model.stop])
+        self._marks = _hidden_marks(model.vocabulary, [*chain(*THINKING), *model.stop])
 
     def add(self, token: int, origin: Origin) -> list[Piece | Thought]:
         """Return what can be given out now that `token` has come."""
+        if self._vocabulary.is_end(token):
+            self.is_complete = True
+            return []
         raw = self._vocabulary.piece(token) or self._marks.get(token, b"")
         self._held.append(_Held(token, self._decoder.decode(raw), origin))
         return list(self._released(final=False))
@@ -60,14 +68,15 @@ class AnswerText:
             self._begin(final=final)
             if self._closer is not None:  # a thought has begun in what is held
                 yield from self._released(final=final)
-        if self._begun and not self.stopped:
+        if self._begun and not self._stopped:
             yield from self._answer(final=final)
 
     def _thought(self, closer: str, *, final: bool) -> Iterator[Thought]:
-        text = self._text()
+        text = self._held_text()
         end = text.find(closer)
         count = end if end >= 0 else len(text) - (0 if final else _overlap(text, [closer]))
         for part, _ in self._take(count):
+            self.thinking += part
             yield Thought(part)
         if end >= 0:
             self._take(len(closer))
@@ -76,7 +85,7 @@ class AnswerText:
 
     def _begin(self, *, final: bool) -> None:
         """Skip space; see whether a thought begins, or the answer."""
-        text = self._text()
+        text = self._held_text()
         self._take(len(text) - len(text.lstrip()))
         text = text.lstrip()
         for opener, closer in THINKING:
@@ -89,16 +98,17 @@ class AnswerText:
         self._begun = bool(text) and (final or not undecided)
 
     def _answer(self, *, final: bool) -> Iterator[Piece]:
-        text = self._text()
+        text = self._held_text()
         ends = [end for end in map(text.find, self._stops) if end >= 0]
-        self.stopped = bool(ends)
         kept = 0 if final else _overlap(text, self._stops)
         for part, origin in self._take(min(ends, default=len(text) - kept)):
+            self.text += part
             yield Piece(part, origin)
-        if self.stopped:
+        if ends:
+            self._stopped = self.is_complete = True
             self._held.clear()
 
-    def _text(self) -> str:
+    def _held_text(self) -> str:
         return "".join(held.text for held in self._held)
 
     def _take(self, count: int) -> list[tuple[str, Origin]]:
@@ -118,19 +128,10 @@ class AnswerText:
 
 def answer_text(tokens: Iterable[int], model: LanguageModel) -> str:
     """Return the text of an answer's tokens, without its end, thoughts and half a character."""
-    text = AnswerText(model)
-    events = [
-        event
-        for token in tokens
-        if not model.vocabulary.is_end(token)
-        for event in text.add(token, "drafter")
-    ]
-    return "".join(event.text for event in events if isinstance(event, Piece)).strip()
-
-
-def _tags() -> Iterator[str]:
-    for opener, closer in THINKING:
-        yield from (opener, closer)
+    answer = AnswerText(model)
+    for token in tokens:
+        answer.add(token, "drafter")
+    return answer.text.strip()
 
 
 def _hidden_marks(vocabulary: Tokenizer, marks: Iterable[str]) -> dict[int, bytes]:

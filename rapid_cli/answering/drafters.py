@@ -1,36 +1,32 @@
-"""Who drafts an answer: drafters by kind, opened on what they read, and known to the planner."""
+"""Who drafts an answer: a model or what was read, each known to the planner."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from rapid_cli.answering.answer import (
-    LONGEST_DRAFT,
-    Answer,
-    Drafted,
-    Note,
-    Options,
-    Origin,
-    Prefilled,
-    Retrieved,
-)
-from rapid_cli.answering.prefill import Contexts, PromptReader
-from rapid_cli.answering.readings import Reading, Task, read_passages, with_recent_turns
-from rapid_cli.answering.strategies import DrafterKind
+from rapid_cli.answering.answer import LONGEST_DRAFT, Options
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
-from rapid_cli.decoding.context import Tokens
+from rapid_cli.decoding.context import Context, Tokens
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.drafting import Drafter, ModelDrafter
+from rapid_cli.decoding.drafting import Drafter, ModelDrafter, no_drafter
 from rapid_cli.decoding.lookup import PromptLookupDrafter
-from rapid_cli.decoding.measuring import Clock, Costs, Profiles, draft_costs
-from rapid_cli.decoding.planning import Arm, Kind
-from rapid_cli.models.interface import LanguageModel
-
-Preparation = Retrieved | Note | Prefilled | Drafted
-"""What happens before the first token."""
+from rapid_cli.decoding.loop import decode
+from rapid_cli.decoding.measuring import Clock, Costs
+from rapid_cli.decoding.planning import (
+    Arm,
+    FixedGamma,
+    Kind,
+    PlainFirst,
+    Planner,
+    SpeedPlanner,
+    never,
+)
+from rapid_cli.decoding.stats import Round
+from rapid_cli.decoding.verification import Acceptance, likelihood_ratio, verify
 
 CONFIDENCE = 0.3
 """The drafter stops a draft where its best token is less likely than this."""
@@ -40,110 +36,116 @@ LOOKUP_ACCEPTANCE = (0.3, 0.5, 0.65, 0.8, 0.9, 0.95)
 """The same for what is looked up, by the grade of the match.
 
 So that quoting is soon noticed, and little is tried in vain where nothing of a text is quoted."""
+PLAIN_ROUNDS = 3
+"""Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
 
 
 @dataclass(slots=True)
 class Drafters:
-    """Who drafts an answer, what the planner knows of them, and what they let each other know."""
+    """The drafters of one answer, what the planner knows of each, and the loop that they serve.
 
-    all: list[Drafter] = field(default_factory=list)
-    arms: list[Arm] = field(default_factory=list)
+    `prompt` is what the target reads. What one drafts is noted, and what it reads is kept, for
+    others to look things up in. The `writer` is the drafter that is a model.
+    """
+
+    options: Options
+    prompt: Tokens
+    rng: np.random.Generator
+    is_end: Callable[[int], bool]
+    confidence: float = CONFIDENCE
     notes: list[Tokens] = field(default_factory=list)
     writer: ModelDrafter | None = None
+    _read: list[Tokens] = field(default_factory=list)
+    _drafters: list[Drafter] = field(default_factory=list)
+    _arms: list[Arm] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._drafters)
 
-def retrieve(result: Answer, task: Task) -> Retrieved:
-    """Choose the passages that the drafter reads; they are the answer's sources."""
-    model = result.pair.drafter
-    reading = read_passages(with_recent_turns(task, model), model, result.document_tokens)
-    result.sources = reading.passages
-    if "model" in result.options.strategy.drafters:
-        result.drafter = reading
-    assert result.target is not None
-    return Retrieved(result.sources, result.target.coverage, result.truncated)
+    def add_model(self, context: Context, prompt: Tokens, costs: Costs) -> None:
+        """Let a model draft, whose `context` has read all of its `prompt` but the last token.
 
+        What it writes ahead costs nothing any more, and is as likely to be accepted as the rest.
+        """
+        writer = ModelDrafter(
+            context,
+            prompt[-1],
+            sampling=self.options.sampling,
+            rng=self.rng,
+            confidence=self.confidence,
+            is_end=self.is_end,
+            notes=self.notes,
+        )
+        acceptance = AcceptanceEstimate(LONGEST_DRAFT, MODEL_ACCEPTANCE)
+        kinds = [Kind(CostCurve(costs, at_zero=0.0), acceptance), Kind(_free(), acceptance)]
+        self.writer = writer
+        self._read.append(prompt)
+        self._drafters.append(writer)
+        self._arms.append(Arm(kinds, lambda output: int(writer.is_ahead(output))))
 
-def open_reader(
-    role: Origin, model: LanguageModel, reading: Reading, options: Options, contexts: Contexts
-) -> PromptReader:
-    """Open a context with room for the prompt, the answer and a draft."""
-    rows = options.longest_draft + 1
-    length = len(reading.prompt) + options.max_tokens + rows
-    return contexts.reader(role, model, length=length, rows=rows)
+    def add_lookup(self) -> None:
+        """Let drafts be looked up, which costs nothing, in all that was read and drafted so far."""
+        lookup = PromptLookupDrafter([self.prompt, *self._read], self.notes)
+        accepted = [AcceptanceEstimate(LONGEST_DRAFT, share) for share in LOOKUP_ACCEPTANCE]
+        self._drafters.append(lookup)
+        self._arms.append(Arm([Kind(_free(), each) for each in accepted], lookup.grade))
 
+    def decode(
+        self,
+        target: Context,
+        costs: Costs,
+        *,
+        max_tokens: int,
+        clock: Clock,
+        accept: Acceptance = likelihood_ratio,
+    ) -> Iterator[Round]:
+        """Decode an answer after the prompt, of which `target` has read all but the last token.
 
-def _open_model_drafter(
-    drafters: Drafters,
-    result: Answer,
-    task: Task,
-    contexts: Contexts,
-    *,
-    profiles: Profiles,
-    rng: np.random.Generator,
-    clock: Clock,
-) -> Iterator[Preparation]:
-    """Let the drafter's model read the passages."""
-    options, model = result.options, result.pair.drafter
-    if result.drafter is None:
-        yield retrieve(result, task)
-    reading = result.drafter
-    assert reading is not None
-    before = clock()
-    reader = open_reader("drafter", model, reading, options, contexts)
-    yield from reader.read(reading.prompt, fresh=options.fresh)
-    context = reader.context
-    result.seconds.prefill_drafter = clock() - before
-    last = reading.prompt.all[-1]
-    key = f"{model.fingerprint} drafting"
-    # A fixed draft length needs no costs, and its context may be too short to time them.
-    costs = profiles.get(key, len(context)) if options.gamma is None else {}
-    if costs is None:
-        costs = draft_costs(context, last, options.sampling, clock)
-        profiles.put(key, len(context), costs)
-    drafters.writer = ModelDrafter(
-        context,
-        last,
-        sampling=options.sampling,
-        rng=rng,
-        confidence=CONFIDENCE,
-        is_end=result.pair.target.vocabulary.is_end,
-        notes=drafters.notes,
-    )
-    drafters.all.append(drafters.writer)
-    drafters.arms.append(model_arm(drafters.writer, costs))
+        `costs` are those of its batches.
+        """
+        options = self.options
+        return decode(
+            target,
+            self.prompt[-1],
+            self._drafters or [no_drafter],
+            partial(
+                verify,
+                sampling=options.sampling,
+                eta=options.eta if options.strategy.transfer else 0.0,
+                rng=self.rng,
+                accept=accept,
+            ),
+            self._planner(costs),
+            max_tokens=max_tokens,
+            is_end=self.is_end,
+            clock=clock,
+        )
 
+    def cost_curves(self) -> list[CostCurve]:
+        """Return what drafts of each drafter cost by their length, as it is known now."""
+        known = [arm.kinds[0].costs.points() for arm in self._arms]
+        return [CostCurve(points, at_zero=0.0) for points in known]
 
-def _open_lookup_drafter(
-    drafters: Drafters, result: Answer, _task: Task, _contexts: Contexts, **_: object
-) -> Iterator[Preparation]:
-    """Look drafts up in what the target and the drafter read, and in what was drafted."""
-    yield from ()
-    readings = [reading for reading in (result.target, result.drafter) if reading is not None]
-    lookup = PromptLookupDrafter([each.prompt.all for each in readings], drafters.notes)
-    drafters.all.append(lookup)
-    drafters.arms.append(lookup_arm(lookup))
+    def _planner(self, costs: Costs) -> Planner:
+        """Plan by what was asked for, or by what things cost; plain decoding is timed first.
 
-
-OPENERS: dict[DrafterKind, Callable[..., Iterator[Preparation]]] = {
-    "model": _open_model_drafter,
-    "prompt-lookup": _open_lookup_drafter,
-}
-
-
-def model_arm(drafter: ModelDrafter, costs: Costs) -> Arm:
-    """Return what the planner knows of a model drafter with these costs.
-
-    What it wrote ahead costs nothing any more, and is as likely to be accepted as the rest.
-    """
-    acceptance = AcceptanceEstimate(LONGEST_DRAFT, MODEL_ACCEPTANCE)
-    kinds = [Kind(CostCurve(costs, at_zero=0.0), acceptance), Kind(_free(), acceptance)]
-    return Arm(kinds, lambda output: int(drafter.is_ahead(output)))
-
-
-def lookup_arm(drafter: PromptLookupDrafter) -> Arm:
-    """Return what the planner knows of prompt lookup: it costs nothing, and is often wrong."""
-    kinds = [Kind(_free(), AcceptanceEstimate(LONGEST_DRAFT, each)) for each in LOOKUP_ACCEPTANCE]
-    return Arm(kinds, drafter.grade)
+        It is put off as long as a draft is there that the target has yet to check.
+        """
+        if not self._arms:
+            return FixedGamma(0)
+        planner: Planner
+        if self.options.gamma is not None:
+            planner = FixedGamma(self.options.gamma)
+        else:
+            planner = SpeedPlanner(
+                CostCurve(costs),
+                self._arms,
+                shortest=0 if self.options.strategy.may_rest else 1,
+                longest=LONGEST_DRAFT,
+                learn_costs=self.options.seed is None,
+            )
+        return PlainFirst(planner, PLAIN_ROUNDS, self.writer.is_ahead if self.writer else never)
 
 
 def _free() -> CostCurve:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator
 
 from rapid_cli.answering.answer import (
     Answer,
@@ -10,20 +10,14 @@ from rapid_cli.answering.answer import (
     Event,
     Finished,
     Note,
-    Options,
-    Pair,
     Piece,
     Prefilled,
-    Retrieved,
-    Seconds,
     Thought,
 )
 from rapid_cli.answering.detokenizer import AnswerText
-from rapid_cli.answering.drafters import retrieve
 from rapid_cli.answering.generation import generate
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.readings import (
-    Search,
     Task,
     fits,
     read_passages,
@@ -32,51 +26,44 @@ from rapid_cli.answering.readings import (
     require_room,
     with_recent_turns,
 )
-from rapid_cli.decoding.measuring import Clock, Profiles
-from rapid_cli.decoding.stats import Round
-from rapid_cli.documents import Document, Passage
+from rapid_cli.answering.request import Request, Retrieval, TargetPlan
+from rapid_cli.decoding.stats import DecodingStats, Round
+from rapid_cli.documents import Document
 from rapid_cli.models.interface import LanguageModel
-from rapid_cli.models.prompts import Turn
 
 
-def answer(
-    question: str,
-    documents: Sequence[Document],
-    search: Search,
-    pair: Pair,
-    options: Options,
-    *,
-    contexts: Contexts,
-    profiles: Profiles,
-    seconds: Seconds,
-    started: float,
-    clock: Clock,
-    turns: tuple[Turn, ...] = (),
-) -> Generator[Event, None, None]:
-    """Answer `question` about `documents`, yielding events; the last one is Finished.
-
-    `search` finds passages for the question and is called no sooner than they are needed.
-    `contexts` stay open: what they have read is not read again. `profiles` keeps what things
-    cost on this machine. `seconds` holds what was timed before, `started` is the clock's time
-    when the person began to wait. `turns` were asked and answered before, oldest first.
-    """
-    result = Answer(question, options, pair, seconds)
-    task = Task(
-        question,
-        documents,
-        _timed(search, seconds, clock),
-        answer_room=options.max_tokens + options.longest_draft + 1,
-        context_length=options.context_length,
-        retrieve_tokens=options.retrieve_tokens,
-        turns=turns,
+def answer(request: Request) -> Generator[Event, None, None]:
+    """Answer a question about documents, yielding events; the last one is Finished."""
+    options, pair, seconds = request.options, request.pair, request.seconds
+    plan = yield from _plan_target(request)
+    retrieval = Retrieval(request, plan)
+    if plan.truncated or options.strategy.target_reads == "passages":
+        yield from retrieval.reading()
+    generation = yield from generate(request, plan.reading, retrieval)
+    text = AnswerText(pair.target)
+    stats = yield from _write(generation.rounds, text, request)
+    found = yield from retrieval.reading()
+    seconds.total = request.waited()
+    yield Finished(
+        Answer(
+            request.question,
+            options,
+            pair,
+            seconds,
+            target=plan.reading,
+            drafter=found if "model" in options.strategy.drafters else None,
+            text=text.text,
+            thinking=text.thinking,
+            tokens=text.tokens,
+            finish_reason="stop" if text.is_complete else "length",
+            sources=found.passages,
+            document_tokens=plan.document_tokens,
+            restored_tokens=generation.restored_tokens,
+            forgotten_turns=plan.forgotten_turns,
+            truncated=plan.truncated,
+            stats=stats,
+        )
     )
-    yield from _plan_target(result, task)
-    rounds = yield from generate(result, task, contexts, profiles, started=started, clock=clock)
-    yield from _write(rounds, result, started, clock)
-    if result.sources is None:
-        yield retrieve(result, task)
-    seconds.total = clock() - started
-    yield Finished(result)
 
 
 def read_ahead(
@@ -93,85 +80,53 @@ def read_ahead(
     yield from reader.read(reading.prompt, kept_as=document.name)
 
 
-def _timed(search: Search, seconds: Seconds, clock: Clock) -> Search:
-    """Add the time spent waiting for passages to `seconds.retrieve`."""
-
-    def timed(limit: int) -> list[Passage]:
-        before = clock()
-        found = search(limit)
-        seconds.retrieve = (seconds.retrieve or 0.0) + clock() - before
-        return found
-
-    return timed
-
-
-def _plan_target(result: Answer, task: Task) -> Iterator[Retrieved | Note]:
+def _plan_target(request: Request) -> Generator[Note, None, TargetPlan]:
     """Decide what the target reads; where that takes passages, they are found now."""
-    model, drafter = result.pair.target, result.pair.drafter
-    if "model" in result.options.strategy.drafters:
+    task, model, drafter = request.task, request.pair.target, request.pair.drafter
+    strategy = request.options.strategy
+    if "model" in strategy.drafters:
         require_room(with_recent_turns(task, drafter), drafter)  # before the target reads for long
     recent = with_recent_turns(task, model)
-    result.forgotten_turns = len(task.turns) - len(recent.turns)
-    if result.forgotten_turns:
-        yield Note(
-            f"The context is full: {result.forgotten_turns} of the oldest turns are left out."
-        )
-    whole = read_whole(recent, model)
-    result.document_tokens = whole.prompt.text_tokens
-    if result.options.strategy.target_reads == "passages":
-        result.target = read_passages(recent, model, result.document_tokens)
-    elif fits(whole, recent, model):
-        result.target = whole
-        return
-    else:
-        result.truncated = True
-        result.target = read_what_fits(recent, model)
-    yield retrieve(result, task)
+    forgotten = len(task.turns) - len(recent.turns)
+    if forgotten:
+        yield Note(f"The context is full: {forgotten} of the oldest turns are left out.")
+    reading = read_whole(recent, model)
+    document_tokens, truncated = reading.prompt.text_tokens, False
+    if strategy.target_reads == "passages":
+        reading = read_passages(recent, model, document_tokens)
+    elif not fits(reading, recent, model):
+        reading, truncated = read_what_fits(recent, model), True
+    return TargetPlan(reading, document_tokens, forgotten, truncated)
 
 
 def _write(
-    rounds: Iterator[Round], result: Answer, started: float, clock: Clock
-) -> Iterator[Piece | Thought | Note | Decoded]:
-    """Turn rounds into text and statistics as they come."""
-    seconds, stats, before = result.seconds, result.stats, clock()
-    text = AnswerText(result.pair.target)
+    rounds: Iterator[Round], text: AnswerText, request: Request
+) -> Generator[Piece | Thought | Note | Decoded, None, DecodingStats]:
+    """Turn rounds into text as they come; return their statistics."""
+    seconds, stats, before = request.seconds, DecodingStats(), request.clock()
     for done in rounds:
         stats.add(done)
         if seconds.first_token is None:
-            seconds.first_token = clock() - started
+            seconds.first_token = request.waited()
         if done.drafted and seconds.first_draft is None:
-            seconds.first_draft = clock() - started - done.verify_seconds
-        yield from _noted(_pieces(done, text, result), result)
-        yield Decoded(stats, clock() - before)
-        if text.stopped:
-            result.finish_reason = "stop"
+            seconds.first_draft = request.waited() - done.verify_seconds
+        yield from _pieces(done, text)
+        yield Decoded(stats, request.clock() - before)
+        if text.is_complete:
             break
-    seconds.decode = clock() - before
-    yield from _noted(text.end(), result)
-    result.tokens = text.tokens
-    if result.thinking and not result.text:
+    seconds.decode = request.clock() - before
+    yield from text.end()
+    if text.thinking and not text.text:
         yield Note(
             f"The model was still thinking when it had written {stats.tokens} tokens: "
             "give a larger --max-tokens, or set reasoning = false for it in models.toml."
         )
+    return stats
 
 
-def _pieces(done: Round, text: AnswerText, result: Answer) -> Iterator[Piece | Thought]:
-    """Return the text of a round, token by token, with who wrote it."""
+def _pieces(done: Round, text: AnswerText) -> Iterator[Piece | Thought]:
+    """Yield the text of a round, token by token, with who wrote it."""
     for position, token in enumerate(done.tokens):
-        if result.pair.target.vocabulary.is_end(token):
-            result.finish_reason = "stop"
-            return
         yield from text.add(token, "drafter" if position < done.accepted else "target")
-        if text.stopped:
+        if text.is_complete:
             return
-
-
-def _noted(events: Iterable[Piece | Thought], result: Answer) -> Iterator[Piece | Thought]:
-    """Pass events on, and their text into the answer."""
-    for event in events:
-        if isinstance(event, Thought):
-            result.thinking += event.text
-        else:
-            result.text += event.text
-        yield event

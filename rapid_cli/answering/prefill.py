@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 
 from rapid_cli.answering.answer import Note, Origin, Prefilled
 from rapid_cli.decoding.context import Tokens, common_prefix
@@ -126,7 +125,7 @@ class _Open:
     closing: ExitStack
 
 
-class Contexts:
+class Contexts(AbstractContextManager["Contexts"]):
     """The open contexts, one for each role; a context manager.
 
     `spare` tokens are added to what a context must hold, for the questions that follow.
@@ -153,23 +152,10 @@ class Contexts:
         self._opened[role] = _Open(model, rows, reader, closing)
         return reader
 
-    def close(self) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Close all contexts."""
         for role in list(self._opened):
             self._close(role)
 
     def _close(self, role: Origin) -> None:
         self._opened.pop(role).closing.close()
-
-    def __enter__(self) -> Contexts:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close all contexts."""
-        self.close()

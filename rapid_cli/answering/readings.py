@@ -59,7 +59,7 @@ class Task:
         return f"{names} and {more} more" if more > 0 else names
 
     @property
-    def is_passing(self) -> bool:
+    def is_temporary(self) -> bool:
         """Whether any of it came by standard input, of which nothing is kept."""
         return any(document.path.startswith(STDIN) for document in self.documents)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.bench.report import Row, StageRow
+from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.errors import ConfigError
 from rapid_cli.storage.private import as_usual
 
@@ -29,7 +29,7 @@ def check_plot_path(path: Path) -> None:
         raise ConfigError("plots need matplotlib", hint) from error
 
 
-def draw(path: Path, title: str, rows: Sequence[Row], stages: Sequence[StageRow]) -> None:
+def draw(path: Path, title: str, rows: Sequence[Row], lengths: Sequence[LengthRow]) -> None:
     """Draw speed-up and acceptance over length, the cost curves, and predicted over measured."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
@@ -39,7 +39,7 @@ def draw(path: Path, title: str, rows: Sequence[Row], stages: Sequence[StageRow]
     _over_length(speed, rows, "speedup", "speed-up over plain decoding")
     speed.axhline(1, color="grey", linewidth=0.8)
     _over_length(accepted, rows, "acceptance_rate", "acceptance rate")
-    _cost_curves(costs, stages)
+    _cost_curves(costs, lengths)
     _predictions(predicted, rows)
     speed.legend(fontsize="x-small")
     try:
@@ -73,10 +73,10 @@ def _over_length(axes: Axes, rows: Sequence[Row], field: str, name: str) -> None
     axes.set_ylabel(name)
 
 
-def _cost_curves(axes: Axes, stages: Sequence[StageRow]) -> None:
-    for stage in stages:
-        curve = stage.verify_milliseconds
-        axes.plot(list(curve), list(curve.values()), marker="o", label=f"{stage.context_length}")
+def _cost_curves(axes: Axes, lengths: Sequence[LengthRow]) -> None:
+    for row in lengths:
+        curve = row.verify_milliseconds
+        axes.plot(list(curve), list(curve.values()), marker="o", label=f"{row.context_length}")
     axes.set_xlabel("tokens in a batch of the target")
     axes.set_ylabel("milliseconds")
     axes.legend(title="context length", fontsize="x-small")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from rapid_cli.bench.benchmark import Sample, Stage
+from rapid_cli.bench.measurements import LengthProfile, Sample
 from rapid_cli.decoding.measuring import Costs
 
 
@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class StageRow:
+class LengthRow:
     """A context length: reading speed, and what batches and drafts of k tokens cost."""
 
     context_length: int
@@ -50,25 +50,25 @@ def rows(samples: Sequence[Sample], plain: str) -> list[Row]:
     the same repeat: a machine that is slow for a while slows both.
     """
     base = {
-        (sample.stage.length, sample.seed): _speed(sample)
+        (sample.profile.length, sample.seed): _speed(sample)
         for sample in samples
         if sample.variant.name == plain
     }
     groups: dict[tuple[int, int], list[Sample]] = {}
     for sample in samples:
-        groups.setdefault((sample.stage.length, id(sample.variant)), []).append(sample)
+        groups.setdefault((sample.profile.length, id(sample.variant)), []).append(sample)
     return [_row(group, base) for group in groups.values()]
 
 
-def stage_row(stage: Stage) -> StageRow:
+def length_row(profile: LengthProfile) -> LengthRow:
     """Return what was measured at a length."""
-    return StageRow(
-        stage.length,
-        stage.length / stage.prefill_seconds,
-        stage.cache_bytes,
-        _milliseconds(stage.verify_costs),
-        stage.drafter_lengths,
-        {name: _milliseconds(costs) for name, costs in stage.draft_costs.items()},
+    return LengthRow(
+        profile.length,
+        profile.length / profile.prefill_seconds,
+        profile.cache_bytes,
+        _milliseconds(profile.verify_costs),
+        {name: drafter.length for name, drafter in profile.drafters.items()},
+        {name: _milliseconds(drafter.costs) for name, drafter in profile.drafters.items()},
     )
 
 
@@ -80,10 +80,10 @@ def _row(group: Sequence[Sample], base: Mapping[tuple[int, int], float]) -> Row:
     first, speeds = group[0], [_speed(sample) for sample in group]
     rates = [s.stats.acceptance_rate for s in group if s.stats.acceptance_rate is not None]
     drafts = [s.first_draft_seconds for s in group if s.first_draft_seconds is not None]
-    pairs = ((_speed(s), base.get((s.stage.length, s.seed))) for s in group)
+    pairs = ((_speed(s), base.get((s.profile.length, s.seed))) for s in group)
     ratios = [speed / plain for speed, plain in pairs if plain]
     return Row(
-        context_length=first.stage.length,
+        context_length=first.profile.length,
         variant=first.variant.name,
         drafter=first.variant.drafter,
         assumed_acceptance=first.variant.assumed_acceptance,

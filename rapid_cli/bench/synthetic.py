@@ -20,7 +20,7 @@ from rapid_cli.errors import ConfigError
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
-Progress = Callable[[int, int], None]
+WriteProgress = Callable[[int, int], None]
 """Told the bytes of weights written and to write."""
 _Bytes = NDArray[np.uint8]
 _Sizes = tuple[int, ...]  # as numpy orders them: the weights of one row are neighbours
@@ -88,7 +88,12 @@ def file_bytes(shape: Shape, format_name: str) -> int:
 
 
 def write(
-    shape: Shape, format_name: str, path: Path, *, seed: int = 0, progress: Progress | None = None
+    shape: Shape,
+    format_name: str,
+    path: Path,
+    *,
+    seed: int = 0,
+    progress: WriteProgress | None = None,
 ) -> None:
     """Write a GGUF file of `shape` with random weights in one of FORMATS at `path`.
 
@@ -216,7 +221,7 @@ def _add_vocabulary(writer: GGUFWriter, size: int) -> None:
 
 
 def _append_weights(
-    shape: Shape, format_name: str, path: Path, seed: int, progress: Progress | None
+    shape: Shape, format_name: str, path: Path, seed: int, progress: WriteProgress | None
 ) -> None:
     rng = np.random.default_rng(seed)
     pool = _pool(format_name, rng)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
+from rapid_cli.decoding.costs import lower_third
 from rapid_cli.session.tuned import Settings
 
-READ, STEPS, BATCHES = 4096, 128, 32
-"""What candidates are judged by: tokens read, single steps, and batches."""
+READ_TOKENS, SINGLE_STEPS, BATCHES = 4096, 128, 32
+"""The work that candidates are judged by: tokens read, tokens written one by one, and batches."""
 BATCH = 8
 """Tokens of a batch that is checked at once."""
 GAIN = 0.05
-"""What is in use stays unless something is faster by this share: less may be chance."""
-CACHES = (
+"""What is in use stays unless another is faster by this share: a smaller gain may be chance."""
+ATTENTION = (
     (False, "f16", "f16"),
     (False, "q8_0", "f16"),
     (True, "f16", "f16"),
     (True, "q8_0", "q8_0"),
 )
 """Flash attention with types of keys and values; llama.cpp needs it for quantized values."""
-UNREST = 1.5
-"""Rounds of one candidate that differ more than this were disturbed by other work."""
-UBATCHES = (1, 2, 4)
-"""The divisors of a batch that give the tokens computed at once."""
+NOISY = 1.5
+"""If a candidate's slowest round took more times as long as its fastest, the machine was busy."""
+UBATCH_PARTS = (1, 2, 4)
+"""A batch is computed whole, in halves or in quarters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,11 @@ class Speed:
     def objective(self) -> float:
         """Seconds to read 4,096 tokens and write 256.
 
-        Half of the 256 are written one by one, the other half four at a time: that many are taken
-        to come of each batch of eight that is checked.
+        Half of the 256 are written one by one, and the other half four at a time: a batch of eight
+        that is checked is taken to yield so many.
         """
-        return READ * self.token_seconds + STEPS * self.step_seconds + BATCHES * self.batch_seconds
+        reading = READ_TOKENS * self.token_seconds
+        return reading + SINGLE_STEPS * self.step_seconds + BATCHES * self.batch_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Trial:
 
     @property
     def speed(self) -> Speed | None:
-        """Of each timing the lower third, since a busy machine only makes it slower."""
+        """The lower third of each timing over the rounds: other work only makes them longer."""
         if not self.rounds:
             return None
         return Speed(
@@ -68,14 +71,19 @@ class Trial:
             lower_third([each.batch_seconds for each in self.rounds]),
         )
 
+    @property
+    def objective(self) -> float:
+        """That of its speed; infinite if it was not tried."""
+        return self.speed.objective if self.speed else inf
+
     def timed(self, speed: Speed) -> Trial:
         """Return the trial with one more round."""
         return replace(self, rounds=(*self.rounds, speed))
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What was tried of one thing at a context of `length` tokens, what was in use first."""
+class Comparison:
+    """The trials of one setting at a context of `length` tokens; the first was in use before."""
 
     name: str
     length: int
@@ -87,8 +95,8 @@ class Stage:
         return choose(self.trials)
 
     @property
-    def unrest(self) -> float:
-        """How many times as long the slowest round of a candidate took as its fastest, at most."""
+    def noise(self) -> float:
+        """How many times as long a candidate's slowest round took as its fastest, at most."""
         rounds = [[each.objective for each in trial.rounds] for trial in self.trials]
         return max((max(each) / min(each) for each in rounds if each), default=1.0)
 
@@ -99,27 +107,18 @@ def choose(trials: Sequence[Trial]) -> Trial:
     The first stays unless another is faster by GAIN, and faster in most of the rounds that both
     went through, one right after the other.
     """
-    first = trials[0]
-    if first.speed is None:
-        return min((t for t in trials if t.allowed and t.speed), key=_objective, default=first)
-    better = [trial for trial in trials[1:] if trial.allowed and _is_faster(trial, first)]
-    return min(better, key=_objective, default=first)
+    first, *others = trials
+    if first.rounds:
+        better = [trial for trial in others if trial.allowed and _is_faster(trial, first)]
+    else:
+        better = [trial for trial in others if trial.allowed and trial.rounds]
+    return min(better, key=lambda trial: trial.objective, default=first)
 
 
 def _is_faster(trial: Trial, first: Trial) -> bool:
     pairs = list(zip(trial.rounds, first.rounds, strict=False))
     won = sum(mine.objective < other.objective for mine, other in pairs)
-    return 2 * won > len(pairs) and _objective(trial) <= _objective(first) * (1 - GAIN)
-
-
-def _objective(trial: Trial) -> float:
-    assert trial.speed is not None
-    return trial.speed.objective
-
-
-def lower_third(timings: Sequence[float]) -> float:
-    """Return what a third of the timings are below of."""
-    return sorted(timings)[len(timings) // 3]
+    return 2 * won > len(pairs) and trial.objective <= first.objective * (1 - GAIN)
 
 
 def attention_candidates(settings: Settings, *, may_fuse: bool) -> list[Settings]:
@@ -131,7 +130,7 @@ def attention_candidates(settings: Settings, *, may_fuse: bool) -> list[Settings
         settings = replace(settings, flash_attention=False, k_type="f16", v_type="f16")
     fused = may_fuse if settings.flash_attention is None else settings.flash_attention
     known = (fused, settings.k_type, settings.v_type)
-    others = [each for each in CACHES if each != known and (may_fuse or not each[0])]
+    others = [each for each in ATTENTION if each != known and (may_fuse or not each[0])]
     return [settings] + [
         replace(settings, flash_attention=flash, k_type=k_type, v_type=v_type)
         for flash, k_type, v_type in others
@@ -146,7 +145,7 @@ def thread_candidates(settings: Settings, available: int) -> list[Settings]:
 
 
 def ubatch_candidates(settings: Settings, batch: int) -> list[Settings]:
-    """Return `settings`, and parts of a batch."""
-    counts = [batch // part for part in UBATCHES]
+    """Return `settings`, and the other parts that a batch may be computed in."""
+    counts = [batch // parts for parts in UBATCH_PARTS]
     others = [count for count in counts if count != min(settings.ubatch or batch, batch)]
     return [settings, *(replace(settings, ubatch=count) for count in others)]

@@ -1,24 +1,25 @@
-"""Finding out how a model runs fastest here: one thing after the other, side by side each time."""
+"""Finding out how a model runs fastest here: one setting after the other, each side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from rapid_cli.bench.budget import TimeBudget
 from rapid_cli.bench.perplexity import perplexity
 from rapid_cli.bench.timing import (
     ROUNDS,
     ROWS,
     SPARE,
-    Arena,
-    Progress,
+    SideBySide,
     Tunable,
+    TuningProgress,
     first_tokens,
     time_round,
 )
 from rapid_cli.bench.trials import (
-    Stage,
+    Comparison,
     Trial,
     attention_candidates,
     choose,
@@ -31,29 +32,25 @@ from rapid_cli.errors import ModelError
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.tuned import Settings
 
-WORK_TOKENS = 25_000
-"""Time to read so many tokens is taken, unless a person says how much; it is for all the work."""
-LEAST_SECONDS, MOST_SECONDS = 60.0, 240.0
-UNTIL = {"weights": 0.2, "attention": 0.6, "threads": 0.68, "ubatch": 0.82, "costs": 1.0}
-"""The share of the time after which each stage does no more than it must."""
 PIECE = 256
-"""Tokens whose reading is timed, unless a stage is about larger batches."""
+"""Tokens whose reading is timed, unless larger batches are what is compared."""
 LONGEST_FILL, SHORTEST_FILL = 1792, 256
 """Tokens read before that: attention is the more of the work the longer the context."""
 FILLING = 0.6
 """The share of the time for attention that goes into reading them."""
-TEXT_TOKENS = 256
+PERPLEXITY_TOKENS = 256
 """Tokens of the text that perplexity is taken of."""
 LENGTHS = (1024, 2048, 4096)
 """Contexts at which costs are measured: of a draft, and of checking one."""
 
 Load = Callable[[Settings], AbstractContextManager[Tunable]]
 """Loads the file or its copy."""
-Tuning = Generator[Progress | Stage, None, Settings]
+SettingsTuning = Generator[TuningProgress | Comparison, None, Settings]
+"""Compares ways to run a model, and returns the best."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TuningResult:
     """What is fastest, and what batches and drafts cost then, by context length."""
 
     settings: Settings
@@ -78,19 +75,16 @@ class Tuner:
     threads: int
     clock: Clock
     seconds: float | None = None
-    _started: float = 0.0
-    _token_seconds: float = 0.0
+    _budget: TimeBudget = field(init=False)
 
-    def run(self) -> Generator[Progress | Stage, None, Found]:
-        """Try one thing after the other, each with what was best before; yields each as a Stage."""
-        self._started = self.clock()
+    def run(self) -> Generator[TuningProgress | Comparison, None, TuningResult]:
+        """Compare one setting after the other, each with what was best before."""
+        self._budget = TimeBudget(self.clock, self.seconds)
         settings = yield from self._weights(Settings.of(self.spec))
         with self.load(settings) as model:
-            settings = yield from self._compare(
-                "attention",
-                model,
-                attention_candidates(settings, may_fuse=model.may_fuse),
-            )
+            candidates = attention_candidates(settings, may_fuse=model.may_fuse)
+            fill = self._longest_fill(len(candidates), model)
+            settings = yield from self._compare("attention", model, candidates, fill=fill)
             if not model.offloaded:
                 candidates = thread_candidates(settings, self.threads)
                 settings = yield from self._compare("threads", model, candidates)
@@ -100,30 +94,31 @@ class Tuner:
             settings = yield from self._compare("ubatch", model, candidates, piece=batch)
         return (yield from self._costs(settings))
 
-    def _weights(self, settings: Settings) -> Tuning:
+    def _weights(self, settings: Settings) -> SettingsTuning:
         """Compare the file as it is with its copies, one in memory at a time.
 
         All are loaded again and again while there is time, every second time in reverse.
         """
         candidates = [settings, *(replace(settings, format=name) for name in self.formats)]
-        trials = [Trial(each, allowed=self._allowed(each)) for each in candidates]
+        trials = [Trial(each, allowed=self._is_allowed(each)) for each in candidates]
         total, done = ROUNDS * len(trials) * PIECE, 0
         for turn in range(ROUNDS):
             for number in range(len(trials))[:: -1 if turn % 2 else 1]:
                 if not trials[number].note:
                     trials[number] = self._time_weights(trials[number])
                 done += PIECE
-                yield Progress("weights", done, total)
-            self._plan(trials)
-            if self._is_late("weights"):
+                yield TuningProgress("weights", done, total)
+            best = choose(trials).speed
+            self._budget.plan(best.token_seconds if best else self._budget.token_seconds)
+            if self._budget.is_over("weights"):
                 break
-        stage = Stage("weights", PIECE, tuple(trials))
-        yield stage
-        if stage.chosen.speed is None:
+        comparison = Comparison("weights", PIECE, tuple(trials))
+        yield comparison
+        if comparison.chosen.speed is None:
             raise ModelError(trials[0].note, "free memory, or use a smaller model")
-        return stage.chosen.settings
+        return comparison.chosen.settings
 
-    def _allowed(self, settings: Settings) -> bool:
+    def _is_allowed(self, settings: Settings) -> bool:
         lower = settings.format is not None and self.formats[settings.format]
         return self.lower_precision or not lower
 
@@ -135,38 +130,40 @@ class Tuner:
                 spec = trial.settings.applied(self.spec)
                 with model.open(length=PIECE + SPARE, rows=ROWS, spec=spec) as context:
                     if trial.perplexity is None:
-                        surprise = perplexity(context, tokens[: TEXT_TOKENS + 1], rows=ROWS)
-                        trial = replace(trial, perplexity=surprise)
+                        known = perplexity(context, tokens[: PERPLEXITY_TOKENS + 1], rows=ROWS)
+                        trial = replace(trial, perplexity=known)
                     else:
                         list(context.read(tokens[:ROWS]))
                     context.truncate(0)
-                    trial = trial.timed(time_round(context, tokens, PIECE, self.clock))
+                    return trial.timed(time_round(context, tokens, PIECE, self.clock))
         except ModelError as error:
             return Trial(trial.settings, allowed=trial.allowed, note=error.message)
-        return trial
 
     def _compare(
-        self, name: str, model: Tunable, candidates: Sequence[Settings], *, piece: int = PIECE
-    ) -> Tuning:
+        self,
+        name: str,
+        model: Tunable,
+        candidates: Sequence[Settings],
+        *,
+        fill: int = 0,
+        piece: int = PIECE,
+    ) -> SettingsTuning:
         """Compare candidates on the same weights; return the settings to go on with."""
         if len(candidates) == 1:
             return candidates[0]
-        fill = self._fill(len(candidates), model) if name == "attention" else 0
-        arena = Arena(
-            model,
-            self.spec,
-            self.text,
-            fill,
-            piece,
-            is_late=lambda: self._is_late(name),
-            is_over=lambda: self._is_late("costs"),
-            clock=self.clock,
-        )
-        stage = yield from arena.compare(name, candidates)
-        yield stage
-        return stage.chosen.settings
+        timed = SideBySide(model, self.spec, self.text, fill, piece, self._budget, self.clock)
+        comparison = yield from timed.compare(name, candidates)
+        yield comparison
+        return comparison.chosen.settings
 
-    def _costs(self, settings: Settings) -> Generator[Progress, None, Found]:
+    def _longest_fill(self, candidates: int, model: Tunable) -> int:
+        """Return how many tokens each candidate can read in the time there is for attention."""
+        seconds = FILLING * self._budget.left("attention")
+        tokens = seconds / (candidates * self._budget.token_seconds)
+        longest = min(LONGEST_FILL, model.context_limit - PIECE - SPARE)
+        return min(longest, max(SHORTEST_FILL, int(tokens) // PIECE * PIECE))
+
+    def _costs(self, settings: Settings) -> Generator[TuningProgress, None, TuningResult]:
         """Measure what batches and drafts cost, at as many lengths as the time allows."""
         verify: dict[int, Costs] = {}
         draft: dict[int, Costs] = {}
@@ -178,32 +175,11 @@ class Tuner:
             with model.open(length=room, rows=max(SIZES), spec=spec) as context:
                 for length in lengths:
                     start = len(context)
-                    if verify and self._is_late("costs", (length - start) * self._token_seconds):
+                    reading = (length - start) * self._budget.token_seconds
+                    if verify and self._budget.left("costs") < reading:
                         break
                     for read in context.read(tokens[start:length]):
-                        yield Progress("costs", start + read, lengths[-1])
+                        yield TuningProgress("costs", start + read, lengths[-1])
                     verify[length] = verify_costs(context, tokens[length], self.clock)
                     draft[length] = draft_costs(context, tokens[length], self.sampling, self.clock)
-            return Found(settings, model.fingerprint, verify, draft)
-
-    def _fill(self, candidates: int, model: Tunable) -> int:
-        """Return how many tokens each candidate can read in the time there is for attention."""
-        left = self._end("attention") - self.clock()
-        tokens = FILLING * left / (candidates * self._token_seconds)
-        longest = min(LONGEST_FILL, model.context_limit - PIECE - SPARE)
-        return min(longest, max(SHORTEST_FILL, int(tokens) // PIECE * PIECE))
-
-    def _plan(self, trials: Sequence[Trial]) -> None:
-        """Take the time that the model needs, unless a person said how much it may be."""
-        if speed := choose(trials).speed:
-            self._token_seconds = speed.token_seconds
-        if self.seconds is None:
-            needed = WORK_TOKENS * self._token_seconds
-            self.seconds = min(max(needed, LEAST_SECONDS), MOST_SECONDS)
-
-    def _end(self, stage: str) -> float:
-        return self._started + (self.seconds or LEAST_SECONDS) * UNTIL[stage]
-
-    def _is_late(self, stage: str, wait: float = 0.0) -> bool:
-        """Tell whether a stage would take more than its time after `wait` seconds more."""
-        return self.clock() + wait > self._end(stage)
+            return TuningResult(settings, model.fingerprint, verify, draft)

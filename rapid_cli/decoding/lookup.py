@@ -18,7 +18,7 @@ BOUNDARY = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class Occurrence:
     """The last `length` tokens of the answer end at `end` in an indexed text, too."""
 
     length: int
@@ -43,7 +43,7 @@ class NgramIndex:
                 self._ends.setdefault(run, []).append(end)
         self._indexed = max(self._indexed, len(self._tokens))
 
-    def longest(self, output: Tokens) -> Match | None:
+    def longest(self, output: Tokens) -> Occurrence | None:
         """Return the longest match with the end of `output`, the latest of several, if any."""
         ends = self._ends.get(tuple(output[-SHORTEST:]), [])
         length = SHORTEST
@@ -55,7 +55,7 @@ class NgramIndex:
             if not further:
                 break
             ends, length = further, length + 1
-        return Match(length, ends[-1], self) if ends else None
+        return Occurrence(length, ends[-1], self) if ends else None
 
     def after(self, end: int, count: int) -> tuple[int, ...]:
         """Return up to `count` tokens from `end` on, within one text."""
@@ -91,7 +91,7 @@ class PromptLookupDrafter:
         match = self._match(output)
         return bisect_right(GRADES, match.length) - 1 if match else None
 
-    def _match(self, output: Tokens) -> Match | None:
+    def _match(self, output: Tokens) -> Occurrence | None:
         self._synchronise(output)
         found = (self._texts.longest(output), self._output.longest(output))
         matches = [match for match in found if match is not None]

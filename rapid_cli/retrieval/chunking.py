@@ -9,22 +9,19 @@ from dataclasses import dataclass
 from unicodedata import category
 
 from rapid_cli.documents import PAGE_BREAK, Chunk, Document
+from rapid_cli.text.language import HANGUL, PARAGRAPH_BREAK, SENTENCE_BREAK, UNSPACED
 
 # Each match ends where a chunk may end; the best kind of end comes first.
 _ENDS = (
-    re.compile(r"\n[^\S\n]*\n\s*"),  # paragraph
-    re.compile(r"[.!?…][\"'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*"),  # sentence
+    re.compile(PARAGRAPH_BREAK),
+    re.compile(SENTENCE_BREAK),
     re.compile(r"\n\s*"),  # line
     re.compile(r"\s+"),  # word
 )
 _NON_SPACE = re.compile(r"\S")
 
-# Thai to Lao, Myanmar, Khmer, CJK and kana, Hangul, and the CJK blocks beyond: a line may break
-# between any two of their letters.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff"
-    "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
-)
+# A line may break between any two of these.
+_UNSPACED = re.compile(f"[{UNSPACED}{HANGUL}]")
 _JOINER = "\u200d"
 _SKIN_TONES = ("\U0001f3fb", "\U0001f3ff")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")

@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.errors import ConfigError, ModelError, RapidError
-from rapid_cli.machine.shortage import shortage_hint
+from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.retrieval.loading import first_line, load_errors
 
 if TYPE_CHECKING:
     from rapid_cli.retrieval.onnx_embedder import Exported
@@ -123,7 +123,7 @@ class Embedder:
     def _place(self) -> Path:
         """Where the export lies, or will."""
         folder = self._folder
-        with _load_errors(self.identity):
+        with load_errors(f"the embedder {self.identity}", LOAD_HINT):
             return self._cache / export_name(folder)
 
     @cached_property
@@ -133,12 +133,12 @@ class Embedder:
 
     def _export(self) -> Exported | Loaded:
         """Return the model: its new export if it can be had, else itself."""
-        with _load_errors(self.identity):
+        with load_errors(f"the embedder {self.identity}", LOAD_HINT):
             loaded = _load(self._folder)
         try:
             return _keep(loaded, self._place)
         except Exception as error:  # an export is an aid, and the libraries raise what they like
-            reason = _first_line(error)
+            reason = first_line(error)
             logger.warning("the embedder %s starts slowly, unexported: %s", self.identity, reason)
             return loaded
 
@@ -177,7 +177,7 @@ def opened(folder: Path, exports: Path) -> Exported | Loaded:
     """
     from rapid_cli.retrieval.onnx_embedder import Exported  # noqa: PLC0415 - loads a native library
 
-    with _load_errors(str(folder)):
+    with load_errors(f"the embedder {folder}", LOAD_HINT):
         place = exports / export_name(folder)
         with suppress(Exception):  # a damaged one is made anew at its next use
             return Exported(place)
@@ -237,19 +237,3 @@ def _put(made: Path, place: Path) -> None:
     for other in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
         if other != place:
             shutil.rmtree(other, ignore_errors=True)
-
-
-@contextmanager
-def _load_errors(identity: str) -> Iterator[None]:
-    """Turn whatever loading raises into a ModelError; the libraries raise built-ins of any kind."""
-    try:
-        yield
-    except RapidError:
-        raise
-    except Exception as error:
-        message = f"the embedder {identity} cannot be loaded: {_first_line(error)}"
-        raise ModelError(message, shortage_hint(error) or LOAD_HINT) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

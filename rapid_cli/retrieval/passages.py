@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from rapid_cli.documents import Chunk, Document, Passage
+from rapid_cli.text.language import PARAGRAPH_BREAK, SENTENCE_BREAK
 
 REACH = 240
 """A passage takes along up to so many characters of a sentence that it cuts."""
 
 # A sentence ends here, or a paragraph; the whitespace behind it belongs to the end.
-_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*|\n[^\S\n]*\n\s*")
+_END = re.compile(f"{SENTENCE_BREAK}|{PARAGRAPH_BREAK}")
 
 
 def drafter_budget(document_tokens: int) -> int:
@@ -61,11 +62,9 @@ def _widened(chunk: Chunk, document: Document) -> Chunk:
     end = _sentence_end(text, chunk.end)
     if (start, end) == (chunk.start, chunk.end):
         return chunk
-    first_page = chunk.first_page if start == chunk.start else document.page_at(start).number
-    last_page = chunk.last_page
-    if end > chunk.end:
-        last_page = document.page_at(end - 1).number
-    return Chunk(chunk.document_id, chunk.index, text[start:end], start, end, first_page, last_page)
+    first = chunk.first_page if start == chunk.start else document.page_at(start).number
+    last = chunk.last_page if end == chunk.end else document.page_at(end - 1).number
+    return Chunk(chunk.document_id, chunk.index, text[start:end], start, end, first, last)
 
 
 def _sentence_start(text: str, start: int) -> int:

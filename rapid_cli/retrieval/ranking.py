@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -60,20 +61,17 @@ def _best_first(scores: Mapping[Key, float]) -> list[Key]:
     return sorted(scores, key=lambda key: -scores[key])
 
 
-def fuse(
-    rankings: Sequence[Sequence[K]], weights: Sequence[float] | None = None
-) -> list[tuple[K, float]]:
+def fuse(rankings: Sequence[Sequence[K]], weights: Sequence[float]) -> list[tuple[K, float]]:
     """Join rankings into one by reciprocal rank fusion: keys with their scores, best first.
 
     A key scores the sum of weight / (k + rank), over the greatest possible sum: 1 is the first
     place in all rankings that hold anything. Ties keep the order in which the rankings bring them.
     """
-    chosen = [1.0] * len(rankings) if weights is None else weights
     scores: dict[K, float] = {}
-    for ranking, weight in zip(rankings, chosen, strict=True):
+    for ranking, weight in zip(rankings, weights, strict=True):
         for rank, key in enumerate(ranking, start=1):
             scores[key] = scores.get(key, 0.0) + weight / (RANK_CONSTANT + rank)
-    held = [weight for ranking, weight in zip(rankings, chosen, strict=True) if ranking]
+    held = [weight for ranking, weight in zip(rankings, weights, strict=True) if ranking]
     best = sum(held) / (RANK_CONSTANT + 1)
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     return [(key, score / best) for key, score in ranked]
@@ -123,18 +121,15 @@ def without_near_duplicates(passages: Iterable[Passage]) -> list[Passage]:
 
     Repeated headers, disclaimers and copies of a page would fill the budget with one text.
     """
-    holders: dict[tuple[str, ...], list[int]] = {}
+    holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     kept: list[Passage] = []
     for passage in passages:
         runs = _runs(passage.chunk.text)
-        shared: dict[int, int] = {}
-        for run in runs:
-            for index in holders.get(run, ()):
-                shared[index] = shared.get(index, 0) + 1
+        shared = Counter(index for run in runs for index in holders.get(run, ()))
         if any(both > SAME_SHARE * len(runs) for both in shared.values()):
             continue
         for run in runs:
-            holders.setdefault(run, []).append(len(kept))
+            holders[run].append(len(kept))
         kept.append(passage)
     return kept
 

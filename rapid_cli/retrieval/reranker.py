@@ -9,9 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from rapid_cli.documents import Passage
-from rapid_cli.errors import ModelError
 from rapid_cli.machine.libraries import importing
-from rapid_cli.machine.shortage import shortage_hint
+from rapid_cli.retrieval.loading import load_errors
 from rapid_cli.retrieval.torch_embedder import silence
 
 with importing("torch"):
@@ -55,23 +54,13 @@ class Reranker:
     @cached_property
     def _model(self) -> CrossEncoder:
         silence()
-        try:
+        with load_errors(f"the reranker {self._identity}", LOAD_HINT):
             with warnings.catch_warnings(action="ignore"):
                 model: CrossEncoder = CrossEncoder(str(self._find()))
-        except ModelError:
-            raise
-        except Exception as error:  # the libraries raise built-ins of any kind
-            reason = str(error).strip() or type(error).__name__
-            raise self._refusal(reason, shortage_hint(error) or LOAD_HINT) from error
-        # Of another kind of model the library would make up the last layer.
-        kinds = (model.config and model.config.architectures) or ()
-        if not any("SequenceClassification" in kind for kind in kinds):
-            raise self._refusal(f"it is a {' '.join(kinds) or 'model of no known kind'}")
-        if model.num_labels != 1:
-            raise self._refusal(f"it gives {model.num_labels} scores, not one")
+            # Of another kind of model the library would make up the last layer.
+            kinds = (model.config and model.config.architectures) or ()
+            if not any("SequenceClassification" in kind for kind in kinds):
+                raise ValueError(f"it is a {' '.join(kinds) or 'model of no known kind'}")
+            if model.num_labels != 1:
+                raise ValueError(f"it gives {model.num_labels} scores, not one")
         return model
-
-    def _refusal(self, reason: str, hint: str = LOAD_HINT) -> ModelError:
-        return ModelError(
-            f"the reranker {self._identity} cannot be loaded: {reason.splitlines()[0]}", hint
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import cached_property
@@ -12,6 +12,7 @@ from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, P
 from rapid_cli.answering.attribution import match_sentences
 from rapid_cli.answering.pipeline import answer
 from rapid_cli.answering.prefill import Contexts
+from rapid_cli.answering.request import Request
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
 from rapid_cli.models.prompts import Turn
@@ -82,7 +83,7 @@ class Desk:
             return found[:limit] if enough else library.search(about, ids, limit)
 
         pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
-        events = answer(
+        request = Request(
             question,
             list(self._documents.values()),
             search,
@@ -95,15 +96,16 @@ class Desk:
             clock=time.perf_counter,
             turns=turns,
         )
-        with closing(events):
+        with closing(answer(request)) as events:
             for event in events:
                 if begun.done():
                     begun.result()  # raises what went wrong in the library as soon as it is known
                 if isinstance(event, Finished):
-                    yield from self._cite(event.answer)
-                yield event
+                    yield Finished((yield from self._cited(event.answer)))
+                else:
+                    yield event
 
-    def _cite(self, result: Answer) -> Iterator[Note]:
+    def _cited(self, result: Answer) -> Generator[Note, None, Answer]:
         """Match the answer's sentences to passages; an answer is not lost because that fails."""
         before = time.perf_counter()
         library, ids = self._session.library, list(self._documents)
@@ -112,11 +114,14 @@ class Desk:
             return library.search(sentence, ids, FURTHER, reranked=False)
 
         try:
-            match_sentences(result, self._documents, search, self._session.embedder.embed)
+            embed = self._session.embedder.embed
+            for matched in match_sentences(result, self._documents, search, embed):
+                result = matched
         except RapidError as error:
             yield Note(f"Sentences were not matched to passages: {error.message}.")
         if result.seconds.total is not None:
             result.seconds.total += time.perf_counter() - before
+        return result
 
     def __enter__(self) -> Desk:
         return self

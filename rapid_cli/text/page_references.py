@@ -7,23 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rapid_cli.documents import Page
+from rapid_cli.text.language import NUMBERS, ONES, ORDINALS, TENS
 
 LONGEST_RANGE = 20
 """Of a longer range of pages only the first so many are meant: the rest would be anything."""
 
-_words = re.compile(r"\w+").findall
-_ONES = _words(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-)
-_TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety")
-_ORDINALS = _words(
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-)
-_NUMBERS = {word: number for number, word in enumerate(_ONES)} | {
-    word: 10 * number for number, word in enumerate(_TENS, start=2)
-}
-_WORDS = f"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:10])}))?|{'|'.join(_ONES[::-1])}"
+_WORDS = f"(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(ONES[1:10])}))?|{'|'.join(ONES[::-1])}"
 _NUMBER = rf"(?:\d{{1,5}}\b|(?:{_WORDS})\b|[ivxlc]{{1,8}}\b)"
 _NAMED = re.compile(
     rf"\b(?:pages?|pp?\.)\s*(?:nos?\.?\s*|numbers?\s*|#\s*)?"
@@ -31,7 +20,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _PLACED = re.compile(
-    rf"\b({'|'.join(_ORDINALS)}|\d{{1,5}}(?:st|nd|rd|th)|last|final|cover|title|front)\s+page\b",
+    rf"\b({'|'.join(ORDINALS)}|\d{{1,5}}(?:st|nd|rd|th)|last|final|cover|title|front)\s+page\b",
     re.IGNORECASE,
 )
 _PART = re.compile(rf"({_NUMBER})|([-–—]|to|through)", re.IGNORECASE)
@@ -91,8 +80,8 @@ def _listed(text: str) -> Iterator[str]:
 def _plain(number: str) -> str:
     """Return a number in digits, unless it is a Roman one."""
     parts = re.split(r"[- ]", number)
-    if all(part in _NUMBERS for part in parts):
-        return str(sum(_NUMBERS[part] for part in parts))
+    if all(part in NUMBERS for part in parts):
+        return str(sum(NUMBERS[part] for part in parts))
     return str(int(number)) if number.isdigit() else number
 
 
@@ -105,4 +94,4 @@ def _place(word: str) -> int:
         return 1
     if word in _LAST:
         return -1
-    return _ORDINALS.index(word) + 1 if word in _ORDINALS else int(word[:-2])
+    return ORDINALS.index(word) + 1 if word in ORDINALS else int(word[:-2])

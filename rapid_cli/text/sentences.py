@@ -7,6 +7,15 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from unicodedata import east_asian_width
 
+from rapid_cli.text.language import (
+    ALL_STOPS,
+    CLOSERS,
+    UNSPACED,
+    WIDE_CLOSERS,
+    WIDE_FORMS,
+    WIDE_STOPS,
+)
+
 LONGEST_SENTENCE = 400
 WRAPPED, WRAPPED_BEFORE_SMALL = 48, 24
 """How wide a line is that may go on with the next one, and with one that begins in small letters.
@@ -29,13 +38,17 @@ _OPENING = re.compile(
     r"|[(（]?\d{1,3}[、．）]|[\u2460-\u249b>|]|\*\*|__|[-=*_~]{3,}$|.*(?:\t| \| )"
 )
 _LABEL = re.compile(r"(?:[^\s:：]{1,20}\s+){0,2}[^\s:：]{1,20}(?::\s|:$|：)")
-_UNSPACED = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff01-\uff9f]"
+_UNSPACED = f"[{UNSPACED}{WIDE_FORMS}]"
 _UNSPACED_BREAK = re.compile(rf"(?<={_UNSPACED})[^\S\n]*\n[^\S\n]*(?={_UNSPACED})")
 _PARAGRAPH = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
 _NON_SPACE = re.compile(r"\S")
 _CODE = re.compile(r"`[^`\n]+`")
-_END = re.compile(r"(?<![.!?…؟۔।॥])[.!?…؟۔।॥]++[\"'”’»)\]*_]*+(?=\s)|[。！？｡]+[\"'”’」』）]*")
-_ENDED = re.compile(r"[.!?…؟۔।॥。！？｡][\"'”’»)\]*_」』”）]*$|```$|~~~$")
+_STOP = f"[{ALL_STOPS}]"
+_MARKUP = "*_"
+_END = re.compile(
+    rf"(?<!{_STOP}){_STOP}++[{CLOSERS}{_MARKUP}]*+(?=\s)|[{WIDE_STOPS}]+[\"'{WIDE_CLOSERS}]*"
+)
+_ENDED = re.compile(rf"[{ALL_STOPS}{WIDE_STOPS}][{CLOSERS}{_MARKUP}{WIDE_CLOSERS}]*$|```$|~~~$")
 _LAST_WORD = re.compile(r"(?:[^\W_]+\.)*[^\W_]+$")
 _MARKER = re.compile(r"[^\w`]*(?:\d{1,3}|[^\W\d_])?$")
 _LONGEST_MARKER, _LONGEST_ABBREVIATION = 40, 8
@@ -107,7 +120,7 @@ def _split(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 def _ends(text: str, start: int, found: re.Match[str], limit: int) -> bool:
     """Tell whether the sentence that begins at `start` ends with the full stop `found`."""
-    if found[0][0] in "。！？｡":
+    if found[0][0] in WIDE_STOPS:
         return True
     said, after = text[start : found.start()], _NON_SPACE.search(text, found.end(), limit)
     follows = after[0] if after else ""

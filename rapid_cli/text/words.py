@@ -6,13 +6,10 @@ import re
 from itertools import pairwise
 from unicodedata import normalize
 
-# Thai to Lao, Myanmar, Khmer, CJK and kana, Hangul: no blanks between words, or words of which
-# only parts are looked for. Each letter is a token, and what it carries goes with it.
-_LETTER = (
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3040-\u30ff\u3100-\u312f"
-    "\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
-    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
-)
+from rapid_cli.text.language import HANGUL, JAMO, QUESTION_STOP_WORDS, UNSPACED
+
+# Each letter of a script without spaces is a token, and what it carries goes with it.
+_LETTER = f"[{UNSPACED}{HANGUL}{JAMO}]"
 _MARKS = "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u3099\u309a]"
 _UNSPACED = re.compile(f"(?!{_MARKS}){_LETTER}{_MARKS}*")
 _RUN = re.compile(f"(?:{_LETTER}|{_MARKS})+|(?:(?!{_LETTER})\\w)+")
@@ -21,20 +18,6 @@ _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _MOST_TERMS = 64
 """A question is searched for no more different words than these, so that it stays quick."""
-
-# Words that a question is made of, and that say nothing about what it is after.
-_STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a about according after all also am an and any are as at be because been before being "
-        "between but by can could did do does doing during each for from give given had has have "
-        "having he her here his how i if in into is it its just list many me more most much my "
-        "name no not of off on one only or other our out over please s she should so some such t "
-        "tell than that the their them then there these they this those through to under until "
-        "up us was we were what when where which while who whom whose why will with would you "
-        "your",
-    )
-)
 
 
 def indexed(text: str) -> str:
@@ -54,7 +37,7 @@ def match(question: str) -> str | None:
     unspaced script is looked for as its pairs of neighbouring letters.
     """
     words = list(dict.fromkeys(_words(question)))
-    telling = [word for word in words if word not in _STOP_WORDS]
+    telling = [word for word in words if word not in QUESTION_STOP_WORDS]
     chosen = (telling or words)[:_MOST_TERMS]
     return " OR ".join(f'"{word}"' for word in chosen) or None
 

@@ -56,9 +56,9 @@ def written(model, tokens=None):
     tokens = range(1, len(model.vocabulary._pieces)) if tokens is None else tokens
     events = []
     for token in tokens:
-        if not text.stopped:
+        if not text.is_complete:
             events += text.add(token, "target")
-    if not text.stopped:
+    if not text.is_complete:
         events += text.end()
     thoughts = "".join(event.text for event in events if isinstance(event, Thought))
     answer = "".join(event.text for event in events if isinstance(event, Piece))

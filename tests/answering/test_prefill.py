@@ -10,6 +10,7 @@ import pytest
 from rapid_cli.answering.answer import LONGEST_DRAFT, Finished, Note, Pair, Prefilled, Seconds
 from rapid_cli.answering.pipeline import answer, read_ahead
 from rapid_cli.answering.prefill import CHECKPOINT_SECONDS, SHARE_OF_SAVING, Contexts, PromptReader
+from rapid_cli.answering.request import Request
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.models.interface import PromptTokens, Restored
 from rapid_cli.models.prompts import Turn
@@ -432,7 +433,7 @@ class Talk:
         """Return the answer and the notes that came with it."""
         clock = Ticking()
         settings = {"gamma": 4} | chosen
-        *events, last = answer(
+        request = Request(
             question,
             (BOOK,),
             lambda limit: PASSAGES[:limit],
@@ -445,14 +446,15 @@ class Talk:
             clock=clock,
             turns=turns,
         )
+        *events, last = answer(request)
         assert isinstance(last, Finished)
         return last.answer, notes(events)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.contexts.close()
+    def __exit__(self, *error):
+        self.contexts.__exit__(*error)
 
 
 def turn_of(result):

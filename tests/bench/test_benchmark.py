@@ -13,9 +13,16 @@ import pytest
 
 from rapid_cli.answering.answer import LONGEST_DRAFT, Options
 from rapid_cli.answering.strategies import STRATEGIES
-from rapid_cli.bench.benchmark import Progress, Sample, Stage, Variant, run
+from rapid_cli.bench.benchmark import run
 from rapid_cli.bench.materials import RandomMaterial
-from rapid_cli.bench.report import rows, stage_row
+from rapid_cli.bench.measurements import (
+    DrafterProfile,
+    LengthProfile,
+    PrefillProgress,
+    Sample,
+    Variant,
+)
+from rapid_cli.bench.report import length_row, rows
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
@@ -122,33 +129,35 @@ class Scene:
         )
 
     def measure(self, *args, **settings):
-        """Return the stages and the samples."""
+        """Return the profiles and the samples."""
         events = list(self.events(*args, **settings))
-        stages = [event for event in events if isinstance(event, Stage)]
-        return stages, [event for event in events if isinstance(event, Sample)]
+        profiles = [event for event in events if isinstance(event, LengthProfile)]
+        return profiles, [event for event in events if isinstance(event, Sample)]
 
 
 def test_variants_take_turns_at_each_length_from_the_shortest_and_each_is_first_in_turn():
     events = [
         event
         for event in Scene().events(lengths=LENGTHS[::-1], repeats=3)
-        if not isinstance(event, Progress)
+        if not isinstance(event, PrefillProgress)
     ]
     names = [variant.name for variant in VARIANTS]
     turns = [(seed, name) for seed in range(3) for name in names[seed:] + names[:seed]]
     expected = [entry for length in LENGTHS for entry in (length, *turns)]
     assert expected == [
-        event.length if isinstance(event, Stage) else (event.seed, event.variant.name)
+        event.length if isinstance(event, LengthProfile) else (event.seed, event.variant.name)
         for event in events
     ]
     samples = [event for event in events if isinstance(event, Sample)]
-    assert [sample.stage.length for sample in samples] == [
+    assert [sample.profile.length for sample in samples] == [
         length for length in LENGTHS for _ in turns
     ]
 
 
 def test_progress_of_reading_reaches_the_end_of_each_prompt():
-    seen = [event for event in Scene().events(lengths=LENGTHS) if isinstance(event, Progress)]
+    seen = [
+        event for event in Scene().events(lengths=LENGTHS) if isinstance(event, PrefillProgress)
+    ]
     ends = [(event.reader, event.total) for event in seen if event.done == event.total]
     assert ends == [("target", 599), ("small", 511), ("target", 999)]
     assert all(event.done <= event.total for event in seen)
@@ -163,21 +172,24 @@ def test_a_longer_text_goes_on_where_the_shorter_one_ended():
 
 
 def test_reading_takes_what_all_of_the_prompt_takes_at_each_length():
-    stages, _ = Scene().measure(lengths=LENGTHS)
-    assert [stage.prefill_seconds for stage in stages] == pytest.approx([0.0599, 0.0999])
-    assert [s.drafter_prefill_seconds["small"] for s in stages] == pytest.approx([511 * 2e-5] * 2)
+    profiles, _ = Scene().measure(lengths=LENGTHS)
+    assert [profile.prefill_seconds for profile in profiles] == pytest.approx([0.0599, 0.0999])
+    assert [p.drafters["small"].prefill_seconds for p in profiles] == pytest.approx(
+        [511 * 2e-5] * 2
+    )
 
 
-def test_a_stage_holds_what_batches_and_drafts_cost_there():
-    stages, _ = Scene().measure(lengths=LENGTHS)
-    for stage, length in zip(stages, LENGTHS, strict=True):
-        assert stage.length == length
-        assert stage.cache_bytes == 1_000 * (length - 1)
-        assert stage.verify_costs == pytest.approx(
+def test_a_profile_holds_what_batches_and_drafts_cost_there():
+    profiles, _ = Scene().measure(lengths=LENGTHS)
+    for profile, length in zip(profiles, LENGTHS, strict=True):
+        assert profile.length == length
+        assert profile.cache_bytes == 1_000 * (length - 1)
+        assert profile.verify_costs == pytest.approx(
             {size: 0.01 + 0.001 * (size - 1) for size in (1, 2, 4, 8, 9, 16)}
         )
-        assert stage.drafter_lengths == {"small": 512}
-        assert stage.draft_costs == {"small": pytest.approx({1: 0.002, 4: 0.008})}
+        assert list(profile.drafters) == ["small"]
+        assert profile.drafters["small"].length == 512
+        assert profile.drafters["small"].costs == pytest.approx({1: 0.002, 4: 0.008})
 
 
 def test_every_answer_begins_at_the_end_of_its_prompt():
@@ -212,8 +224,8 @@ def test_passages_of_a_shorter_text_may_be_longer_than_those_of_a_longer_one():
         def drafter_prompt(self, length):
             return super().drafter_prompt(length)[: 500 if length == LENGTHS[0] else 100]
 
-    stages, _ = Scene(material=Uneven(VOCABULARY)).measure(lengths=LENGTHS)
-    assert [stage.drafter_lengths["small"] for stage in stages] == [500, 100]
+    profiles, _ = Scene(material=Uneven(VOCABULARY)).measure(lengths=LENGTHS)
+    assert [profile.drafters["small"].length for profile in profiles] == [500, 100]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
@@ -224,11 +236,11 @@ def test_on_a_machine_that_keeps_its_speed_the_prediction_is_what_decoding_took(
         assert sample.decode_seconds == pytest.approx(sample.predicted_seconds)
 
 
-def test_the_prediction_adds_up_the_curves_of_the_stage_whatever_decoding_takes():
+def test_the_prediction_adds_up_the_curves_of_the_profile_whatever_decoding_takes():
     scene = Scene()
     samples = []
     for event in scene.events(repeats=1):
-        if isinstance(event, Stage):
+        if isinstance(event, LengthProfile):
             scene.target.slowness = scene.drafter.slowness = 2
         if isinstance(event, Sample):
             samples.append(event)
@@ -238,14 +250,14 @@ def test_the_prediction_adds_up_the_curves_of_the_stage_whatever_decoding_takes(
 
 
 def test_plain_decoding_is_predicted_from_single_steps():
-    (stage,), samples = Scene().measure([PLAIN])
+    (profile,), samples = Scene().measure([PLAIN])
     for sample in samples:
-        assert sample.predicted_seconds == pytest.approx(60 * CostCurve(stage.verify_costs).at(1))
+        assert sample.predicted_seconds == pytest.approx(60 * CostCurve(profile.verify_costs).at(1))
 
 
 def test_the_first_token_waits_for_reading_and_the_first_draft_for_its_own_round():
-    (stage,), samples = Scene().measure([PLAIN, Variant("g", options("rapid", gamma=1), "small")])
-    read, drafter_read = stage.prefill_seconds, stage.drafter_prefill_seconds["small"]
+    (profile,), samples = Scene().measure([PLAIN, Variant("g", options("rapid", gamma=1), "small")])
+    read, drafter_read = profile.prefill_seconds, profile.drafters["small"].prefill_seconds
     for sample in samples:
         if sample.variant is PLAIN:
             assert sample.first_draft_seconds is None
@@ -310,23 +322,25 @@ def test_planned_drafts_pay_on_a_machine_where_checking_is_cheap():
 
 
 def made_sample(
-    stage, variant, seed=0, *, tokens=100, seconds=1.0, drafted=0, accepted=0, **changes
+    profile, variant, seed=0, *, tokens=100, seconds=1.0, drafted=0, accepted=0, **changes
 ):
     stats = DecodingStats(tokens=tokens, rounds=50, drafted=drafted, accepted=accepted)
     known = {"predicted_seconds": 2.0, "first_draft_seconds": None, "first_token_seconds": 3.0}
-    return Sample(stage, variant, seed, stats, seconds, **(known | changes))
+    return Sample(profile, variant, seed, stats, seconds, **(known | changes))
 
 
-STAGE = Stage(
-    600, 2.0, 5_000, {1: 0.01, 8: 0.02}, {"small": 512}, {"small": 1.0}, {"small": {1: 0.5}}
+PROFILE = LengthProfile(
+    600, 2.0, 5_000, {1: 0.01, 8: 0.02}, {"small": DrafterProfile(512, 1.0, {1: 0.5})}
 )
 
 
 def test_rows_are_medians_over_runs_with_their_spread():
-    plain = [made_sample(STAGE, PLAIN, seed, seconds=s) for seed, s in enumerate((2.0, 1.0, 50.0))]
+    plain = [
+        made_sample(PROFILE, PLAIN, seed, seconds=s) for seed, s in enumerate((2.0, 1.0, 50.0))
+    ]
     rapid = [
         made_sample(
-            STAGE,
+            PROFILE,
             RAPID,
             seed,
             seconds=seconds,
@@ -358,8 +372,8 @@ def test_rows_are_medians_over_runs_with_their_spread():
     assert (second.first_draft_seconds, second.first_token_seconds) == (7.0, 5.0)
 
 
-def test_a_stage_is_told_in_tokens_a_second_and_milliseconds():
-    row = stage_row(STAGE)
+def test_a_profile_is_told_in_tokens_a_second_and_milliseconds():
+    row = length_row(PROFILE)
     assert (row.context_length, row.cache_bytes) == (600, 5_000)
     assert row.prefill_tokens_per_second == 300
     assert row.verify_milliseconds == {1: 10, 8: 20}
@@ -368,12 +382,12 @@ def test_a_stage_is_told_in_tokens_a_second_and_milliseconds():
 
 
 def test_speedups_are_against_plain_decoding_at_the_same_length():
-    longer = replace(STAGE, length=1_000)
+    longer = replace(PROFILE, length=1_000)
     samples = [
-        made_sample(stage, variant, seconds=seconds)
-        for stage, variant, seconds in (
-            (STAGE, RAPID, 1.0),
-            (STAGE, PLAIN, 2.0),
+        made_sample(profile, variant, seconds=seconds)
+        for profile, variant, seconds in (
+            (PROFILE, RAPID, 1.0),
+            (PROFILE, PLAIN, 2.0),
             (longer, RAPID, 1.0),
             (longer, PLAIN, 4.0),
         )
@@ -389,9 +403,9 @@ def test_speedups_are_against_plain_decoding_at_the_same_length():
 
 def test_a_repeat_that_was_cut_short_counts_only_where_plain_decoding_ran_too():
     samples = [
-        made_sample(STAGE, PLAIN, 0, seconds=2.0),
-        made_sample(STAGE, RAPID, 0, seconds=1.0),
-        made_sample(STAGE, RAPID, 1, seconds=4.0),
+        made_sample(PROFILE, PLAIN, 0, seconds=2.0),
+        made_sample(PROFILE, RAPID, 0, seconds=1.0),
+        made_sample(PROFILE, RAPID, 1, seconds=4.0),
     ]
     _, row = rows(samples, PLAIN.name)
     assert row.speedup == 2
@@ -400,7 +414,7 @@ def test_a_repeat_that_was_cut_short_counts_only_where_plain_decoding_ran_too():
 
 
 def test_without_plain_decoding_there_is_no_speedup_and_without_samples_no_row():
-    (row,) = rows([made_sample(STAGE, RAPID)], PLAIN.name)
+    (row,) = rows([made_sample(PROFILE, RAPID)], PLAIN.name)
     assert row.speedup is None
     assert rows([], PLAIN.name) == []
 
@@ -411,7 +425,7 @@ def test_variants_of_one_name_stay_apart_by_drafter_and_coin():
         for drafter in ("small", "large")
         for coin in (0.5, 0.9)
     ]
-    found = rows([made_sample(STAGE, variant) for variant in variants], PLAIN.name)
+    found = rows([made_sample(PROFILE, variant) for variant in variants], PLAIN.name)
     assert [(row.drafter, row.assumed_acceptance) for row in found] == [
         ("small", 0.5),
         ("small", 0.9),

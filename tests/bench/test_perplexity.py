@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rapid_cli.bench.perplexity import perplexity, surprise_of
+from rapid_cli.bench.perplexity import negative_log_likelihood, perplexity
 from tests.support.fakes import MarkovContext, random_logits
 
 LOGITS = random_logits(7, 3)
@@ -15,8 +15,8 @@ TEXT = [1, 5, 2, 6, 0, 3, 3, 1, 4, 2, 5]
 def expected():
     chances = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=2, keepdims=True)
     before = [0, *TEXT]
-    surprise = [-np.log(chances[before[i], TEXT[i], TEXT[i + 1]]) for i in range(len(TEXT) - 1)]
-    return np.exp(np.mean(surprise))
+    losses = [-np.log(chances[before[i], TEXT[i], TEXT[i + 1]]) for i in range(len(TEXT) - 1)]
+    return np.exp(np.mean(losses))
 
 
 @pytest.mark.parametrize("rows", [1, 3, 5, 10, 64])
@@ -34,5 +34,5 @@ def test_a_model_that_knows_nothing_has_the_size_of_the_vocabulary():
 
 def test_large_logits_do_not_overflow():
     logits = np.array([[5000.0, 0.0, -5000.0]], np.float32)
-    assert surprise_of(logits, [0]) == 0.0
-    assert surprise_of(logits, [1]) == pytest.approx(5000)
+    assert negative_log_likelihood(logits, [0]) == 0.0
+    assert negative_log_likelihood(logits, [1]) == pytest.approx(5000)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rapid_cli.bench.plots import SUFFIXES, check_plot_path, draw, label
-from rapid_cli.bench.report import Row, StageRow
+from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.errors import ConfigError
 
 pytest.importorskip("matplotlib")
@@ -33,8 +33,8 @@ ROW = Row(
 )
 PLAIN = replace(ROW, variant="long-context", drafter=None, speedup=1.0, acceptance_rate=None)
 ROWS = [PLAIN, ROW, replace(PLAIN, context_length=4_096), replace(ROW, context_length=4_096)]
-STAGES = [
-    StageRow(length, 500.0, 10**6, {1: 10.0, 8: 25.0}, {"small": 100}, {"small": {1: 3.0}})
+LENGTHS = [
+    LengthRow(length, 500.0, 10**6, {1: 10.0, 8: 25.0}, {"small": 100}, {"small": {1: 3.0}})
     for length in (512, 4_096)
 ]
 
@@ -49,7 +49,7 @@ def pixels(path):
 def test_a_plot_is_written_and_not_blank(tmp_path, suffix):
     path = tmp_path / f"speed{suffix}"
     check_plot_path(path)
-    draw(path, "mine on book.pdf", ROWS, STAGES)
+    draw(path, "mine on book.pdf", ROWS, LENGTHS)
     if suffix == ".png":
         image = pixels(path)
         assert min(image.shape[:2]) >= 500
@@ -64,18 +64,18 @@ def test_a_plot_is_written_and_not_blank(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("rows", "stages", "down", "across"),
+    ("rows", "lengths", "down", "across"),
     [
-        ([*ROWS[:3], replace(ROWS[3], speedup=3.0)], STAGES, 0, 0),
-        ([*ROWS[:3], replace(ROWS[3], acceptance_rate=0.1)], STAGES, 0, 1),
-        (ROWS, [STAGES[0], replace(STAGES[1], verify_milliseconds={1: 20.0, 8: 90.0})], 1, 0),
-        ([*ROWS[:3], replace(ROWS[3], predicted_tokens_per_second=40.0)], STAGES, 1, 1),
+        ([*ROWS[:3], replace(ROWS[3], speedup=3.0)], LENGTHS, 0, 0),
+        ([*ROWS[:3], replace(ROWS[3], acceptance_rate=0.1)], LENGTHS, 0, 1),
+        (ROWS, [LENGTHS[0], replace(LENGTHS[1], verify_milliseconds={1: 20.0, 8: 90.0})], 1, 0),
+        ([*ROWS[:3], replace(ROWS[3], predicted_tokens_per_second=40.0)], LENGTHS, 1, 1),
     ],
     ids=["speed-up", "acceptance", "costs", "prediction"],
 )
-def test_what_was_measured_decides_what_is_drawn(tmp_path, rows, stages, down, across):
+def test_what_was_measured_decides_what_is_drawn(tmp_path, rows, lengths, down, across):
     drawn = []
-    for name, measured in (("before", (ROWS, STAGES)), ("after", (rows, stages))):
+    for name, measured in (("before", (ROWS, LENGTHS)), ("after", (rows, lengths))):
         draw(tmp_path / f"{name}.png", "same", *measured)
         image = pixels(tmp_path / f"{name}.png")
         drawn.append(np.array_split(np.array_split(image, 2)[down], 2, axis=1)[across])
@@ -87,13 +87,13 @@ def test_what_was_measured_decides_what_is_drawn(tmp_path, rows, stages, down, a
 
 def test_one_length_with_gaps_can_be_drawn_too(tmp_path):
     path = tmp_path / "few.png"
-    draw(path, "few", [PLAIN, replace(ROW, speedup=None)], STAGES[:1])
+    draw(path, "few", [PLAIN, replace(ROW, speedup=None)], LENGTHS[:1])
     assert pixels(path).std() > 0.05
 
 
 def test_a_title_is_never_a_formula(tmp_path):
     path = tmp_path / "odd.svg"
-    draw(path, r"a pair on a$\frac{$b.txt", ROWS, STAGES)
+    draw(path, r"a pair on a$\frac{$b.txt", ROWS, LENGTHS)
     assert r"a$\frac{$b.txt" in path.read_text(encoding="utf-8")
 
 
@@ -126,4 +126,4 @@ def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch
 def test_a_plot_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(ConfigError, match=r"taken\.png cannot be written"):
-        draw(tmp_path / "taken.png", "x", ROWS, STAGES)
+        draw(tmp_path / "taken.png", "x", ROWS, LENGTHS)

@@ -8,8 +8,8 @@ import pytest
 
 from rapid_cli.bench.trials import (
     GAIN,
+    Comparison,
     Speed,
-    Stage,
     Trial,
     attention_candidates,
     choose,
@@ -72,10 +72,10 @@ def test_what_could_not_be_tried_is_not_chosen():
     assert choose([trials[1]]) is trials[1]
 
 
-def test_unrest_is_how_much_the_same_candidate_swings():
-    stage = Stage("threads", 256, (trial(10.0, 11.0), trial(5.0, 10.0), trial(note="no")))
-    assert stage.unrest == pytest.approx(2.0)
-    assert stage.chosen is stage.trials[1]
+def test_noise_is_how_much_the_same_candidate_swings():
+    compared = Comparison("threads", 256, (trial(10.0, 11.0), trial(5.0, 10.0), trial(note="no")))
+    assert compared.noise == pytest.approx(2.0)
+    assert compared.chosen is compared.trials[1]
 
 
 def caches(candidates):

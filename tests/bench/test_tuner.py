@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from rapid_cli.bench.budget import MOST_SECONDS
 from rapid_cli.bench.materials import built_in_text
-from rapid_cli.bench.trials import Stage
-from rapid_cli.bench.tuner import LENGTHS, MOST_SECONDS, PIECE, Tuner
+from rapid_cli.bench.trials import Comparison
+from rapid_cli.bench.tuner import LENGTHS, PIECE, Tuner
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ModelError
 from rapid_cli.models.specs import ModelSpec
@@ -119,7 +120,7 @@ class Bench:
                 event = next(events)
             except StopIteration as end:
                 return end.value, {stage.name: stage for stage in stages}
-            if isinstance(event, Stage):
+            if isinstance(event, Comparison):
                 stages.append(event)
             else:
                 assert 0 < event.done <= event.total

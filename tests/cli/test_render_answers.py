@@ -23,6 +23,7 @@ from rapid_cli.answering.answer import (
     Thought,
 )
 from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.render.answers import (
     LiveAnswer,
@@ -35,12 +36,14 @@ from rapid_cli.cli.render.console import Bars
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.models.interface import PromptTokens
 
 TEXT = "The keeper was Ann. She kept a silver whistle. Yes. It was blue, as all in the town knew."
 PAGES = tuple(Page(number, label, "text") for number, label in ((1, None), (2, "ii"), (3, "1")))
 BOOK = Document("b", "a book.pdf", "/my books/a book.pdf", PAGES, paged=True)
 PIPED = Document("s", "stdin", "stdin:0123", (Page(1, None, "text"),), paged=False)
 DOCUMENTS = {"b": BOOK, "s": PIPED}
+READ = Reading(PromptTokens((1,), (2,)), "text", coverage=1.0)
 
 
 def passage(page=1, document=BOOK, text="What the passage says."):
@@ -49,7 +52,7 @@ def passage(page=1, document=BOOK, text="What the passage says."):
 
 def made(text=TEXT, **known):
     options = Options(strategy_named("rag"), SamplingParams(), eta=0.0)
-    return Answer("Who?", options, Pair("mine", None, None), Seconds(), text, **known)
+    return Answer("Who?", options, Pair("mine", None, None), Seconds(), READ, text=text, **known)
 
 
 def cited(*marks, text=TEXT):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
@@ -61,6 +60,7 @@ def make_answer(strategy="rapid", **changes):
     options = Options(strategy_named(strategy), SamplingParams(), eta=10.0, seed=7)
     pair = Pair("mine", NamedModel("large", "a GPU"), NamedModel("small", "a CPU"))
     known = {
+        "seconds": Seconds(load=0.1, retrieve=0.02, first_token=1.26, decode=0.8, total=3.0),
         "text": "Ann.",
         "finish_reason": "stop",
         "sources": [passage(first=3, last=4, score=0.61239)],
@@ -71,8 +71,7 @@ def make_answer(strategy="rapid", **changes):
             tokens=12, rounds=4, planned=16, drafted=15, accepted=8, verify_seconds=0.5
         ),
     }
-    seconds = Seconds(load=0.1, retrieve=0.02, first_token=1.26, decode=0.8, total=3.0)
-    return Answer("Who?", options, pair, seconds, **(known | changes))
+    return Answer("Who?", options, pair, **(known | changes))
 
 
 def test_the_json_of_an_answer_is_what_scripts_were_promised():
@@ -146,8 +145,8 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
 
 
 def test_an_answer_of_which_nothing_is_known_yet_has_nulls_and_no_zeros_for_rates():
-    empty = make_answer("rag", drafter=None, sources=[], stats=DecodingStats(), text="")
-    empty.seconds = Seconds()
+    known = {"drafter": None, "sources": [], "stats": DecodingStats(), "text": ""}
+    empty = make_answer("rag", seconds=Seconds(), **known)
     told = json.loads(json.dumps(answer_json(empty, DOCUMENTS), allow_nan=False))
     assert told["sources"] == []
     assert told["context"]["drafter_tokens"] == 0
@@ -185,29 +184,6 @@ def test_sentences_are_told_in_json_with_their_spans_and_sources():
         {"start": 0, "end": 4, "sources": [2, 1], "support": 0.9877},
         {"start": 5, "end": 13, "sources": [], "support": 0.0},
     ]
-
-
-def test_an_answer_cites_its_passages_and_needs_no_embedder_without_any():
-    said = Passage(Chunk("b", 0, "The keeper was called Ann.", 0, 26, 1, 1), 0.5)
-    asked = make_answer(sources=[passage(), said], text="Yes. Ann was the keeper.")
-    asked.cite(lambda texts: np.ones((len(texts), 1), np.float32))
-    (only,) = asked.citations
-    assert (only.start, only.end, only.sources) == (5, 24, (2,))
-    assert only.quotes == ("The keeper was called Ann.",)
-    for nothing in (None, []):
-        silent = make_answer(sources=nothing)
-        silent.cite(lambda texts: pytest.fail("there is nothing to embed"))
-        assert silent.citations == ()
-
-
-def test_a_sentence_that_the_length_of_the_answer_cut_off_is_not_judged():
-    said = Passage(Chunk("b", 0, "The keeper was called Ann.", 0, 26, 1, 1), 0.5)
-    text = "The keeper was called Ann. The keeper was called B"
-    for reason, ends in (("length", [26]), ("stop", [26, len(text)])):
-        asked = make_answer(sources=[said], text=text)
-        asked.finish_reason = reason
-        asked.cite(lambda texts: np.ones((len(texts), 1), np.float32))
-        assert [each.end for each in asked.citations] == ends
 
 
 def test_a_passage_of_a_text_without_pages_has_a_section_if_any():

@@ -20,7 +20,7 @@ def scores(passages):
 
 
 def test_first_places_in_all_rankings_score_one_and_less_further_down():
-    ranked = fuse([["a", "b", "c"], ["a", "c"]])
+    ranked = fuse([["a", "b", "c"], ["a", "c"]], [1, 1])
     assert [key for key, _ in ranked] == ["a", "c", "b"]
     assert ranked[0][1] == pytest.approx(1)
     assert ranked[1][1] == pytest.approx((6 / 8 + 6 / 7) / 2)
@@ -28,12 +28,12 @@ def test_first_places_in_all_rankings_score_one_and_less_further_down():
 
 
 def test_a_key_that_two_rankings_like_beats_one_that_only_one_ranking_likes():
-    assert fuse([["a", "b"], ["c", "b"]])[0][0] == "b"
+    assert fuse([["a", "b"], ["c", "b"]], [1, 1])[0][0] == "b"
 
 
 def test_a_ranking_that_holds_nothing_takes_nothing_from_the_scores():
-    assert fuse([["a", "b"], []])[0] == ("a", pytest.approx(1))
-    assert fuse([[], []]) == []
+    assert fuse([["a", "b"], []], [1, 1])[0] == ("a", pytest.approx(1))
+    assert fuse([[], []], [1, 1]) == []
 
 
 def test_a_ranking_counts_by_its_weight():

@@ -28,7 +28,7 @@ PACKAGES = {
     "preflight": "models machine config errors",
     "models": "storage machine decoding documents config errors",
     "reader": "storage machine documents errors",
-    "retrieval": "machine documents errors",
+    "retrieval": "machine text documents errors",
     "storage": "text config errors",
     "machine": "errors",
     "text": "documents",

@@ -9,6 +9,7 @@ import numpy as np
 from rapid_cli.answering.answer import Finished, Options, Pair, Piece, Seconds
 from rapid_cli.answering.pipeline import answer
 from rapid_cli.answering.prefill import Contexts
+from rapid_cli.answering.request import Request
 from rapid_cli.answering.strategies import STRATEGIES
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.documents import Chunk, Document, Page, Passage
@@ -203,7 +204,7 @@ def ask(
 ):
     clock = clock or Ticking()
     with Contexts(clock) as contexts:
-        yield from answer(
+        request = Request(
             QUESTION,
             documents,
             search or (lambda limit: PASSAGES[:limit]),
@@ -216,6 +217,7 @@ def ask(
             clock=clock,
             **more,
         )
+        yield from answer(request)
 
 
 def finished(pair, chosen, **settings):

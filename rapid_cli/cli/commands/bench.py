@@ -14,10 +14,10 @@ import typer
 
 from rapid_cli.answering.answer import Options
 from rapid_cli.answering.strategies import STRATEGIES, Strategy, strategy_named
-from rapid_cli.bench.benchmark import Progress, Sample, Stage, Variant
 from rapid_cli.bench.benchmark import run as measure
+from rapid_cli.bench.measurements import LengthProfile, PrefillProgress, Sample, Variant
 from rapid_cli.bench.plots import check_plot_path, draw
-from rapid_cli.bench.report import StageRow, rows, stage_row
+from rapid_cli.bench.report import LengthRow, length_row, rows
 from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setup
 from rapid_cli.cli.render.bench import print_rows, print_stage
 from rapid_cli.cli.render.console import Bars, console
@@ -125,19 +125,21 @@ def run(
 class _Found:
     """What was measured so far."""
 
-    stages: list[StageRow] = field(default_factory=list)
+    stages: list[LengthRow] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
-    def collect(self, events: Iterator[Progress | Stage | Sample], bars: Bars) -> bool:
+    def collect(
+        self, events: Iterator[PrefillProgress | LengthProfile | Sample], bars: Bars
+    ) -> bool:
         """Take all events, shown on `bars`; return False if Ctrl-C cut them short."""
         try:
             for event in events:
                 match event:
-                    case Progress(reader=reader, done=done, total=total):
+                    case PrefillProgress(reader=reader, done=done, total=total):
                         bars.update(f"{reader} reads {total}", done, total, "tokens")
-                    case Stage():
+                    case LengthProfile():
                         bars.close()
-                        self.stages.append(stage_row(event))
+                        self.stages.append(length_row(event))
                     case Sample():
                         self.samples.append(event)
                         bars.update("answers", len(self.samples), len(self.samples), "answers")

@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from rapid_cli.bench.materials import built_in_text
-from rapid_cli.bench.timing import Progress
-from rapid_cli.bench.trials import UNREST, Stage
-from rapid_cli.bench.tuner import Found, Tuner
+from rapid_cli.bench.timing import TuningProgress
+from rapid_cli.bench.trials import NOISY, Comparison
+from rapid_cli.bench.tuner import Tuner, TuningResult
 from rapid_cli.cli.commands.opening import copy_progress
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.models import print_tuning, tuning_json
@@ -78,7 +78,7 @@ def _tunable(files: Sequence[ModelFile], source: str, errors: Console) -> list[M
 
 def _tuned(
     bench: _Bench, sampling: SamplingParams, seconds: float | None, errors: Console
-) -> tuple[list[Stage], Found]:
+) -> tuple[list[Comparison], TuningResult]:
     """Tune one model and keep what was found; return what was tried, too."""
     with Bars(errors) as bars, bench.copies_while_tuning(bars) as copies:
         for refusal in copies.refused:
@@ -101,10 +101,10 @@ def _tuned(
         except ConfigError:
             copies.chosen = None
             raise
-    unrest = max(stage.unrest for stage in stages)
-    if unrest > UNREST:
+    noise = max(stage.noise for stage in stages)
+    if noise > NOISY:
         errors.print(
-            f"The machine was busy: the same took up to {unrest:.1f} times as long from one moment "
+            f"The machine was busy: the same took up to {noise:.1f} times as long from one moment "
             "to the next. Tune again when it is idle.",
             style="yellow",
             soft_wrap=True,
@@ -179,7 +179,7 @@ class _Bench:
                 if name != copies.chosen:
                     self._pairs.copies.remove(path)
 
-    def keep(self, found: Found) -> None:
+    def keep(self, found: TuningResult) -> None:
         """Keep what was found for this machine, file and library, and what things cost then."""
         tuned = Tuned(
             path=str(self.path.absolute()),
@@ -203,18 +203,18 @@ class _Bench:
 
 
 def _followed(
-    events: Generator[Progress | Stage, None, Found], bars: Bars
-) -> tuple[list[Stage], Found]:
+    events: Generator[TuningProgress | Comparison, None, TuningResult], bars: Bars
+) -> tuple[list[Comparison], TuningResult]:
     """Show the progress of tuning; return what was tried and what was found."""
-    stages: list[Stage] = []
+    stages: list[Comparison] = []
     while True:
         try:
             event = next(events)
         except StopIteration as end:
-            found: Found = end.value
+            found: TuningResult = end.value
             return stages, found
         match event:
-            case Progress(what=what, done=done, total=total):
+            case TuningProgress(what=what, done=done, total=total):
                 bars.update(f"tuning {what}", done, total, "tokens")
-            case Stage():
+            case Comparison():
                 stages.append(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rapid_cli.bench.report import Row, StageRow
+from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.cli.render.report import percentage
 from rapid_cli.cli.render.tables import print_markdown
 
@@ -19,7 +19,7 @@ def print_rows(rows: Sequence[Row]) -> None:
     print_markdown(COLUMNS, [_cells(row) for row in rows])
 
 
-def print_stage(stage: StageRow) -> None:
+def print_stage(stage: LengthRow) -> None:
     """Print what things cost at one context length."""
     print(
         f"At {stage.context_length} tokens: read at {stage.prefill_tokens_per_second:.0f} tok/s, "

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rapid_cli.bench.trials import Stage, Trial
-from rapid_cli.bench.tuner import Found
+from rapid_cli.bench.trials import Comparison, Trial
+from rapid_cli.bench.tuner import TuningResult
 from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.render.tables import print_markdown, print_table
 from rapid_cli.models.formats import WeightFormat
@@ -77,7 +77,11 @@ def print_models(
 
 
 def print_tuning(
-    name: str, weights: WeightFormat, machine: str, stages: Sequence[Stage], found: Found
+    name: str,
+    weights: WeightFormat,
+    machine: str,
+    stages: Sequence[Comparison],
+    found: TuningResult,
 ) -> None:
     """Print what was tried and what was chosen."""
     print(f"{name} ({weights.label}) on {machine}")
@@ -91,7 +95,11 @@ def print_tuning(
 
 
 def tuning_json(
-    name: str, weights: WeightFormat, machine: str, stages: Sequence[Stage], found: Found
+    name: str,
+    weights: WeightFormat,
+    machine: str,
+    stages: Sequence[Comparison],
+    found: TuningResult,
 ) -> Json:
     """Return the same as one object."""
     return {
@@ -105,7 +113,7 @@ def tuning_json(
     }
 
 
-def _stage_json(stage: Stage) -> Json:
+def _stage_json(stage: Comparison) -> Json:
     return {
         "stage": stage.name,
         "length": stage.length,
@@ -122,7 +130,7 @@ def _stage_json(stage: Stage) -> Json:
 
 
 def _trial_cells(
-    stage: Stage, trial: Trial, weights: WeightFormat, surprise: float | None
+    stage: Comparison, trial: Trial, weights: WeightFormat, original: float | None
 ) -> tuple[str, ...]:
     what = _NAMES[stage.name](trial.settings, weights)
     verdict = "chosen" if trial is stage.chosen else trial.note
@@ -134,7 +142,7 @@ def _trial_cells(
     return (
         *(stage.name, what, str(stage.length), f"{1 / speed.token_seconds:.0f}"),
         *(f"{1 / speed.step_seconds:.1f}", f"{speed.batch_seconds:.3f}", f"{speed.objective:.1f}"),
-        *(_perplexity(trial.perplexity, surprise), verdict),
+        *(_perplexity(trial.perplexity, original), verdict),
     )
 
 

@@ -149,7 +149,6 @@ def _citation_json(citation: Citation) -> Json:
 
 
 def _context_json(answer: Answer) -> Json:
-    assert answer.target is not None
     return {
         "document_tokens": answer.document_tokens,
         "target_tokens": len(answer.target.prompt),
