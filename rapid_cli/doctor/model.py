@@ -69,7 +69,7 @@ def check_model(
     model.trained, model.window = shape.context_length, shape.sliding_window
     model.findings.append(whole)
     if whole.verdict == "ok":
-        model.findings += _open(model, path, shape, opened)
+        model.findings += _check_outline(model, path, shape, opened)
     model.findings += (
         _check_context(model),
         _check_tuning(model, path, pairs, lower_precision=lower_precision, again=again),
@@ -90,7 +90,7 @@ def _check_extents(role: str, spec: ModelSpec, path: Path) -> Finding:
     return Finding("ok", f"{role} file", f"{spec.name}: {path}, {size} in {label}")
 
 
-def _open(
+def _check_outline(
     model: CheckedModel, path: Path, shape: ModelShape, opened: ExitStack
 ) -> Iterator[Finding]:
     """Let llama.cpp open a model without its weights, and check what it says of it."""

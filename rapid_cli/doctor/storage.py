@@ -8,7 +8,6 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rapid_cli.config import collections, home
@@ -28,13 +27,15 @@ CHOOSE = "set RAPID_HOME to a folder that you may write to"
 
 
 def check_home(_: Examination) -> Finding:
-    """Write a small file where the library lies, through to the disk, and remove it."""
+    """Write a small file where the library lies, or will be made, and remove it."""
     folder = home().absolute()
     try:
-        is_new = not folder.exists()
-        with _made(folder):
-            _write(folder / f"doctor.{os.getpid()}")
-            others = _others_may(folder)
+        place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{place} is not a folder")
+        _write(place / f"doctor.{os.getpid()}")
+        is_new = place != folder
+        others = "" if is_new else _others_may(folder)
     except OSError as error:
         hint = "make room on the disk" if error.errno in _FULL else CHOOSE
         text = f"{folder} cannot be written: {error.strerror or error}"
@@ -44,19 +45,6 @@ def check_home(_: Examination) -> Finding:
         return Finding("warning", "folder", f"{folder} can be written, but {others}", hint)
     text = "is made when it is needed" if is_new else "can be written, and is yours alone"
     return Finding("ok", "folder", f"{folder} {text}")
-
-
-@contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make a folder, and those above it, for a while."""
-    with ExitStack() as made:
-        for path in reversed((folder, *folder.parents)):
-            if not path.is_dir():
-                if path.exists():
-                    raise NotADirectoryError(errno.ENOTDIR, f"{path} is not a folder")
-                path.mkdir()
-                made.callback(path.rmdir)
-        yield
 
 
 def _write(path: Path) -> None:
