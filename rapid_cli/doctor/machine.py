@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rapid_cli.config import home
-from rapid_cli.doctor.findings import Finding
+from rapid_cli.doctor.examination import Examination
+from rapid_cli.doctor.findings import Finding, NotChecked, ok_unless
 from rapid_cli.library.chroma_server import TOKEN
-from rapid_cli.models.memory import GIB
+from rapid_cli.models.memory import GIB, gib
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
-
-    from rapid_cli.doctor.examination import Examination
 
 DISTRIBUTION = "rapid-cli"
 NAMED = (
@@ -35,14 +35,14 @@ NARROW = 60
 MARKS = "✓✗·…"
 
 
-def check_python(_: Examination) -> Iterator[Finding]:
+def check_python(_: Examination) -> Finding:
     """Tell the versions of rapid and Python, and the platform."""
     try:
         own = version(DISTRIBUTION)
     except PackageNotFoundError:
         own = "of no known version"
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
-    yield Finding("ok", "rapid", f"{own}, with Python {platform.python_version()} on {system}")
+    return Finding("ok", "rapid", f"{own}, with Python {platform.python_version()} on {system}")
 
 
 def check_libraries(_: Examination) -> Iterator[Finding]:
@@ -53,14 +53,15 @@ def check_libraries(_: Examination) -> Iterator[Finding]:
         message = "rapid is not installed as a package, so what it requires is not known"
         yield Finding("warning", "libraries", message, "install it with pip")
         return
-    findings = list(_wrong(wanted))
-    if not findings:
+    wrong = list(_wrong(wanted))
+    yield from wrong
+    if not wrong:
         named = ", ".join(f"{name} {version(name)}" for name in NAMED)
         yield Finding("ok", "libraries", named)
-    yield from findings
 
 
 def _wrong(wanted: Sequence[str]) -> Iterator[Finding]:
+    """Tell what is missing of the required libraries, or installed in another version."""
     from packaging.requirements import Requirement  # noqa: PLC0415 - slow to import
 
     for requirement in map(Requirement, wanted):
@@ -69,8 +70,7 @@ def _wrong(wanted: Sequence[str]) -> Iterator[Finding]:
 
 
 def _wrong_one(requirement: Requirement) -> Iterator[Finding]:
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    exact = f"{requirement.name}{extras}{requirement.specifier}"
+    exact = str(requirement).partition(";")[0]  # without its marker
     hint = f'pip install "{exact}"'
     try:
         installed = version(requirement.name)
@@ -83,41 +83,31 @@ def _wrong_one(requirement: Requirement) -> Iterator[Finding]:
         yield Finding("failure" if pinned else "warning", "libraries", message, hint)
 
 
-def check_memory(examination: Examination) -> Iterator[Finding]:
+def check_memory(examination: Examination) -> Finding:
     """Tell how much memory there is, and how much of it is free."""
     import psutil  # noqa: PLC0415
 
-    from rapid_cli.doctor.examination import NotChecked  # noqa: PLC0415
-
     memory = psutil.virtual_memory()
     free = memory.available
-    try:
+    with suppress(NotChecked):
         examination.require_engine()
         from rapid_cli.llama import free_memory  # noqa: PLC0415 - loads a native library
 
         free = free_memory(offloaded=False)  # what a container allows, too
-    except NotChecked:
-        pass
-    text = f"{_gib(free)} of {_gib(memory.total)} are free"
-    if free < LITTLE_MEMORY:
-        yield Finding("warning", "memory", text, "end other programs before you load a model")
-    else:
-        yield Finding("ok", "memory", text)
+    text = f"{gib(free)} of {gib(memory.total)} are free"
+    hint = "end other programs before you load a model"
+    return ok_unless(free < LITTLE_MEMORY, "memory", text, hint)
 
 
-def check_disk(_: Examination) -> Iterator[Finding]:
+def check_disk(_: Examination) -> Finding:
     """Tell how much room there is where the library lies."""
     folder = existing(home())
     free = shutil.disk_usage(folder).free
-    text = f"{_gib(free)} are free at {folder}"
-    if free < LITTLE_DISK:
-        hint = "make room: `rapid cache clear` removes what models have read"
-        yield Finding("warning", "disk", text, hint)
-    else:
-        yield Finding("ok", "disk", text)
+    hint = "make room: `rapid cache clear` removes what models have read"
+    return ok_unless(free < LITTLE_DISK, "disk", f"{gib(free)} are free at {folder}", hint)
 
 
-def check_terminal(examination: Examination) -> Iterator[Finding]:
+def check_terminal(examination: Examination) -> Finding:
     """Tell how output will look."""
     output = examination.output
     encoding = output.encoding or "ascii"
@@ -125,34 +115,22 @@ def check_terminal(examination: Examination) -> Iterator[Finding]:
         MARKS.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         message = f"its encoding {encoding} lacks the marks ✓ and ✗, and most languages' letters"
-        yield Finding("warning", "terminal", message, "set PYTHONIOENCODING=utf-8")
-        return
+        return Finding("warning", "terminal", message, "set PYTHONIOENCODING=utf-8")
     if not output.isatty():
-        yield Finding("ok", "terminal", f"standard output is not one: plain text in {encoding}")
-        return
+        return Finding("ok", "terminal", f"standard output is not one: plain text in {encoding}")
     columns = shutil.get_terminal_size().columns
     colour = "without colour, for NO_COLOR is set" if os.environ.get("NO_COLOR") else "in colour"
     text = f"{columns} columns, {encoding}, {colour}"
-    if columns < NARROW:
-        yield Finding("warning", "terminal", text, f"make the window {NARROW} columns wide")
-    else:
-        yield Finding("ok", "terminal", text)
+    hint = f"make the window {NARROW} columns wide"
+    return ok_unless(columns < NARROW, "terminal", text, hint)
 
 
-def check_environment(_: Examination) -> Iterator[Finding]:
+def check_environment(_: Examination) -> Finding:
     """Tell what of the environment rapid obeys; never a secret."""
-    yield Finding(
-        "ok", "environment", ", ".join(_set(os.environ)) or "none of its variables is set"
-    )
-
-
-def _set(environment: Mapping[str, str]) -> Iterator[str]:
-    for name in SHOWN:
-        if value := environment.get(name):
-            yield f"{name}={without_password(value)}"
-    for name in SECRET:
-        if environment.get(name):
-            yield f"{name} is set"
+    told = {name: f"{name}={without_password(os.environ.get(name, ''))}" for name in SHOWN}
+    told |= {name: f"{name} is set" for name in SECRET}
+    is_set = ", ".join(said for name, said in told.items() if os.environ.get(name))
+    return Finding("ok", "environment", is_set or "none of its variables is set")
 
 
 def without_password(value: str) -> str:
@@ -164,16 +142,7 @@ def without_password(value: str) -> str:
     return value.replace(place, f"…@{place.rpartition('@')[2]}", 1) if "@" in place else value
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number of things as people say it."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def existing(folder: Path) -> Path:
     """Return a folder, or the nearest one above it that is there."""
     folder = folder.absolute()
     return next(path for path in (folder, *folder.parents) if path.is_dir())
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"

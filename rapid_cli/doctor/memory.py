@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
 
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.llama import free_memory
-from rapid_cli.models.memory import advice, balance, fits, with_margin
+from rapid_cli.models.memory import NeedOf, advice, balance, fits, longest, with_margin
 from rapid_cli.session.needs import PairRuns, memory_name
 
 LENGTHS = (8192, 32768, 131072)
@@ -25,28 +24,45 @@ class MemoryAt:
     fits: bool
 
 
-def check_memory(runs: PairRuns) -> Generator[Finding, None, list[MemoryAt]]:
+def check_memory(runs: PairRuns) -> tuple[list[Finding], list[MemoryAt]]:
     """Tell for contexts of several lengths whether they fit; of two memories, the scarcer one."""
     try:
-        free = {gpu: free_memory(gpu) for gpu in runs.memories}
+        free = _free_bytes(runs)
     except ImportError:
-        yield Finding("warning", "memory", "free memory cannot be told", "pip install psutil")
-        return []
+        text = "free memory cannot be told"
+        return [Finding("warning", "memory", text, "pip install psutil")], []
     if not free:
-        yield Finding("ok", "memory", "that of other machines, which is not known")
-        return []
-    found: list[MemoryAt] = []
-    for length in lengths(runs.target.limit):
-        tried = [_try(runs, length, free, gpu=gpu) for gpu in free]
-        at, finding = min(tried, key=_spare)
-        found.append(at)
-        yield finding
-    return found
+        return [Finding("ok", "memory", "that of other machines, which is not known")], []
+    tried = [
+        min((_try(runs, length, free, gpu=gpu) for gpu in free), key=_spare)
+        for length in lengths(runs.target.limit)
+    ]
+    return [finding for _, finding in tried], [at for at, _ in tried]
+
+
+def longest_context(runs: PairRuns) -> tuple[int, str]:
+    """Return the longest context that fits, 0 if none of use does, and the scarcer memory."""
+    spec, limit, free = runs.target.spec, runs.target.limit, _free_bytes(runs)
+    found = {
+        gpu: longest(_need_of(runs, free, gpu=gpu), size, limit, spec.k_type, spec.v_type)
+        for gpu, size in free.items()
+    }
+    scarcer = min(found, key=found.__getitem__)  # of two equal ones that of GPUs, which come first
+    return found[scarcer], memory_name(gpu=scarcer)
 
 
 def lengths(limit: int) -> list[int]:
     """Return the contexts to try for a model that may read `limit` tokens; 0 is not known."""
     return [each for each in LENGTHS if each <= limit or not limit] or [limit]
+
+
+def _free_bytes(runs: PairRuns) -> dict[bool, int]:
+    """Return what is free in each memory that holds a part of a pair: GPUs' (True), or not."""
+    return {gpu: free_memory(gpu) for gpu in runs.memories}
+
+
+def _need_of(runs: PairRuns, free: dict[bool, int], *, gpu: bool) -> NeedOf:
+    return runs.need_of(gpu=gpu, free_gpu_bytes=free.get(True, 0))
 
 
 def _spare(tried: tuple[MemoryAt, Finding]) -> float:
@@ -59,7 +75,7 @@ def _try(
     runs: PairRuns, length: int, free: dict[bool, int], *, gpu: bool
 ) -> tuple[MemoryAt, Finding]:
     spec, memory = runs.target.spec, memory_name(gpu=gpu)
-    need_of = runs.need_of(gpu=gpu, free_gpu_bytes=free.get(True, 0))
+    need_of = _need_of(runs, free, gpu=gpu)
     needed = need_of(length, spec.k_type, spec.v_type)
     at = MemoryAt(length, with_margin(needed), free[gpu], fits(needed, free[gpu]))
     said = advice(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rapid_cli.errors import StoreError
 from rapid_cli.machine.child import Found, tell
+from rapid_cli.text.sizes import megabytes
 
 SENTENCES = (
     "Edith Marlow kept the light on Gannet Rock for forty-one years.",
@@ -106,7 +107,7 @@ def _copied(vectors: Path, copy: Path) -> str:
             return "another rapid is using it"
         size = sum(path.stat().st_size for path in vectors.rglob("*"))
         if size > LARGEST_COPY or size > shutil.disk_usage(copy.parent.parent).free / 2:
-            return f"they take {size / 1e6:,.0f} MB, and that is much to copy"
+            return f"they take {megabytes(size)}, and that is much to copy"
         try:
             shutil.copytree(vectors, copy)
         except OSError as error:

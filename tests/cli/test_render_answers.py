@@ -26,9 +26,9 @@ from rapid_cli.answering.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.render.answers import (
+    AnswerView,
     LiveAnswer,
     PlainAnswer,
-    SilentAnswer,
     render_answer,
     render_sources,
 )
@@ -216,7 +216,7 @@ def test_a_draft_is_marked_as_one_shown_by_its_last_lines_and_erased():
     assert shown.endswith("\x1b[2K\x1b[?25h\r"), "it is erased"
 
 
-@pytest.mark.parametrize("view", [PlainAnswer(stream=True), SilentAnswer()])
+@pytest.mark.parametrize("view", [PlainAnswer(stream=True), AnswerView()])
 def test_where_nobody_watches_no_draft_is_shown(view):
     assert drafts_shown(view, "It was Ann.") == ""
 

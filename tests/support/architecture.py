@@ -17,8 +17,8 @@ PAGE = REPOSITORY / "docs" / "architecture.md"
 PACKAGES = {
     "cli": "doctor bench session answering library llama models storage machine text decoding "
     "documents config errors",
-    "doctor": "session library llama preflight models retrieval storage machine documents config "
-    "errors",
+    "doctor": "session library llama preflight models retrieval storage machine text documents "
+    "config errors",
     "bench": "session answering models retrieval storage decoding documents config errors",
     "session": "answering library llama preflight models reader retrieval storage machine "
     "documents config errors",

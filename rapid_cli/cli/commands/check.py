@@ -12,8 +12,8 @@ from rapid_cli.cli.boundary import FAILED
 from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.streams import require_output
-from rapid_cli.doctor.model import Seen
-from rapid_cli.doctor.pair import Checked, check
+from rapid_cli.doctor.model import CheckedModel
+from rapid_cli.doctor.pair import CheckedPair, check
 from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.session.session import Session
 
@@ -40,7 +40,7 @@ def run(
         raise typer.Exit(FAILED)
 
 
-def _json(pair: str, checked: Checked) -> Json:
+def _json(pair: str, checked: CheckedPair) -> Json:
     drafter = checked.drafter or checked.target
     return {
         "pair": pair,
@@ -52,5 +52,5 @@ def _json(pair: str, checked: Checked) -> Json:
     }
 
 
-def _model(seen: Seen) -> Json:
-    return {"name": seen.spec.name, "path": str(seen.path) if seen.path else None}
+def _model(model: CheckedModel) -> Json:
+    return {"name": model.spec.name, "path": str(model.path) if model.path else None}

@@ -14,6 +14,7 @@ from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.streams import require_output
 from rapid_cli.doctor.checks import examine
+from rapid_cli.doctor.findings import nothing_failed
 from rapid_cli.storage.logfile import unwritten
 
 
@@ -24,7 +25,7 @@ def run(models: Path | None, *, json: bool) -> None:
     # A folder that is to be checked is not to be changed.
     with unwritten(), console().status("looking at this machine"):
         findings = examine(models, output)
-    ok = all(finding.verdict != "failure" for finding in findings)
+    ok = nothing_failed(findings)
     if json:
         print(jsonlib.dumps({"ok": ok, "findings": list(map(asdict, findings))}))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from time import monotonic
-from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -27,6 +26,7 @@ from rapid_cli.answering.answer import (
 from rapid_cli.cli.render.console import Bars
 from rapid_cli.cli.render.report import address, coverage_note, percentage, place_parts, summary
 from rapid_cli.decoding.measuring import Clock
+from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Document, Passage
 from rapid_cli.text.printable import printable, printable_line
 from rapid_cli.text.sentences import one_line
@@ -40,32 +40,29 @@ ORIGIN_STYLES = {"drafter": "green", "target": ""}
 """Words the drafter wrote first and the target accepted are green."""
 
 
-class AnswerView(Protocol):
-    """Shows an answer while it is written; `is_live` tells whether a person is watching."""
+class AnswerView:
+    """Shows an answer while it is written; this one nothing, for JSON comes when it is complete.
 
-    is_live: bool
+    `is_live` tells whether a person is watching.
+    """
+
+    is_live = False
 
     def show(self, piece: Piece) -> None:
         """Show one more piece."""
-        ...
 
     def think(self, text: str) -> None:
         """Show one more piece of what the model thinks first, if that is wanted."""
-        ...
 
     def status(self, line: str) -> None:
         """Show how it is going."""
-        ...
 
     def close(self) -> None:
         """Leave the screen as it should stay."""
-        ...
 
 
-class PlainAnswer:
+class PlainAnswer(AnswerView):
     """Writes pieces to stdout as they come, for pipes and files; or all of them at the end."""
-
-    is_live = False
 
     def __init__(self, *, stream: bool, thoughts: Console | None = None) -> None:
         self._stream = stream
@@ -77,7 +74,7 @@ class PlainAnswer:
     def think(self, text: str) -> None:
         """Write it where thoughts go, if anywhere."""
         if self._thoughts is not None:
-            self._thoughts.print(printable(text), style="dim", end="", soft_wrap=True)
+            self._thoughts.print(printable(text), style=THOUGHT_STYLE, end="", soft_wrap=True)
             self._thinking = True
 
     def show(self, piece: Piece) -> None:
@@ -85,20 +82,15 @@ class PlainAnswer:
         self._end_thought()
         self._begun = True
         if self._stream:
-            sys.stdout.write(printable(piece.text))
-            sys.stdout.flush()
+            print(printable(piece.text), end="", flush=True)
         else:
             self._held.append(printable(piece.text))
-
-    def status(self, line: str) -> None:
-        """Show nothing: there is no screen to show it on."""
 
     def close(self) -> None:
         """Write what was held back, and end the line if there was any answer."""
         self._end_thought()
         if self._begun:
-            sys.stdout.write("".join(self._held) + "\n")
-            sys.stdout.flush()
+            print("".join(self._held), flush=True)
 
     def _end_thought(self) -> None:
         if self._thinking and self._thoughts is not None:
@@ -106,25 +98,7 @@ class PlainAnswer:
         self._thinking = False
 
 
-class SilentAnswer:
-    """Shows nothing: the answer is printed as JSON when it is complete."""
-
-    is_live = False
-
-    def show(self, piece: Piece) -> None:
-        """Show nothing."""
-
-    def think(self, text: str) -> None:
-        """Show nothing."""
-
-    def status(self, line: str) -> None:
-        """Show nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class LiveAnswer:
+class LiveAnswer(AnswerView):
     """On a terminal: the paragraph in work and a status line are live, finished ones are printed.
 
     Only finished paragraphs go to stdout, and those of thoughts to stderr if `thinking`. The live
@@ -212,18 +186,13 @@ def answer_view(
 ) -> AnswerView:
     """Return the view that fits where stdout and stderr go."""
     if json:
-        return SilentAnswer()
+        return AnswerView()
     if stream and sys.stdout.isatty() and errors.is_terminal and not errors.quiet:
         return LiveAnswer(errors, statistics=statistics, thinking=thinking)
     return PlainAnswer(stream=stream, thoughts=errors if thinking else None)
 
 
-def render_answer(
-    events: Iterable[Event],
-    view: AnswerView,
-    bars: Bars,
-    errors: Console,
-) -> Answer:
+def render_answer(events: Iterable[Event], view: AnswerView, bars: Bars, errors: Console) -> Answer:
     """Show an answer as it comes about, and return it."""
     thinking = ""
     for event in events:
@@ -248,14 +217,18 @@ def render_answer(
                 view.show(event)
                 thinking = ""
             case Decoded(stats=stats, seconds=seconds):
-                rate = stats.acceptance_rate
-                accepted = "" if rate is None else f"{percentage(rate)} accepted · "
-                per_round = f"{stats.mean_acceptance_length:.1f} tokens a round"
-                speed = f"{stats.tokens / seconds:.1f} tok/s" if seconds else ""
-                view.status(f"{thinking}{accepted}{per_round} · {speed}")
+                view.status(thinking + _speed(stats, seconds))
             case Finished(answer=answer):
                 return answer
     raise AssertionError("an answer ended without its last event")
+
+
+def _speed(stats: DecodingStats, seconds: float) -> str:
+    """Return how decoding goes: what of the drafts is accepted, and how fast that is."""
+    rate = stats.acceptance_rate
+    accepted = "" if rate is None else f"{percentage(rate)} accepted · "
+    speed = f"{stats.tokens / seconds:.1f} tok/s" if seconds else ""
+    return f"{accepted}{stats.mean_acceptance_length:.1f} tokens a round · {speed}"
 
 
 def render_sources(

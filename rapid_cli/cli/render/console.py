@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
+from typing import Any
 
-from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod, RenderableType
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
-from rich.style import Style
 from rich.text import Text
 
 from rapid_cli.text.printable import printable, printable_line
+from rapid_cli.text.sizes import megabytes
 
 SPARE_LINES = 4
 """A text below the bars leaves so many lines to them."""
@@ -19,34 +19,19 @@ SPARE_LINES = 4
 class PlainConsole(Console):
     """A console that obeys none of the text it prints; rich itself lets escapes through."""
 
-    def render_str(
-        self,
-        text: str,
-        *,
-        style: str | Style = "",
-        justify: JustifyMethod | None = None,
-        overflow: OverflowMethod | None = None,
-        emoji: bool | None = None,
-        markup: bool | None = None,
-        highlight: bool | None = None,
-        highlighter: HighlighterType | None = None,
-    ) -> Text:
+    def render_str(self, text: str, **options: Any) -> Text:
         """Return what is printed for a text."""
-        return super().render_str(
-            printable(text),
-            style=style,
-            justify=justify,
-            overflow=overflow,
-            emoji=emoji,
-            markup=markup,
-            highlight=highlight,
-            highlighter=highlighter,
-        )
+        return super().render_str(printable(text), **options)
 
 
 def console(*, quiet: bool = False) -> Console:
     """Return the console for everything but the answer; rich honours NO_COLOR."""
     return PlainConsole(stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False)
+
+
+def tell(errors: Console, text: str, style: str = "") -> None:
+    """Print one line, however long and whatever the names in it hold."""
+    errors.print(printable_line(text), style=style, soft_wrap=True)
 
 
 class _Progress(Progress):
@@ -81,25 +66,23 @@ class Bars:
 
     def update(self, what: str, done: int, total: int | None, unit: str) -> None:
         """Show that `done` of `total` units of `what` are done; None is a total nobody knows."""
-        task = self._task(what)
-        progress = self._progress.tasks[self._progress.task_ids.index(task)]
-        if done < progress.completed:  # another one of the same name begins
-            self._progress.reset(task)
-        rate = f"{speed:,.0f} {unit}/s" if (speed := _speed(progress)) else ""
+        bar = self._bar(what)
+        if done < bar.completed:  # another one of the same name begins
+            self._progress.reset(bar.id)
+        rate = f"{speed:,.0f} {unit}/s" if (speed := _speed(bar)) else ""
         count = f"{done:,} {unit}" if total is None else f"{done:,}/{total:,} {unit}"
-        self._progress.update(task, completed=done, total=total, count=count, rate=rate)
+        self._progress.update(bar.id, completed=done, total=total, count=count, rate=rate)
 
     def update_bytes(self, what: str, done: int, total: int) -> None:
         """Show that `done` of `total` bytes of `what` are done, in MB and their tenths a second."""
-        task = self._task(what)
-        progress = self._progress.tasks[self._progress.task_ids.index(task)]
-        rate = f"{speed / 1e6:,.1f} MB/s" if (speed := progress.speed) else ""
-        count = f"{done / 1e6:,.0f}/{total / 1e6:,.0f} MB"
-        self._progress.update(task, completed=done, total=total, count=count, rate=rate)
+        bar = self._bar(what)
+        rate = f"{bar.speed / 1e6:,.1f} MB/s" if bar.speed else ""
+        count = f"{done / 1e6:,.0f}/{megabytes(total)}"
+        self._progress.update(bar.id, completed=done, total=total, count=count, rate=rate)
 
     def wait(self, what: str) -> None:
         """Show that `what` goes on, nobody knows how long, until it is dropped."""
-        self._task(what)
+        self._bar(what)
 
     def drop(self, what: str) -> None:
         """Erase one of the bars."""
@@ -114,31 +97,26 @@ class Bars:
         self._progress.start()
         self._progress.refresh()
 
-    def _task(self, what: str) -> TaskID:
+    def _bar(self, what: str) -> Task:
+        """Return the bar of a thing, which is drawn from now on."""
         if what not in self._tasks:
             self._progress.start()
             name = printable_line(what)
             self._tasks[what] = self._progress.add_task(name, total=None, count="", rate="")
-        return self._tasks[what]
+        return self._progress.tasks[self._progress.task_ids.index(self._tasks[what])]
 
     def close(self) -> None:
         """Erase the bars, and what is below them."""
         self._progress.below = None
         self._progress.stop()
-        for task in self._tasks.values():
-            self._progress.remove_task(task)
-        self._tasks.clear()
+        for what in tuple(self._tasks):
+            self.drop(what)
 
     def __enter__(self) -> Bars:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Erase the bars."""
         self.close()
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from rapid_cli.answering.answer import Note, Prefilled
-from rapid_cli.cli.render.console import Bars
+from rapid_cli.cli.render.console import Bars, tell
 from rapid_cli.cli.render.report import place
-from rapid_cli.cli.render.tables import print_table
+from rapid_cli.cli.render.tables import in_megabytes, print_list
 from rapid_cli.documents import Document, Passage
 from rapid_cli.library.catalog import Entry
 from rapid_cli.library.events import (
@@ -34,6 +34,8 @@ from rapid_cli.models.prefix_cache import CachedPrefix
 from rapid_cli.text.printable import printable, printable_line
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")
+ENTRIES = ("NAME", "PAGES", "CHUNKS", "EMBEDDED", "INDEXED", "KEPT", "PATH")
+TEXTS = ("TEXT", "TOKENS", "MB", "USED")
 KINDS_SHOWN = 6
 PREPARING = "preparing the embedder, once"
 
@@ -61,20 +63,15 @@ def render_indexing(
                 _tell_done(event, errors)
             case FileSkipped():
                 counts["skipped"] += 1
-                _tell(errors, _skipped(event), "yellow")
+                tell(errors, _skipped(event), "yellow")
             case FileRemoved(path=path):
                 counts["removed"] += 1
-                _tell(errors, f"removed {path}: the file is gone")
+                tell(errors, f"removed {path}: the file is gone")
             case PassedOver(counts=kinds):
-                _tell(errors, _passed_over(kinds), "dim")
+                tell(errors, _passed_over(kinds), "dim")
             case Pending():
-                _tell(errors, _pending(event), "yellow")
+                tell(errors, _pending(event), "yellow")
     bars.close()
-
-
-def _tell(errors: Console, text: str, style: str = "") -> None:
-    """Print one line, however long and whatever the names in it hold."""
-    errors.print(printable_line(text), style=style, soft_wrap=True)
 
 
 def _tell_done(event: FileDone, errors: Console) -> None:
@@ -82,9 +79,9 @@ def _tell_done(event: FileDone, errors: Console) -> None:
         return
     moved = event.state == "moved"
     done = f"moved {event.path}" if moved else f"indexed {event.path} ({event.state})"
-    _tell(errors, done, "dim")
+    tell(errors, done, "dim")
     for warning in event.warnings:
-        _tell(errors, f"  {warning}", "yellow")
+        tell(errors, f"  {warning}", "yellow")
 
 
 def _skipped(event: FileSkipped) -> str:
@@ -139,9 +136,6 @@ def _scores(passage: Passage) -> str:
 
 def print_entries(entries: Sequence[Entry], kept: Container[str], *, as_json: bool) -> None:
     """Print what the library holds, and whether what a model read of it is kept, by its name."""
-    if as_json:
-        print(json.dumps([asdict(entry) | {"kept": entry.name in kept} for entry in entries]))
-        return
     rows = [
         (
             *(entry.name, str(entry.pages), str(entry.chunks), _yes(entry.embedded)),
@@ -149,7 +143,8 @@ def print_entries(entries: Sequence[Entry], kept: Container[str], *, as_json: bo
         )
         for entry in entries
     ]
-    print_table([("NAME", "PAGES", "CHUNKS", "EMBEDDED", "INDEXED", "KEPT", "PATH"), *rows])
+    objects = [asdict(entry) | {"kept": entry.name in kept} for entry in entries]
+    print_list(ENTRIES, rows, objects, as_json=as_json)
 
 
 def print_names(names: Sequence[str], *, as_json: bool) -> None:
@@ -163,15 +158,13 @@ def print_names(names: Sequence[str], *, as_json: bool) -> None:
 
 def print_texts(texts: Sequence[CachedPrefix], *, as_json: bool) -> None:
     """Print what models have read and is kept, with a sum."""
-    if as_json:
-        print(json.dumps([_text_json(text) for text in texts]))
-        return
-    total = sum(text.size_bytes for text in texts)
     rows = [
-        (text.name, str(text.tokens), f"{text.size_bytes / 1e6:.0f}", _time(text.used_at))
+        (text.name, str(text.tokens), in_megabytes(text.size_bytes), _time(text.used_at))
         for text in texts
     ]
-    print_table([("TEXT", "TOKENS", "MB", "USED"), *rows, ("total", "", f"{total / 1e6:.0f}", "")])
+    total = sum(text.size_bytes for text in texts)
+    rows.append(("total", "", in_megabytes(total), ""))
+    print_list(TEXTS, rows, list(map(_text_json, texts)), as_json=as_json)
 
 
 def render_reading(
@@ -183,7 +176,7 @@ def render_reading(
             case Prefilled(done=done, total=total):
                 bars.update(f"reading {name}", done, total, "tokens")
             case Note(text=text):
-                _tell(errors, text, "yellow")
+                tell(errors, text, "yellow")
     bars.close()
 
 

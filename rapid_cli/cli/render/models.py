@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from rapid_cli.bench.trials import Comparison, Trial
 from rapid_cli.bench.tuner import TuningResult
 from rapid_cli.cli.render.report import Json
-from rapid_cli.cli.render.tables import print_markdown, print_table
+from rapid_cli.cli.render.tables import in_megabytes, print_markdown, print_table
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import Settings
@@ -64,16 +64,17 @@ def print_models(
     """
     if as_json:
         listed = {"models": list(map(asdict, models)), "pairs": list(map(asdict, pairs))}
-        print(json.dumps(listed | {"copies": _copies_json(copies, used)}))
+        listed["copies"] = [_copy_json(copy, is_used=copy.path in used) for copy in copies]
+        print(json.dumps(listed))
         return
-    print_table([MODELS, *map(_model_cells, models)])
+    print_table(MODELS, list(map(_model_cells, models)))
     print()
-    print_table([PAIRS, *map(_pair_cells, pairs)])
+    print_table(PAIRS, [astuple(pair) for pair in pairs])
     if copies:
         total = sum(copy.size_bytes for copy in copies)
         print()
         rows = [_copy_cells(copy, is_used=copy.path in used) for copy in copies]
-        print_table([COPIES, *rows, ("total", "", _megabytes(total), "", "")])
+        print_table(COPIES, [*rows, ("total", "", in_megabytes(total), "", "")])
 
 
 def print_tuning(
@@ -91,7 +92,7 @@ def print_tuning(
         for trial in stage.trials
     ]
     print_markdown(TRIALS, rows)
-    print(f"From now on: {_all_settings(found.settings, weights)}.")
+    print(f"From now on: {', '.join(_names(found.settings, weights).values())}.")
 
 
 def tuning_json(
@@ -132,7 +133,7 @@ def _stage_json(stage: Comparison) -> Json:
 def _trial_cells(
     stage: Comparison, trial: Trial, weights: WeightFormat, original: float | None
 ) -> tuple[str, ...]:
-    what = _NAMES[stage.name](trial.settings, weights)
+    what = _names(trial.settings, weights)[stage.name]
     verdict = "chosen" if trial is stage.chosen else trial.note
     if not trial.allowed:
         verdict = "needs lower_precision = true"
@@ -152,65 +153,32 @@ def _perplexity(value: float | None, original: float | None) -> str:
     return f"{value:.2f}" if value == original else f"{value:.2f} ({value / original - 1:+.1%})"
 
 
-def _weights_name(settings: Settings, weights: WeightFormat) -> str:
-    return f"a copy in {settings.format}" if settings.format else f"the file, {weights.label}"
-
-
-def _attention_name(settings: Settings, _weights: WeightFormat) -> str:
+def _names(settings: Settings, weights: WeightFormat) -> dict[str, str]:
+    """Return what settings are called, by the stages of tuning that choose them."""
     flash = {None: "auto", True: "on", False: "off"}[settings.flash_attention]
-    return f"flash attention {flash}, {settings.k_type} / {settings.v_type}"
+    copied = settings.format
+    return {
+        "weights": f"a copy in {copied}" if copied else f"the file, {weights.label}",
+        "attention": f"flash attention {flash}, {settings.k_type} / {settings.v_type}",
+        "threads": f"{settings.threads or 'all'} threads",
+        "ubatch": f"{settings.ubatch or 'a whole batch'} at once",
+    }
 
 
-def _threads_name(settings: Settings, _weights: WeightFormat) -> str:
-    return f"{settings.threads or 'all'} threads"
-
-
-def _ubatch_name(settings: Settings, _weights: WeightFormat) -> str:
-    return f"{settings.ubatch or 'a whole batch'} at once"
-
-
-_NAMES = {
-    "weights": _weights_name,
-    "attention": _attention_name,
-    "threads": _threads_name,
-    "ubatch": _ubatch_name,
-}
-
-
-def _all_settings(settings: Settings, weights: WeightFormat) -> str:
-    return ", ".join(name(settings, weights) for name in _NAMES.values())
-
-
-def _copies_json(copies: Sequence[WeightCopy], used: Collection[Path]) -> list[Json]:
-    return [
-        {
-            "path": str(copy.path),
-            "source": str(copy.source) if copy.source else None,
-            "format": copy.format,
-            "size_bytes": copy.size_bytes,
-            "stale": copy.stale,
-            "used": copy.path in used,
-        }
-        for copy in copies
-    ]
+def _copy_json(copy: WeightCopy, *, is_used: bool) -> Json:
+    source = str(copy.source) if copy.source else None
+    return asdict(copy) | {"path": str(copy.path), "source": source, "used": is_used}
 
 
 def _model_cells(row: ModelRow) -> tuple[str, ...]:
+    size = in_megabytes(row.size_bytes) if row.size_bytes else ""
     return (
-        *(row.name, row.state, _megabytes(row.size_bytes), row.quantization),
+        *(row.name, row.state, size, row.quantization),
         *(str(row.context_length or ""), row.tuned, row.runs, ", ".join(row.pairs), row.place),
     )
-
-
-def _pair_cells(row: PairRow) -> tuple[str, ...]:
-    return (row.name, row.state, row.target, row.drafter, row.note)
 
 
 def _copy_cells(copy: WeightCopy, *, is_used: bool) -> tuple[str, ...]:
     source = copy.source.name if copy.source else "?"
     state = "stale" if copy.stale else "in use" if is_used else "not used"
-    return (source, copy.format, _megabytes(copy.size_bytes), state, str(copy.path))
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.0f}" if size else ""
+    return (source, copy.format, in_megabytes(copy.size_bytes), state, str(copy.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 
@@ -10,9 +11,17 @@ from rapid_cli.text.printable import printable_line
 Rows = Sequence[Sequence[str]]
 
 
-def print_table(rows: Rows) -> None:
+def print_list(columns: Sequence[str], rows: Rows, objects: object, *, as_json: bool) -> None:
+    """Print the same things as a table or as JSON."""
+    if as_json:
+        print(json.dumps(objects))
+    else:
+        print_table(columns, rows)
+
+
+def print_table(columns: Sequence[str], rows: Rows) -> None:
     """Print rows, a line each: aligned on a terminal, tab-separated in a pipe."""
-    rows = [[printable_line(cell) for cell in row] for row in rows]
+    rows = _printable(columns, rows)
     if not sys.stdout.isatty():
         print("\n".join("\t".join(row) for row in rows))
         return
@@ -22,11 +31,19 @@ def print_table(rows: Rows) -> None:
 
 def print_markdown(columns: Sequence[str], rows: Rows) -> None:
     """Print a Markdown table, which is as readable on a terminal as in a document."""
-    lines = _padded([columns, *([printable_line(cell) for cell in row] for row in rows)])
-    for number, cells in enumerate(lines):
+    for number, cells in enumerate(_padded(_printable(columns, rows))):
         print(f"| {' | '.join(cells)} |")
         if number == 0:
             print(f"|{'|'.join('-' * (len(cell) + 2) for cell in cells)}|")
+
+
+def in_megabytes(size_bytes: int) -> str:
+    """Return a size for a column of megabytes, without the unit, as programs read it."""
+    return f"{size_bytes / 1e6:.0f}"
+
+
+def _printable(columns: Sequence[str], rows: Rows) -> list[list[str]]:
+    return [[printable_line(cell) for cell in row] for row in (columns, *rows)]
 
 
 def _padded(rows: Rows) -> list[list[str]]:
