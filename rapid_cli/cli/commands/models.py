@@ -1,10 +1,22 @@
-"""`rapid models list` and `rapid models clear`, once their command lines are understood."""
+"""`rapid models list`, `check` and `clear`, once their command lines are understood."""
 
 from __future__ import annotations
 
+import json as jsonlib
+from dataclasses import asdict
 from pathlib import Path
 
+import typer
+
+from rapid_cli.cli.boundary import FAILED
+from rapid_cli.cli.options.models import CheckOptions
+from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models
+from rapid_cli.cli.render.report import Json
+from rapid_cli.cli.streams import require_output
+from rapid_cli.doctor.model import Seen
+from rapid_cli.doctor.pair import Checked
+from rapid_cli.doctor.pair import check as check_pair
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import engine, machine, read_format, read_shape
 from rapid_cli.models.hub import find
@@ -27,6 +39,36 @@ def list_models(models: Path | None, *, json: bool) -> None:
         copies = session.pairs.copies.entries()
         used = {copy.path for copy in copies if _is_used(copy, models_file, session.pairs)}
         print_models(rows, pairs, copies, used, as_json=json)
+
+
+def check(options: CheckOptions) -> None:
+    """Check a pair, print what was found, and exit with 1 if it cannot work."""
+    require_output()
+    models_file = load_models_file(find_models_file(options.models))
+    chosen = models_file.pair(options.pair)
+    with Session(models_file) as session:
+        checked = check_pair(session.pairs, chosen, options.target, options.drafter)
+    if options.json:
+        print(jsonlib.dumps(_checked_json(chosen.name, checked)))
+    else:
+        print_findings(checked.findings)
+    if not checked.ok:
+        raise typer.Exit(FAILED)
+
+
+def _checked_json(pair: str, checked: Checked) -> Json:
+    return {
+        "pair": pair,
+        "ok": checked.ok,
+        "target": _seen_json(checked.target),
+        "drafter": _seen_json(checked.drafter or checked.target),
+        "findings": [asdict(finding) for finding in checked.findings],
+        "memory": [asdict(at) for at in checked.memory],
+    }
+
+
+def _seen_json(seen: Seen) -> Json:
+    return {"name": seen.spec.name, "path": str(seen.path) if seen.path else None}
 
 
 def clear(models: Path | None) -> None:

@@ -1,113 +1,201 @@
-"""The command line of `rapid ask`."""
+"""Options of `rapid ask` and `rapid chat`, and of `rapid history`, which shows what they kept."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options import (
-    DISPLAY,
-    Choices,
+from rapid_cli.answering.strategies import STRATEGIES
+from rapid_cli.cli.options.parameters import (
+    WORDS,
     Collection,
-    ContextLength,
     Device,
     Drafter,
-    Eta,
-    Fresh,
-    Gamma,
     Json,
-    MaxTokens,
     Models,
-    NoLog,
-    NoStats,
     Ocr,
     PairName,
     Quiet,
-    RetrieveTokens,
-    Seed,
-    ShowContext,
-    ShowThinking,
-    StrategyName,
     Target,
-    Temperature,
-    TopK,
-    TopP,
 )
+from rapid_cli.models.specs import MOST_ETA
+
+DECODING, DISPLAY = "How to answer", "What to show"
+"""The groups of options under which `--help` shows those that only answers need."""
+EXPLAINED = "\n\n".join(
+    ["Strategies:", *(f"{each.name}: {each.summary}." for each in STRATEGIES.values())]
+)
+"""What `--help` says below the options."""
 
 
-def ask(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]... QUESTION",
-            help="Files, folders, names in the library, or - for stdin; without any, the whole "
-            "library. The question comes last.",
-            show_default=False,
+def complete_strategy(incomplete: str) -> list[str]:
+    """Return the names of strategies that begin like this, for the shell."""
+    return [name for name in STRATEGIES if name.startswith(incomplete)]
+
+
+NoStats = Annotated[
+    bool, typer.Option("--no-stats", help="No statistics.", rich_help_panel=DISPLAY)
+]
+NoLog = Annotated[bool, typer.Option("--no-log", help="Leave answers out of the history.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerOptions:
+    """How to answer, and what to show of it; None is the pair's own choice."""
+
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(STRATEGIES)}: see below.",
+            autocompletion=complete_strategy,
+            rich_help_panel=DECODING,
         ),
-    ] = None,
-    *,
-    strategy: StrategyName = "rapid",
-    pair: PairName = None,
-    models: Models = None,
-    collection: Collection = None,
-    ocr: Ocr = False,
-    target: Target = None,
-    drafter: Drafter = None,
-    max_tokens: MaxTokens = 512,
-    temperature: Temperature = None,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    seed: Seed = None,
-    eta: Eta = None,
-    gamma: Gamma = None,
-    retrieve_tokens: RetrieveTokens = None,
-    context_length: ContextLength = None,
-    device: Device = None,
-    fresh: Fresh = False,
-    show_context: ShowContext = False,
-    show_thinking: ShowThinking = False,
+    ] = "rapid"
+    pair: PairName = None
+    models: Models = None
+    collection: Collection = None
+    ocr: Ocr = False
+    target: Target = None
+    drafter: Drafter = None
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Longest answer, in tokens.", rich_help_panel=DECODING)
+    ] = 512
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="0 is greedy. Default: the pair's, or 0.1.", rich_help_panel=DECODING
+        ),
+    ] = None
+    top_k: Annotated[
+        int,
+        typer.Option(min=0, help="Draw from the k likeliest; 0: all.", rich_help_panel=DECODING),
+    ] = 0
+    top_p: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Draw from the likeliest that reach this share.",
+            rich_help_panel=DECODING,
+        ),
+    ] = 1.0
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeats an answer.", rich_help_panel=DECODING)
+    ] = None
+    eta: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=MOST_ETA,
+            help="Strength of knowledge transfer. Default: the pair's, or 10.",
+            rich_help_panel=DECODING,
+        ),
+    ] = None
+    gamma: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Tokens drafted a round. Default: the pair's, or auto.",
+            rich_help_panel=DECODING,
+        ),
+    ] = None
+    retrieve_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Tokens of passages that the drafter reads.", rich_help_panel=DECODING
+        ),
+    ] = None
+    context_length: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most tokens a model may hold.", rich_help_panel=DECODING),
+    ] = None
+    device: Device = None
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh", help="Read the text again, whatever is kept.", rich_help_panel=DECODING
+        ),
+    ] = False
+    show_context: Annotated[
+        bool,
+        typer.Option("--show-context", help="Show the passages in full.", rich_help_panel=DISPLAY),
+    ] = False
+    show_thinking: Annotated[
+        bool,
+        typer.Option(
+            "--show-thinking",
+            help="Show what a reasoning model thinks, on stderr.",
+            rich_help_panel=DISPLAY,
+        ),
+    ] = False
+    json: Json = False
+    no_stats: NoStats = False
+    no_log: NoLog = False
+    quiet: Quiet = False
+
+    @property
+    def stream(self) -> bool:
+        """Whether an answer is shown while it is written."""
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskOptions(AnswerOptions):
+    """Options of `rapid ask`; those declared again have their place in `--help` here."""
+
+    words: Annotated[list[str] | None, WORDS] = None
     questions: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="Answer each line; all words are sources then."),
-    ] = None,
-    json: Json = False,
+    ] = None
+    json: Json = False
     no_stream: Annotated[
         bool,
         typer.Option(
             "--no-stream", help="Print the answer when it is complete.", rich_help_panel=DISPLAY
         ),
-    ] = False,
-    no_stats: NoStats = False,
-    no_log: NoLog = False,
-    quiet: Quiet = False,
-) -> None:
-    """Answer a question about documents."""
-    choices = Choices(
-        strategy=strategy,
-        pair=pair,
-        models=models,
-        collection=collection,
-        ocr=ocr,
-        target=target,
-        drafter=drafter,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        eta=eta,
-        gamma=gamma,
-        retrieve_tokens=retrieve_tokens,
-        context_length=context_length,
-        device=device,
-        fresh=fresh,
-        show_context=show_context,
-        show_thinking=show_thinking,
-        no_stats=no_stats,
-        no_log=no_log,
-        quiet=quiet,
-    )
-    from rapid_cli.cli.commands.ask import run  # noqa: PLC0415 - slow, and not for --help
+    ] = False
+    no_stats: NoStats = False
+    no_log: NoLog = False
+    quiet: Quiet = False
 
-    run(words or [], choices, questions=questions, json=json, stream=not no_stream)
+    @property
+    def stream(self) -> bool:
+        """Whether an answer is shown while it is written."""
+        return not self.no_stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOptions(AnswerOptions):
+    """Options of `rapid chat`."""
+
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Files, folders or names in the library; without any, the whole library.",
+            show_default=False,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOptions:
+    """Options of `rapid history`."""
+
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SEARCH]...",
+            help="Words that must all occur in the question, the answer or the documents' names.",
+            show_default=False,
+        ),
+    ] = None
+    limit: Annotated[int, typer.Option(min=1, help="How many answers, of the newest.")] = 20
+    full: Annotated[
+        bool, typer.Option("--full", help="Show answers in full on a terminal too.")
+    ] = False
+    json: Json = False
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all that is kept.")] = False
