@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,12 @@ from rich.console import Console
 from rapid_cli.answering.pipeline import read_ahead
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.commands.opening import finish_index, open_sources, sources_and_question
+from rapid_cli.cli.commands.opening import (
+    finish_index,
+    open_sources,
+    print_json,
+    sources_and_question,
+)
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import (
@@ -108,8 +112,7 @@ def search(options: SearchOptions) -> None:
         documents = gathered.documents
         passages = session.library.search(question, list(documents), options.limit)
         if options.json:
-            found = passages_json(question, passages, documents)
-            print(jsonlib.dumps(found, ensure_ascii=False))
+            print_json(passages_json(question, passages, documents))
         else:
             print_passages(passages, documents)
         finish_index(session.library, gathered, errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,8 +23,9 @@ from rapid_cli.cli.options.parameters import (
 )
 from rapid_cli.models.specs import MOST_ETA
 
-DECODING, DISPLAY = "How to answer", "What to show"
-"""The groups of options under which `--help` shows those that only answers need."""
+decoding = partial(typer.Option, rich_help_panel="How to answer")
+display = partial(typer.Option, rich_help_panel="What to show")
+"""An option of a group of its own in `--help`: of those that only answers need."""
 EXPLAINED = "\n\n".join(
     ["Strategies:", *(f"{each.name}: {each.summary}." for each in STRATEGIES.values())]
 )
@@ -35,9 +37,7 @@ def complete_strategy(incomplete: str) -> list[str]:
     return [name for name in STRATEGIES if name.startswith(incomplete)]
 
 
-NoStats = Annotated[
-    bool, typer.Option("--no-stats", help="No statistics.", rich_help_panel=DISPLAY)
-]
+NoStats = Annotated[bool, display("--no-stats", help="No statistics.")]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Leave answers out of the history.")]
 
 
@@ -46,12 +46,7 @@ class AnswerOptions:
     """How to answer, and what to show of it; None is the pair's own choice."""
 
     strategy: Annotated[
-        str,
-        typer.Option(
-            help=f"{', '.join(STRATEGIES)}: see below.",
-            autocompletion=complete_strategy,
-            rich_help_panel=DECODING,
-        ),
+        str, decoding(help=f"{', '.join(STRATEGIES)}: see below.", autocompletion=complete_strategy)
     ] = "rapid"
     pair: PairName = None
     models: Models = None
@@ -59,76 +54,40 @@ class AnswerOptions:
     ocr: Ocr = False
     target: Target = None
     drafter: Drafter = None
-    max_tokens: Annotated[
-        int, typer.Option(min=1, help="Longest answer, in tokens.", rich_help_panel=DECODING)
-    ] = 512
+    max_tokens: Annotated[int, decoding(min=1, help="Longest answer, in tokens.")] = 512
     temperature: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="0 is greedy. Default: the pair's, or 0.1.", rich_help_panel=DECODING
-        ),
+        float | None, decoding(min=0, help="0 is greedy. Default: the pair's, or 0.1.")
     ] = None
-    top_k: Annotated[
-        int,
-        typer.Option(min=0, help="Draw from the k likeliest; 0: all.", rich_help_panel=DECODING),
-    ] = 0
+    top_k: Annotated[int, decoding(min=0, help="Draw from the k likeliest; 0: all.")] = 0
     top_p: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Draw from the likeliest that reach this share.",
-            rich_help_panel=DECODING,
-        ),
+        float, decoding(min=0, max=1, help="Draw from the likeliest that reach this share.")
     ] = 1.0
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Repeats an answer.", rich_help_panel=DECODING)
-    ] = None
+    seed: Annotated[int | None, decoding(min=0, help="Repeats an answer.")] = None
     eta: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=MOST_ETA,
-            help="Strength of knowledge transfer. Default: the pair's, or 10.",
-            rich_help_panel=DECODING,
+        decoding(
+            min=0, max=MOST_ETA, help="Strength of knowledge transfer. Default: the pair's, or 10."
         ),
     ] = None
     gamma: Annotated[
         str | None,
-        typer.Option(
-            metavar="N|auto",
-            help="Tokens drafted a round. Default: the pair's, or auto.",
-            rich_help_panel=DECODING,
-        ),
+        decoding(metavar="N|auto", help="Tokens drafted a round. Default: the pair's, or auto."),
     ] = None
     retrieve_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Tokens of passages that the drafter reads.", rich_help_panel=DECODING
-        ),
+        int | None, decoding(min=1, help="Tokens of passages that the drafter reads.")
     ] = None
-    context_length: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most tokens a model may hold.", rich_help_panel=DECODING),
-    ] = None
+    context_length: Annotated[int | None, decoding(min=1, help="Most tokens a model may hold.")] = (
+        None
+    )
     device: Device = None
-    fresh: Annotated[
-        bool,
-        typer.Option(
-            "--fresh", help="Read the text again, whatever is kept.", rich_help_panel=DECODING
-        ),
-    ] = False
-    show_context: Annotated[
-        bool,
-        typer.Option("--show-context", help="Show the passages in full.", rich_help_panel=DISPLAY),
-    ] = False
+    fresh: Annotated[bool, decoding("--fresh", help="Read the text again, whatever is kept.")] = (
+        False
+    )
+    show_context: Annotated[bool, display("--show-context", help="Show the passages in full.")] = (
+        False
+    )
     show_thinking: Annotated[
-        bool,
-        typer.Option(
-            "--show-thinking",
-            help="Show what a reasoning model thinks, on stderr.",
-            rich_help_panel=DISPLAY,
-        ),
+        bool, display("--show-thinking", help="Show what a reasoning model thinks, on stderr.")
     ] = False
     json: Json = False
     no_stats: NoStats = False
@@ -152,10 +111,7 @@ class AskOptions(AnswerOptions):
     ] = None
     json: Json = False
     no_stream: Annotated[
-        bool,
-        typer.Option(
-            "--no-stream", help="Print the answer when it is complete.", rich_help_panel=DISPLAY
-        ),
+        bool, display("--no-stream", help="Print the answer when it is complete.")
     ] = False
     no_stats: NoStats = False
     no_log: NoLog = False

@@ -17,8 +17,7 @@ class BenchOptions:
     """What to measure, and how to show it; None is the default, which may depend on the models."""
 
     source: Annotated[
-        Path | None,
-        typer.Argument(help="A file to read. Default: a long text that Python brings."),
+        Path | None, typer.Argument(help="A file to read. Default: a long text that Python brings.")
     ] = None
     question: Annotated[str, typer.Option(help="The question about the text.")] = (
         "Summarize the main points of the text."

@@ -60,15 +60,13 @@ Models = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the result and errors.")]
 Collection = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="A library of its own, by this name."),
+    str | None, typer.Option(metavar="NAME", help="A library of its own, by this name.")
 ]
 Ocr = Annotated[
     bool, typer.Option("--ocr", help="Read scanned pages, which takes ocrmypdf, and time.")
 ]
 PairName = Annotated[
-    str | None,
-    typer.Option(help="A pair of models in models.toml.", autocompletion=complete_pair),
+    str | None, typer.Option(help="A pair of models in models.toml.", autocompletion=complete_pair)
 ]
 Target = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's target.")]
 Drafter = Annotated[Path | None, typer.Option(help="A GGUF file in place of the pair's drafter.")]
