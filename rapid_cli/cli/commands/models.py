@@ -34,10 +34,10 @@ def list_models(models: Path | None, *, json: bool) -> None:
     """List the models and pairs of models.toml and copies of weights; nothing is downloaded."""
     models_file = load_models_file(find_models_file(models))
     with Session(models_file) as session:
-        rows = [_row(models_file, name, session.pairs) for name in models_file.models]
+        rows = [_row(session, name) for name in models_file.models]
         pairs = [_pair_row(models_file, pair) for pair in models_file.pairs.values()]
         copies = session.pairs.copies.entries()
-        used = {copy.path for copy in copies if _is_used(copy, models_file, session.pairs)}
+        used = {copy.path for copy in copies if _is_used(copy, session)}
         print_models(rows, pairs, copies, used, as_json=json)
 
 
@@ -85,7 +85,8 @@ def _pair_row(models_file: ModelsFile, pair: ModelPair) -> PairRow:
     return PairRow(pair.name, state, pair.target, pair.drafter, pair.note)
 
 
-def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
+def _row(session: Session, name: str) -> ModelRow:
+    models_file, pairs = session.models_file, session.pairs
     spec = models_file.model(name)
     users = [pair.name for pair in models_file.pairs.values() if name in pair.models]
     path = find(spec.location)
@@ -104,7 +105,7 @@ def _row(models_file: ModelsFile, name: str, pairs: Pairs) -> ModelRow:
         size_bytes=max(path.stat().st_size, shape.tensor_bytes),  # one of several files, maybe
         quantization=weights.label,
         context_length=spec.context_length or spec.scaled(shape.context_length),
-        tuned=_tuned(pairs, path, models_file, name),
+        tuned=_tuned(session, path, spec),
         runs=_runs(pairs, path, spec),
     )
 
@@ -117,24 +118,25 @@ def _runs(pairs: Pairs, path: Path, spec: ModelSpec) -> str:
     return f"{run.way.name}: {run.cause}; {run.remedy}" if run.note else run.way.name
 
 
-def _is_used(copy: WeightCopy, models_file: ModelsFile, pairs: Pairs) -> bool:
+def _is_used(copy: WeightCopy, session: Session) -> bool:
     """Tell whether a tuning chose a copy, on whatever machine, or a pair drafts with it."""
+    models_file, tuned = session.models_file, session.pairs.tuned
     wanted = [
         (find(models_file.model(pair.target).location), pair.drafter_format)
         for pair in models_file.pairs.values()
     ]
-    wanted += [(Path(tuned.path), tuned.settings.format) for tuned in pairs.tuned.entries()]
+    wanted += [(Path(each.path), each.settings.format) for each in tuned.entries()]
     return not copy.stale and (copy.source, copy.format) in wanted
 
 
-def _tuned(pairs: Pairs, path: Path, models_file: ModelsFile, name: str) -> str:
+def _tuned(session: Session, path: Path, spec: ModelSpec) -> str:
     """Tell whether a model runs as it was tuned, and why not if it was tuned at all."""
-    spec = models_file.model(name)
     if not spec.tuned:
         return "forbidden"
-    lower = any(pair.lower_precision for pair in models_file.pairs.values() if pair.target == name)
+    pairs = session.models_file.pairs.values()
+    lower = any(pair.lower_precision for pair in pairs if pair.target == spec.name)
     here = machine(gpu=spec.gpu_layers != 0)
-    found, note = pairs.tuned.find(path, here, engine(), lower_precision=lower)
+    found, note = session.pairs.tuned.find(path, here, engine(), lower_precision=lower)
     if found is None:
         return f"stale: {note}" if note else "no"
     return "yes"
