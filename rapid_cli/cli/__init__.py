@@ -1,4 +1,7 @@
-"""The command line: commands, options, and the one place where errors become exit codes."""
+"""The command line: commands, options, and the one place where errors become exit codes.
+
+What a command does is imported when it runs, so that `--help` and the shell need not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli import ask, bench, cache, chat, doctor, history, library, models
 from rapid_cli.cli.boundary import Boundary
-from rapid_cli.cli.options import EXPLAINED
+from rapid_cli.cli.options.answering import EXPLAINED, AskOptions, ChatOptions, HistoryOptions
+from rapid_cli.cli.options.bench import BenchOptions
+from rapid_cli.cli.options.library import IndexOptions, SearchOptions
+from rapid_cli.cli.options.models import CheckOptions, TuneOptions
+from rapid_cli.cli.options.parameters import Collection, Json, Models, Quiet, taking_options
 from rapid_cli.cli.streams import standard_streams
 
 app = typer.Typer(
@@ -18,22 +24,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog='Begin with: rapid ask book.pdf "Who tells the story?"',
 )
-app.command(epilog=EXPLAINED)(ask.ask)
-app.command(epilog=EXPLAINED)(chat.chat)
-app.command()(library.index)
-app.command()(library.search)
-app.command("list")(library.list_documents)
-app.command()(library.remove)
-app.command()(history.history)
-app.add_typer(cache.cache, name="cache")
-app.add_typer(models.models, name="models")
-app.command()(bench.bench)
-app.command()(doctor.doctor)
+cache_app = typer.Typer(
+    name="cache",
+    help="Texts that models have read, kept so that they are read once.",
+    no_args_is_help=True,
+)
+models_app = typer.Typer(
+    name="models",
+    help="The models of models.toml: where they are, and how they run fastest here.",
+    no_args_is_help=True,
+)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely needed
+        from importlib.metadata import version
 
         print(version("rapid-cli"))
         raise typer.Exit
@@ -54,14 +59,186 @@ def configure(
     ] = False,
 ) -> None:
     """Answer questions about long documents, with models on this machine."""
-    from rapid_cli.config import home  # noqa: PLC0415
-    from rapid_cli.machine import crashes  # noqa: PLC0415 - not for --help
-    from rapid_cli.storage.logfile import logged  # noqa: PLC0415
-    from rapid_cli.storage.private import private  # noqa: PLC0415
+    from rapid_cli.config import home
+    from rapid_cli.machine import crashes
+    from rapid_cli.storage.logfile import logged
+    from rapid_cli.storage.private import private
 
     crashes.announce()
     context.with_resource(private(home()))
     context.with_resource(logged(verbose=verbose))
+
+
+@app.command(epilog=EXPLAINED)
+@taking_options
+def ask(options: AskOptions) -> None:
+    """Answer a question about documents."""
+    from rapid_cli.cli.commands.ask import run
+
+    run(options)
+
+
+@app.command(epilog=EXPLAINED)
+@taking_options
+def chat(options: ChatOptions) -> None:
+    """Keep asking: what was read stays read, and follow-ups know the conversation."""
+    from rapid_cli.cli.commands.chat import run
+
+    run(options)
+
+
+@app.command()
+@taking_options
+def index(options: IndexOptions) -> None:
+    """Add documents to the library, or refresh them; what is gone from a folder is removed."""
+    from rapid_cli.cli.commands.library import index
+
+    index(options)
+
+
+@app.command()
+@taking_options
+def search(options: SearchOptions) -> None:
+    """Find the passages for a question, without answering it."""
+    from rapid_cli.cli.commands.library import search
+
+    search(options)
+
+
+@app.command("list")
+def list_documents(
+    *,
+    collections: Annotated[
+        bool, typer.Option("--collections", help="The names of the collections instead.")
+    ] = False,
+    collection: Collection = None,
+    json: Json = False,
+) -> None:
+    """List what the library holds."""
+    from rapid_cli.cli.commands.library import list_collections, list_documents
+
+    if collections:
+        list_collections(json=json)
+    else:
+        list_documents(collection, json=json)
+
+
+@app.command()
+def remove(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Paths, file names or ids, as listed.")
+    ],
+    *,
+    collection: Collection = None,
+    quiet: Quiet = False,
+) -> None:
+    """Remove documents from the library; the files themselves stay."""
+    from rapid_cli.cli.commands.library import remove
+
+    remove(names, collection, quiet=quiet)
+
+
+@app.command()
+@taking_options
+def history(options: HistoryOptions) -> None:
+    """Show what was asked and answered, the newest last."""
+    from rapid_cli.cli.commands.history import run
+
+    run(options)
+
+
+app.add_typer(cache_app)
+
+
+@cache_app.command("list")
+def list_texts(*, json: Json = False) -> None:
+    """List what is kept, last used first."""
+    from rapid_cli.cli.commands.library import list_texts
+
+    list_texts(json=json)
+
+
+@cache_app.command("clear")
+def clear_texts() -> None:
+    """Remove all that is kept; texts are then read again when they are asked about."""
+    from rapid_cli.cli.commands.library import clear_texts
+
+    clear_texts()
+
+
+app.add_typer(models_app)
+
+
+@models_app.command()
+def pull(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME",
+            help="Pairs, models, embedders or rerankers in models.toml.",
+            show_default=False,
+        ),
+    ],
+    *,
+    models: Models = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Download models, or what is still missing of them; an interrupted download goes on."""
+    from rapid_cli.cli.commands.pull import run
+
+    run(names, models=models, json=json, quiet=quiet)
+
+
+@models_app.command()
+@taking_options
+def tune(options: TuneOptions) -> None:
+    """Find the fastest way to run a pair's models here, and use it from now on."""
+    from rapid_cli.cli.commands.tune import run
+
+    run(options)
+
+
+@models_app.command("list")
+def list_models(*, models: Models = None, json: Json = False) -> None:
+    """List the models, whether they are here, tuned and seen to run, and copies of weights."""
+    from rapid_cli.cli.commands.models import list_models
+
+    list_models(models, json=json)
+
+
+@models_app.command()
+@taking_options
+def check(options: CheckOptions) -> None:
+    """Tell in seconds whether a pair can work here, without reading its weights."""
+    from rapid_cli.cli.commands.models import check
+
+    check(options)
+
+
+@models_app.command("clear")
+def clear_models(*, models: Models = None) -> None:
+    """Remove copies of weights, forget tuning and crashes; the models' own files stay."""
+    from rapid_cli.cli.commands.models import clear
+
+    clear(models)
+
+
+@app.command()
+@taking_options
+def bench(options: BenchOptions) -> None:
+    """Measure prefill, decoding, acceptance and costs, each strategy against plain decoding."""
+    from rapid_cli.cli.commands.bench import run
+
+    run(options)
+
+
+@app.command()
+def doctor(*, models: Models = None, json: Json = False) -> None:
+    """Tell what works on this machine, and what to do about the rest."""
+    from rapid_cli.cli.commands.doctor import run
+
+    run(models, json=json)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from typer import BadParameter
 
-from rapid_cli.cli.options import sources_and_question
+from rapid_cli.cli.commands.opening import sources_and_question
 from rapid_cli.errors import DocumentError, StoreError
 from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.events import (

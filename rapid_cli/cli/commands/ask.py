@@ -6,57 +6,48 @@ import sys
 from collections.abc import Iterable, Iterator
 
 import typer
-from rich.console import Console
 
-from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.commands.choosing import Opened, open_desk
-from rapid_cli.cli.commands.opening import finish_index
-from rapid_cli.cli.commands.showing import Manner, error_json, print_json, show
-from rapid_cli.cli.options import Choices, sources_and_question
-from rapid_cli.cli.render.console import console
+from rapid_cli.cli.boundary import SKIPPED
+from rapid_cli.cli.commands.opening import Answering, open_answering, sources_and_question
+from rapid_cli.cli.options.answering import AskOptions
 from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded
 from rapid_cli.errors import RapidError
 from rapid_cli.library.sources import STANDARD_INPUT
 
 
-def run(
-    words: list[str], choices: Choices, *, questions: str | None, json: bool, stream: bool
-) -> None:
-    """Answer the question in `words`, or each line of `questions` about all of `words`."""
+def run(options: AskOptions) -> None:
+    """Answer the question among the words, or each line of `questions` about all of the words."""
     require_output()
-    manner = Manner(json, stream, not choices.no_stats, choices.show_context, choices.show_thinking)
-    errors = console(quiet=choices.quiet)
-    if questions is None:
+    words = options.words or []
+    if options.questions is None:
         sources, question = sources_and_question(words, "ask")
-        with open_desk(sources, choices, errors, several=False) as opened:
-            show(opened.desk.ask(question, opened.options), opened, errors, manner)
-            finish_index(opened.session.library, opened.gathered, errors)
+        with open_answering(sources, options, several=False) as answering:
+            answering.ask(question)
+            answering.finish_index()
         failed = False
     else:
-        asked = _lines(questions, words)
-        with open_desk(words, choices, errors, several=True) as opened:
-            failed = _answer_each(asked, opened, errors, manner)
-    if failed or opened.gathered.skipped:
+        questions = _lines(options.questions, words)
+        with open_answering(words, options, several=True) as answering:
+            failed = _answer_each(questions, answering)
+    if failed or answering.gathered.skipped:
         raise typer.Exit(SKIPPED)
 
 
-def _answer_each(questions: Iterator[str], opened: Opened, errors: Console, manner: Manner) -> bool:
+def _answer_each(questions: Iterator[str], answering: Answering) -> bool:
     """Answer one question after the other; tell whether any could not be answered."""
     failed = False
     for number, question in enumerate(questions):
-        if not manner.json:
+        if not answering.chosen.json:
             if number:
                 print()
-            errors.print(f"Question: {question}", style="bold")
+            answering.errors.print(f"Question: {question}", style="bold")
         try:
-            show(opened.desk.ask(question, opened.options), opened, errors, manner)
+            answering.ask(question)
         except RapidError as error:
             failed = True
-            print_error(error)
-            if manner.json:
-                print_json(error_json(question, error))
-        finish_index(opened.session.library, opened.gathered, errors)
+            answering.tell_failure(question, error)
+        answering.finish_index()
     return failed
 
 

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import typer
 
@@ -17,15 +16,15 @@ from rapid_cli.answering.strategies import STRATEGIES, Strategy, strategy_named
 from rapid_cli.bench.benchmark import run as measure
 from rapid_cli.bench.measurements import LengthProfile, PrefillProgress, Sample, Variant
 from rapid_cli.bench.plots import check_plot_path, draw
-from rapid_cli.bench.report import LengthRow, length_row, rows
+from rapid_cli.bench.report import LengthRow, Row, length_row, rows
 from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.render.bench import print_rows, print_stage
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.streams import require_output
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
 from rapid_cli.models.models_file import find_models_file, load_models_file
-from rapid_cli.models.specs import DeviceChoice
 from rapid_cli.session.session import Session
 
 PLAIN = "long-context"
@@ -38,87 +37,93 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C; what was measured until then is printed first."""
 
 
-def run(
-    source: Path | None,
-    *,
-    question: str,
-    pair: str | None,
-    models: Path | None,
-    untuned: bool,
-    device: DeviceChoice | None,
-    context_lengths: str | None,
-    strategy: list[str] | None,
-    gamma: list[int] | None,
-    eta: list[float] | None,
-    temperature: float,
-    repeat: int,
-    max_tokens: int,
-    synthetic: str | None,
-    draft: list[str] | None,
-    assume_acceptance: list[float] | None,
-    folder: Path | None,
-    json: bool,
-    plot: Path | None,
-    quiet: bool,
-) -> None:
+def run(options: BenchOptions) -> None:
     """Measure prefill, decoding, acceptance and costs, each strategy against plain decoding."""
-    lengths = _lengths(context_lengths) if context_lengths else []
-    if plot:
-        check_plot_path(plot)
-    if (assume_acceptance or draft or folder) and not synthetic:
-        message = "--assume-acceptance, --draft and --folder are for --synthetic models"
-        raise typer.BadParameter(message)
-    if synthetic and (source or eta or strategy):
-        raise typer.BadParameter("SOURCE, --eta and --strategy are not for --synthetic models")
-    if source and source.is_dir():
-        raise typer.BadParameter(f"{source} is a folder: bench reads one file")
-    chosen = [strategy_named(name) for name in strategy or READS_ALL]
-    for each in chosen:
-        if each.name not in READS_ALL:
-            raise typer.BadParameter(f"--strategy {each.name}: here the target reads all")
+    lengths = _lengths(options.context_lengths) if options.context_lengths else []
+    _check(options)
+    strategies = _strategies(options.strategy)
     require_output()
-    errors = console(quiet=quiet)
-    models_file = load_models_file(find_models_file(models))
-    spec = models_file.pair(pair)
-    sampling = SamplingParams(temperature)
-    plain = Options(STRATEGIES[PLAIN], sampling, eta=spec.eta, max_tokens=max_tokens)
-    found = _Found()
+    errors = console(quiet=options.quiet)
+    models_file = load_models_file(find_models_file(options.models))
+    pair = models_file.pair(options.pair)
+    plain = Options(
+        STRATEGIES[PLAIN],
+        SamplingParams(options.temperature),
+        eta=pair.eta,
+        max_tokens=options.max_tokens,
+    )
     planned = max(lengths) + plain.max_tokens + plain.longest_draft if lengths else None
     with (
-        Session(models_file, untuned=untuned, device=device, context_length=planned) as session,
+        Session(
+            models_file, untuned=options.untuned, device=options.device, context_length=planned
+        ) as session,
         Bars(errors) as bars,
     ):
-        if synthetic:
-            setup = synthetic_setup(
-                session, synthetic, draft or [], folder=folder, bars=bars, errors=errors
-            )
-            coins = assume_acceptance or [PAPER_ACCEPTANCE]
-            variants = _synthetic_variants(plain, setup, gamma or [], coins)
+        if options.synthetic:
+            setup = synthetic_setup(session, options, bars, errors)
+            variants = _synthetic_variants(plain, setup, options)
         else:
-            setup = text_setup(session, spec, source, question, errors)
-            variants = _variants(plain, setup, chosen, gamma or [PAPER_GAMMA], eta or [])
-        longest = _longest(setup, variants)
-        if longest < min(SHORTEST, setup.longest):
-            raise ConfigError(
-                f"{setup.target.name} holds no text beside an answer of {max_tokens} tokens",
-                "give a smaller --max-tokens or --gamma",
-            )
-        lengths = lengths or [min(longest, DEFAULT_LENGTH)]
-        _check_lengths(lengths, longest, setup.target.name)
-        events = measure(
-            setup.target,
-            setup.drafters,
-            setup.material,
-            lengths=lengths,
-            variants=variants,
-            repeats=repeat,
-            max_tokens=max_tokens,
-            clock=time.perf_counter,
-        )
-        complete = found.collect(events, bars)
-    _report(found, setup.title, json=json, plot=plot)
+            setup = text_setup(session, pair, options, errors)
+            variants = _variants(plain, setup, strategies, options)
+        found = _Found()
+        complete = found.collect(_measured(setup, lengths, variants, options), bars)
+    _report(found, setup.title, options)
     if not complete:
         raise typer.Exit(INTERRUPTED)
+
+
+def _check(options: BenchOptions) -> None:
+    """Raise a usage error for options that exclude each other, or that nothing can come of."""
+    if options.plot:
+        check_plot_path(options.plot)
+    if (options.assume_acceptance or options.draft or options.folder) and not options.synthetic:
+        message = "--assume-acceptance, --draft and --folder are for --synthetic models"
+        raise typer.BadParameter(message)
+    if options.synthetic and (options.source or options.eta or options.strategy):
+        raise typer.BadParameter("SOURCE, --eta and --strategy are not for --synthetic models")
+    if options.source and options.source.is_dir():
+        raise typer.BadParameter(f"{options.source} is a folder: bench reads one file")
+
+
+def _strategies(names: Sequence[str] | None) -> list[Strategy]:
+    """Return the strategies to measure; a usage error for those that do not read all."""
+    strategies = [strategy_named(name) for name in names or READS_ALL]
+    for each in strategies:
+        if each.name not in READS_ALL:
+            raise typer.BadParameter(f"--strategy {each.name}: here the target reads all")
+    return strategies
+
+
+def _measured(
+    setup: Setup, lengths: Sequence[int], variants: Sequence[Variant], options: BenchOptions
+) -> Iterator[PrefillProgress | LengthProfile | Sample]:
+    """Return what is measured, as it comes; ConfigError for what the text or the model is short of.
+
+    Without `lengths` it is at one length: the longest, up to a default.
+    """
+    longest = _longest(setup, variants)
+    if longest < min(SHORTEST, setup.longest):
+        raise ConfigError(
+            f"{setup.target.name} holds no text beside an answer of {options.max_tokens} tokens",
+            "give a smaller --max-tokens or --gamma",
+        )
+    lengths = lengths or [min(longest, DEFAULT_LENGTH)]
+    if max(lengths) > longest:
+        model = setup.target.name
+        raise ConfigError(
+            f"a context of {max(lengths)} tokens is too long: the text and {model} allow {longest}",
+            "give shorter --context-lengths, a longer file, or another model",
+        )
+    return measure(
+        setup.target,
+        setup.drafters,
+        setup.material,
+        lengths=lengths,
+        variants=variants,
+        repeats=options.repeat,
+        max_tokens=options.max_tokens,
+        clock=time.perf_counter,
+    )
 
 
 @dataclass(slots=True)
@@ -149,13 +154,10 @@ class _Found:
 
 
 def _variants(
-    plain: Options,
-    setup: Setup,
-    strategies: Sequence[Strategy],
-    gammas: Sequence[int],
-    etas: Sequence[float],
+    plain: Options, setup: Setup, strategies: Sequence[Strategy], chosen: BenchOptions
 ) -> list[Variant]:
     """Return plain decoding and the strategies, with planned and fixed lengths where they draft."""
+    gammas, etas = chosen.gamma or [PAPER_GAMMA], chosen.eta or []
     (drafter,) = setup.drafters
     variants = {PLAIN: plain}
     for strategy in strategies:
@@ -171,10 +173,9 @@ def _variants(
     ]
 
 
-def _synthetic_variants(
-    plain: Options, setup: Setup, gammas: Sequence[int], coins: Sequence[float]
-) -> list[Variant]:
+def _synthetic_variants(plain: Options, setup: Setup, chosen: BenchOptions) -> list[Variant]:
     """Return plain decoding, and rapid with each drafter at each assumed acceptance."""
+    gammas, coins = chosen.gamma or [], chosen.assume_acceptance or [PAPER_ACCEPTANCE]
     rapid = replace(plain, strategy=STRATEGIES["rapid"])
     fixed = {f"rapid, gamma {g}": replace(rapid, gamma=g) for g in gammas}
     return [Variant(PLAIN, plain)] + [
@@ -203,35 +204,34 @@ def _longest(setup: Setup, variants: Sequence[Variant]) -> int:
     return min(setup.longest, setup.target.context_limit - room)
 
 
-def _check_lengths(lengths: Sequence[int], longest: int, model: str) -> None:
-    if max(lengths) > longest:
-        raise ConfigError(
-            f"a context of {max(lengths)} tokens is too long: the text and {model} allow {longest}",
-            "give shorter --context-lengths, a longer file, or another model",
-        )
-
-
-def _report(found: _Found, title: str, *, json: bool, plot: Path | None) -> None:
+def _report(found: _Found, title: str, options: BenchOptions) -> None:
     """Print the tables, or JSON, and draw the plot."""
     table = rows(found.samples, PLAIN)
-    peak = peak_memory_bytes()
-    if json:
-        measured = {
-            "title": title,
-            "peak_memory_bytes": peak,
-            "stages": [asdict(stage) for stage in found.stages],
-            "rows": [asdict(row) for row in table],
-        }
-        print(jsonlib.dumps(measured))
+    if options.json:
+        _print_json(found, title, table)
     else:
-        print(f"{title}; peak memory {peak / 1e9:.2f} GB")
-        for stage in found.stages:
-            print_stage(stage)
-        print_rows(table)
-        if any(row.assumed_acceptance is not None for row in table):
-            print("Acceptance was decided by a coin: these are speeds, not answers.")
-    if plot and table:
-        draw(plot, title, table, found.stages)
+        _print_tables(found, title, table)
+    if options.plot and table:
+        draw(options.plot, title, table, found.stages)
+
+
+def _print_json(found: _Found, title: str, table: Sequence[Row]) -> None:
+    measured = {
+        "title": title,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "stages": [asdict(stage) for stage in found.stages],
+        "rows": [asdict(row) for row in table],
+    }
+    print(jsonlib.dumps(measured))
+
+
+def _print_tables(found: _Found, title: str, table: Sequence[Row]) -> None:
+    print(f"{title}; peak memory {peak_memory_bytes() / 1e9:.2f} GB")
+    for stage in found.stages:
+        print_stage(stage)
+    print_rows(table)
+    if any(row.assumed_acceptance is not None for row in table):
+        print("Acceptance was decided by a coin: these are speeds, not answers.")
 
 
 def peak_memory_bytes() -> int:

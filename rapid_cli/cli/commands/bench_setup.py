@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
+from rapid_cli.answering.answer import Pair
 from rapid_cli.bench import synthetic
 from rapid_cli.bench.benchmark import Material
 from rapid_cli.bench.materials import RandomMaterial, TextMaterial, built_in_text
-from rapid_cli.cli.commands.opening import copy_progress, finish_index, open_sources
+from rapid_cli.cli.commands.opening import copy_progress, finish_index, note, open_sources
+from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.render.console import Bars
 from rapid_cli.config import home
 from rapid_cli.errors import ConfigError
@@ -21,7 +22,6 @@ from rapid_cli.models.prompts import document_text
 from rapid_cli.models.specs import ModelPair, ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.session import Session
-from rapid_cli.text.printable import printable_line
 
 SAME = "same"
 """The synthetic drafter that is the target's own weights."""
@@ -41,62 +41,61 @@ class Setup:
     longest: int
 
 
-def text_setup(
-    session: Session, pair: ModelPair, source: Path | None, question: str, errors: Console
-) -> Setup:
+def text_setup(session: Session, pair: ModelPair, options: BenchOptions, errors: Console) -> Setup:
     """Load a pair, and a text with the passages found in it; the built-in text needs no index."""
-    with Bars(errors) as bars:
-        files = session.pairs.find(pair, progress=copy_progress(bars))
-    for path, spec in dict.fromkeys((files.target, files.drafter)):
-        known = session.pairs.seen_running(path, spec, lower_precision=files.lower_precision)
-        _say(errors, known.told_of(spec.name) if known else "")
-    loaded = session.loader.load_pair(files)
-    for model in dict.fromkeys((loaded.target, loaded.drafter)):
-        if isinstance(model, LoadedModel):
-            _say(errors, model.note)
-    if source is None:
-        material = TextMaterial(built_in_text(), question, loaded.target)
+    loaded = _loaded(session, pair, errors)
+    if options.source is None:
+        name = "the topics of Python's reference"
+        material = TextMaterial(built_in_text(), options.question, loaded.target)
     else:
-        with open_sources(session.library, [str(source)], errors) as gathered:
-            documents = gathered.documents
-            finish_index(session.library, gathered, errors)
-            passages = session.library.search(question, list(documents), PASSAGES)
-            text = document_text(documents.values())
-            material = TextMaterial(text, question, loaded.target, passages)
-    name = source.name if source else "the topics of Python's reference"
+        name = options.source.name
+        material = _material(session, options.source, options.question, loaded.target, errors)
     title = f"{pair.name} on {name}, {loaded.target.device}"
     longest = min(material.longest, loaded.target.context_limit)
     return Setup(title, loaded.target, {loaded.drafter.name: loaded.drafter}, material, longest)
 
 
-def synthetic_setup(
-    session: Session,
-    target: str,
-    drafts: Sequence[str],
-    *,
-    folder: Path | None,
-    bars: Bars,
-    errors: Console,
-) -> Setup:
+def _loaded(session: Session, pair: ModelPair, errors: Console) -> Pair:
+    """Load a pair; print how its models were seen to run, and what is to be said about them."""
+    with Bars(errors) as bars:
+        files = session.pairs.find(pair, progress=copy_progress(bars))
+    for path, spec in dict.fromkeys((files.target, files.drafter)):
+        known = session.pairs.seen_running(path, spec, lower_precision=files.lower_precision)
+        note(errors, known.told_of(spec.name) if known else "")
+    loaded = session.loader.load_pair(files)
+    for model in dict.fromkeys((loaded.target, loaded.drafter)):
+        if isinstance(model, LoadedModel):
+            note(errors, model.note)
+    return loaded
+
+
+def _material(
+    session: Session, source: Path, question: str, target: LanguageModel, errors: Console
+) -> TextMaterial:
+    """Read and index a file, and find the passages for the question."""
+    with open_sources(session.library, [str(source)], errors) as gathered:
+        documents = gathered.documents
+        finish_index(session.library, gathered, errors)
+        passages = session.library.search(question, list(documents), PASSAGES)
+        return TextMaterial(document_text(documents.values()), question, target, passages)
+
+
+def synthetic_setup(session: Session, options: BenchOptions, bars: Bars, errors: Console) -> Setup:
     """Write what is not there yet of the models of random weights, and load them."""
-    folder = folder or home() / "synthetic"
-    names = dict.fromkeys(drafts or [SAME])
-    model = _synthetic(session, target, folder, bars)
+    assert options.synthetic is not None
+    folder = options.folder or home() / "synthetic"
+    target = _synthetic(session, options.synthetic, folder, bars)
     drafters = {
-        name: model if name == SAME else _synthetic(session, name, folder, bars) for name in names
+        name: target if name == SAME else _synthetic(session, name, folder, bars)
+        for name in dict.fromkeys(options.draft or [SAME])
     }
-    for each in dict.fromkeys((model, *drafters.values())):
-        _say(errors, each.note)
-    smallest = min(each.vocabulary_size for each in (model, *drafters.values()))
-    for each in (model, *drafters.values()):
+    models = dict.fromkeys((target, *drafters.values()))
+    smallest = min(each.vocabulary_size for each in models)
+    for each in models:
+        note(errors, each.note)
         each.vocabulary_size = smallest
-    title = f"{model.name}, random weights, {model.device}"
-    return Setup(title, model, dict(drafters), RandomMaterial(smallest), model.context_limit)
-
-
-def _say(errors: Console, note: str) -> None:
-    if note:
-        errors.print(printable_line(note), style="yellow", soft_wrap=True)
+    title = f"{target.name}, random weights, {target.device}"
+    return Setup(title, target, dict(drafters), RandomMaterial(smallest), target.context_limit)
 
 
 def _synthetic(session: Session, name: str, folder: Path, bars: Bars) -> LoadedModel:

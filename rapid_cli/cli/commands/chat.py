@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
-from rapid_cli.answering.answer import Answer, Options
+from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.commands.choosing import Opened, open_desk
-from rapid_cli.cli.commands.opening import finish_index
-from rapid_cli.cli.commands.showing import Manner, error_json, print_json, show
-from rapid_cli.cli.options import Choices
+from rapid_cli.cli.commands.opening import Answering, open_answering
+from rapid_cli.cli.options.answering import ChatOptions
 from rapid_cli.cli.render.answers import render_sources, render_statistics
-from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.report import conversation_markdown
 from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded, home
@@ -34,12 +30,9 @@ TYPED_LINES = "chat_questions.txt"
 
 @dataclass(slots=True)
 class Chat:
-    """A conversation: what was said, and how the next question is answered."""
+    """A conversation: what was said, and what answers the next question."""
 
-    opened: Opened
-    errors: Console
-    manner: Manner
-    options: Options
+    answering: Answering
     turns: tuple[Turn, ...] = ()
     answers: list[Answer] = field(default_factory=list)
     saved: set[Path] = field(default_factory=set)
@@ -55,6 +48,10 @@ class Chat:
             raise ConfigError(f"there is no command {name}", "/help lists them")
         COMMANDS[name][1](self, argument.strip())
 
+    def tell(self, text: str, style: str = "") -> None:
+        """Print a word on the conversation beside its answers."""
+        self.answering.errors.print(text, style=style)
+
     def last(self) -> Answer:
         """Return the last answer; ConfigError if there is none."""
         if not self.answers:
@@ -62,8 +59,7 @@ class Chat:
         return self.answers[-1]
 
     def _ask(self, question: str) -> None:
-        events = self.opened.desk.ask(question, self.options, self.turns)
-        result = show(events, self.opened, self.errors, self.manner)
+        result = self.answering.ask(question, self.turns)
         turn = Turn(question, tuple(result.tokens))
         self.turns = (*self.turns[result.forgotten_turns :], turn)
         self.answers.append(result)
@@ -71,36 +67,36 @@ class Chat:
 
     def _finish_index(self) -> None:
         try:
-            finish_index(self.opened.session.library, self.opened.gathered, self.errors)
+            self.answering.finish_index()
         except KeyboardInterrupt:
             if not sys.stdin.isatty():
                 raise
-            self.errors.print("The rest is indexed after the next answer.", style="yellow")
+            self.tell("The rest is indexed after the next answer.", style="yellow")
 
 
-def run(sources: list[str], choices: Choices, *, json: bool) -> None:
+def run(options: ChatOptions) -> None:
     """Answer questions until there are no more."""
+    sources = options.sources or []
     if STANDARD_INPUT in sources:
         raise typer.BadParameter("chat takes its questions from standard input: name a file")
     require_input()
     require_output()
-    errors = console(quiet=choices.quiet)
-    manner = Manner(
-        json,
-        statistics=not choices.no_stats,
-        texts=choices.show_context,
-        thinking=choices.show_thinking,
-    )
-    failed = False
-    with open_desk(sources, choices, errors, several=True) as opened:
-        chat = Chat(opened, errors, manner, opened.options)
-        typed = sys.stdin.isatty()
-        for line in _typed(errors, log=opened.log) if typed else map(str.strip, sys.stdin):
-            failed |= bool(line) and not _say(chat, line, typed=typed)
-            if chat.over:
-                break
-    if opened.gathered.skipped or (failed and not typed):
+    typed = sys.stdin.isatty()
+    with open_answering(sources, options, several=True) as answering:
+        lines = _typed(answering) if typed else map(str.strip, sys.stdin)
+        failed = _talk(Chat(answering), lines, typed=typed)
+    if answering.gathered.skipped or (failed and not typed):
         raise typer.Exit(SKIPPED)
+
+
+def _talk(chat: Chat, lines: Iterable[str], *, typed: bool) -> bool:
+    """Say lines until one ends the chat; tell whether any could not be answered."""
+    failed = False
+    for line in lines:
+        failed |= bool(line) and not _say(chat, line, typed=typed)
+        if chat.over:
+            break
+    return failed
 
 
 def _say(chat: Chat, line: str, *, typed: bool) -> bool:
@@ -108,24 +104,27 @@ def _say(chat: Chat, line: str, *, typed: bool) -> bool:
     try:
         chat.say(line)
     except RapidError as error:
-        print_error(error)
-        if chat.manner.json and not line.startswith(COMMAND):
-            print_json(error_json(line, error))
+        if line.startswith(COMMAND):
+            print_error(error)
+        else:
+            chat.answering.tell_failure(line, error)
         return False
     except KeyboardInterrupt:
         if not typed:
             raise
-        chat.errors.print("Stopped; the question is left out of the conversation.", style="yellow")
+        chat.tell("Stopped; the question is left out of the conversation.", style="yellow")
     return True
 
 
-def _typed(errors: Console, *, log: bool) -> Iterator[str]:
+def _typed(answering: Answering) -> Iterator[str]:
     """Yield the lines that a person types, until Ctrl-D."""
     from prompt_toolkit import PromptSession  # noqa: PLC0415 - not for pipes
     from prompt_toolkit.history import FileHistory, InMemoryHistory  # noqa: PLC0415
 
-    history = FileHistory(str(home() / TYPED_LINES)) if log else InMemoryHistory()
+    kept = answering.keeps_history
+    history = FileHistory(str(home() / TYPED_LINES)) if kept else InMemoryHistory()
     session: PromptSession[str] = PromptSession(history=history)
+    errors = answering.errors
     errors.print("Ask away. /help lists the commands, Ctrl-D ends the chat.", style="dim")
     while True:
         try:
@@ -137,17 +136,18 @@ def _typed(errors: Console, *, log: bool) -> Iterator[str]:
 
 
 def _show_sources(chat: Chat, _argument: str) -> None:
-    render_sources(chat.last(), chat.opened.gathered.documents, chat.errors, texts=True)
+    answering = chat.answering
+    render_sources(chat.last(), answering.gathered.documents, answering.errors, texts=True)
 
 
 def _show_statistics(chat: Chat, _argument: str) -> None:
-    render_statistics(chat.last(), chat.errors)
+    render_statistics(chat.last(), chat.answering.errors)
 
 
 def _choose_strategy(chat: Chat, name: str) -> None:
     if name:
-        chat.options = replace(chat.options, strategy=strategy_named(name))
-    chat.errors.print(f"The strategy is {chat.options.strategy.name}.")
+        chat.answering.options = replace(chat.answering.options, strategy=strategy_named(name))
+    chat.tell(f"The strategy is {chat.answering.options.strategy.name}.")
 
 
 def _save(chat: Chat, name: str) -> None:
@@ -157,19 +157,19 @@ def _save(chat: Chat, name: str) -> None:
         raise ConfigError("/save needs the name of a file", "such as /save talk.md")
     if path.exists() and path not in chat.saved:
         raise ConfigError(f"{path} exists already", "give another name")
-    text = conversation_markdown(chat.answers, chat.opened.gathered.documents)
+    text = conversation_markdown(chat.answers, chat.answering.gathered.documents)
     try:
         with as_usual():
             path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}", "give another") from error
     chat.saved.add(path)
-    chat.errors.print(f"Saved {len(chat.answers)} answers to {path}.")
+    chat.tell(f"Saved {len(chat.answers)} answers to {path}.")
 
 
 def _help(chat: Chat, _argument: str) -> None:
     for name, (meaning, _) in COMMANDS.items():
-        chat.errors.print(f"  {name:<16}{meaning}")
+        chat.tell(f"  {name:<16}{meaning}")
 
 
 def _quit(chat: Chat, _argument: str) -> None:

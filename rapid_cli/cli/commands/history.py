@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
+from rapid_cli.cli.options.answering import HistoryOptions
 from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.history import print_history, print_history_json
 from rapid_cli.config import home
@@ -13,33 +14,25 @@ from rapid_cli.storage.history import History
 EMPTY = "The history is empty: it fills as you ask."
 
 
-def run(
-    words: list[str] | None,
-    *,
-    limit: int,
-    full: bool,
-    json: bool,
-    clear: bool,
-) -> None:
+def run(options: HistoryOptions) -> None:
     """Show what was asked and answered, the newest last."""
-    if clear and words:
+    if options.clear and options.words:
         raise typer.BadParameter("--clear deletes the whole history: leave out the search")
     errors = console()
     with History(home()) as history:
-        if clear:
+        if options.clear:
             _clear(history, errors)
         else:
-            _show(history, " ".join(words or ()), limit, errors, full=full, json=json)
+            _show(history, options, errors)
 
 
-def _show(
-    history: History, words: str, limit: int, errors: Console, *, full: bool, json: bool
-) -> None:
-    found = history.search(words, limit)[::-1]
-    if json:
+def _show(history: History, options: HistoryOptions, errors: Console) -> None:
+    words = " ".join(options.words or ())
+    found = history.search(words, options.limit)[::-1]
+    if options.json:
         print_history_json(found)
     else:
-        print_history(found, full=full)
+        print_history(found, full=options.full)
     if not found:
         errors.print(f"No answer matches {words!r}." if history.count() else EMPTY)
 

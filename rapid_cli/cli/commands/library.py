@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,8 +14,13 @@ from rich.console import Console
 from rapid_cli.answering.pipeline import read_ahead
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.commands.opening import finish_index, open_sources
-from rapid_cli.cli.options import sources_and_question
+from rapid_cli.cli.commands.opening import (
+    finish_index,
+    open_sources,
+    print_json,
+    sources_and_question,
+)
+from rapid_cli.cli.options.library import IndexOptions, SearchOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import (
     indexing_summary,
@@ -38,40 +42,37 @@ from rapid_cli.session.session import Session
 from rapid_cli.text.printable import printable_line
 
 
-def index(
-    paths: list[Path] | None,
-    *,
-    rebuild: bool,
-    read: bool,
-    pair: str | None,
-    watch: bool,
-    ocr: bool,
-    collection: str | None,
-    models: Path | None,
-    quiet: bool,
-) -> None:
+def index(options: IndexOptions) -> None:
     """Add documents to the library, or refresh them; what is gone from a folder is removed."""
-    if not paths and (watch or not rebuild):
+    paths = options.paths or []
+    if not paths and (options.watch or not options.rebuild):
         raise typer.BadParameter("name a file or a folder to index")
     require_output()
-    errors = console(quiet=quiet)
-    counts: Counter[str] = Counter()
-    with _open_session(models, collection, ocr=ocr) as session:
-        seen = changes(paths) if watch and paths else iter(())
+    errors = console(quiet=options.quiet)
+    watched = paths if options.watch else []
+    with _open_session(options.models, options.collection, ocr=options.ocr) as session:
+        seen = changes(watched) if watched else iter(())
         next(seen, None)  # what changes while the first round goes on is not missed
-        with Bars(errors) as bars:
-            if rebuild:
-                render_indexing(session.library.rebuild(), bars, errors, counts)
-            if paths:
-                with _folders_may_be_empty(paths if watch else []):
-                    render_indexing(index_paths(session.library, paths), bars, errors, counts)
-            if read:
-                _read_ahead(session, pair, paths or [], bars, errors)
+        counts = _index_once(session, options, errors)
         print(indexing_summary(counts), flush=True)
-        if watch and paths:
-            _watch(session, paths, seen, errors)
+        if watched:
+            _watch(session, watched, seen, errors)
     if counts["skipped"]:
         raise typer.Exit(SKIPPED)
+
+
+def _index_once(session: Session, options: IndexOptions, errors: Console) -> Counter[str]:
+    """Do all that was asked for, once; return how many documents had which outcome."""
+    paths, counts = options.paths or [], Counter[str]()
+    with Bars(errors) as bars:
+        if options.rebuild:
+            render_indexing(session.library.rebuild(), bars, errors, counts)
+        if paths:
+            with _folders_may_be_empty(paths if options.watch else []):
+                render_indexing(index_paths(session.library, paths), bars, errors, counts)
+        if options.read:
+            _read_ahead(session, options.pair, paths, bars, errors)
+    return counts
 
 
 @contextmanager
@@ -99,29 +100,19 @@ def _watch(session: Session, paths: Sequence[Path], seen: Iterator[None], errors
             print(indexing_summary(counts), flush=True)
 
 
-def search(
-    words: list[str],
-    *,
-    limit: int,
-    ocr: bool,
-    collection: str | None,
-    models: Path | None,
-    json: bool,
-    quiet: bool,
-) -> None:
+def search(options: SearchOptions) -> None:
     """Find the passages for a question, without answering it."""
-    sources, question = sources_and_question(words, "search")
+    sources, question = sources_and_question(options.words, "search")
     require_output()
-    errors = console(quiet=quiet)
+    errors = console(quiet=options.quiet)
     with (
-        _open_session(models, collection, ocr=ocr) as session,
+        _open_session(options.models, options.collection, ocr=options.ocr) as session,
         open_sources(session.library, sources, errors) as gathered,
     ):
         documents = gathered.documents
-        passages = session.library.search(question, list(documents), limit)
-        if json:
-            found = passages_json(question, passages, documents)
-            print(jsonlib.dumps(found, ensure_ascii=False))
+        passages = session.library.search(question, list(documents), options.limit)
+        if options.json:
+            print_json(passages_json(question, passages, documents))
         else:
             print_passages(passages, documents)
         finish_index(session.library, gathered, errors)
@@ -129,23 +120,20 @@ def search(
         raise typer.Exit(SKIPPED)
 
 
-def list_documents(*, collections: bool, collection: str | None, json: bool) -> None:
-    """List what the library holds, or the names of all collections."""
+def list_documents(collection: str | None, *, json: bool) -> None:
+    """List what the library holds."""
     with _open_session(None, collection) as session:
-        if collections:
-            names = collection_names(session.models_file.settings.store)
-            print_names(names, as_json=json)
-            return
         kept = {text.name for text in session.states.entries()}
         print_entries(session.library.entries(), kept, as_json=json)
 
 
-def remove(
-    names: list[str],
-    *,
-    collection: str | None,
-    quiet: bool,
-) -> None:
+def list_collections(*, json: bool) -> None:
+    """List the names of all collections."""
+    store = load_models_file(find_models_file(None)).settings.store
+    print_names(collection_names(store), as_json=json)
+
+
+def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None:
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
     with _open_session(None, collection) as session:
@@ -155,7 +143,7 @@ def remove(
 
 
 def _read_ahead(
-    session: Session, pair: str | None, paths: list[Path], bars: Bars, errors: Console
+    session: Session, pair: str | None, paths: Sequence[Path], bars: Bars, errors: Console
 ) -> None:
     """Let the pair's target read what was indexed, one document after the other."""
     files = session.pairs.find_target(session.models_file.pair(pair))

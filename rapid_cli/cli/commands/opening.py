@@ -1,18 +1,66 @@
-"""What a command needs before its work begins, shown while it is read or written."""
+"""What commands open, shown while it is read or written: sources, and what answers about them."""
 
 from __future__ import annotations
 
+import json as jsonlib
+import shlex
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
+import typer
 from rich.console import Console
 
-from rapid_cli.cli.render.console import Bars
+from rapid_cli.answering.answer import Answer, Options
+from rapid_cli.answering.strategies import strategy_named
+from rapid_cli.cli.boundary import STARTED, print_error
+from rapid_cli.cli.options.answering import AnswerOptions
+from rapid_cli.cli.render.answers import (
+    answer_view,
+    render_answer,
+    render_cut,
+    render_sources,
+    render_statistics,
+)
+from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import render_indexing
+from rapid_cli.cli.render.report import Json, answer_json
+from rapid_cli.decoding.sampling import SamplingParams
+from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.library import Library
-from rapid_cli.library.sources import Gathered, forget_passing, gather
+from rapid_cli.library.sources import Gathered, exists, forget_passing, gather
+from rapid_cli.machine.gpus import idle_gpu
+from rapid_cli.machine.paths import reads_like_question
+from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.prompts import Turn
+from rapid_cli.models.specs import ModelPair
+from rapid_cli.session.conversation import Desk
+from rapid_cli.session.session import Session
+from rapid_cli.text.printable import printable_line
+
+AUTO = "auto"
+
+
+def sources_and_question(words: Sequence[str], command: str) -> tuple[list[str], str]:
+    """Split the words after a command; a usage error if there is no question, or not at the end."""
+    if not words:
+        raise typer.BadParameter("a question is missing: write it last, in quotes")
+    *sources, question = words
+    if not question.strip():
+        raise typer.BadParameter("the question is empty: write it last, in quotes")
+    if exists(Path(question)):
+        if not sources:
+            raise typer.BadParameter(f"a question is missing: write it after {question}, in quotes")
+        for source in sources:
+            if reads_like_question(source) and not exists(Path(source)):
+                others = [word for word in words if word != source]
+                order = shlex.join(["rapid", command, *others, source])
+                raise typer.BadParameter(f"the question comes last: {order}")
+    return sources, question.strip()
 
 
 @contextmanager
@@ -41,3 +89,154 @@ def copy_progress(bars: Bars) -> Callable[[str, int, int], None]:
         bars.update(f"writing {name}", done // 10**6, total // 10**6, "MB")
 
     return show
+
+
+def note(errors: Console, text: str) -> None:
+    """Print what a person should know, if there is anything, on one line in yellow."""
+    if text:
+        errors.print(printable_line(text), style="yellow", soft_wrap=True)
+
+
+def print_json(record: Json) -> None:
+    """Print one object on one line, at once."""
+    print(jsonlib.dumps(record, ensure_ascii=False), flush=True)
+
+
+@dataclass(slots=True)
+class Answering:
+    """A desk with all that it rests on, which shows answers and keeps them in the history.
+
+    `chosen` is what was said on the command line; the next answer is made with `options`.
+    """
+
+    session: Session
+    gathered: Gathered
+    desk: Desk
+    chosen: AnswerOptions
+    options: Options
+    errors: Console
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether answers go into the history."""
+        return self.session.models_file.settings.history and not self.chosen.no_log
+
+    def ask(self, question: str, turns: tuple[Turn, ...] = ()) -> Answer:
+        """Show an answer as it comes about, then what it rests on; and remember it."""
+        events = self.desk.ask(question, self.options, turns)
+        view = answer_view(
+            self.errors,
+            json=self.chosen.json,
+            stream=self.chosen.stream,
+            statistics=not self.chosen.no_stats,
+            thinking=self.chosen.show_thinking,
+        )
+        with closing(events), Bars(self.errors) as bars, closing(view):
+            result = render_answer(events, view, bars, self.errors)
+        record = answer_json(result, self.gathered.documents)
+        if self.chosen.json:
+            print_json(record)
+        else:
+            self._show_what_it_rests_on(result)
+        if self.keeps_history:
+            self._remember(record)
+        return result
+
+    def finish_index(self) -> None:
+        """Embed what was put off until the first answer."""
+        finish_index(self.session.library, self.gathered, self.errors)
+
+    def tell_failure(self, question: str, error: RapidError) -> None:
+        """Say why a question could not be answered, and print what stands for it in JSON."""
+        print_error(error)
+        if self.chosen.json:
+            failure = {"message": error.message, "hint": error.hint}
+            print_json({"question": question, "error": failure})
+
+    def _show_what_it_rests_on(self, result: Answer) -> None:
+        documents, texts = self.gathered.documents, self.chosen.show_context
+        render_cut(result, self.errors)
+        render_sources(result, documents, self.errors, texts=texts)
+        if not self.chosen.no_stats:
+            render_statistics(result, self.errors)
+
+    def _remember(self, record: Json) -> None:
+        """Put an answer into the history, without the text of what came by standard input."""
+        if self.gathered.passing:
+            record = record | {"sources": []}
+        try:
+            self.session.history.add(record)
+        except StoreError as error:
+            note(self.errors, f"The answer is not in the history: {error.message}.")
+
+
+@contextmanager
+def open_answering(
+    sources: Sequence[str], chosen: AnswerOptions, *, several: bool
+) -> Iterator[Answering]:
+    """Find the pair, read the sources and make ready to answer, one question or `several`."""
+    # A native library, which may not run here: that is said at once, and searching does without it.
+    from rapid_cli.llama import accelerators  # noqa: PLC0415
+
+    errors = console(quiet=chosen.quiet)
+    models_file = load_models_file(find_models_file(chosen.models))
+    spec = models_file.pair(chosen.pair)
+    options = _options(chosen, spec)
+    with Session(
+        models_file,
+        collection=chosen.collection,
+        ocr=chosen.ocr,
+        device=chosen.device,
+        context_length=chosen.context_length,
+    ) as session:
+        with Bars(errors) as bars:
+            files = session.pairs.find(
+                spec, chosen.target, chosen.drafter, progress=copy_progress(bars)
+            )
+        _, target = files.target
+        started = time.perf_counter()
+        with (
+            open_sources(session.library, sources, errors) as gathered,
+            Desk(
+                session,
+                files,
+                gathered.documents,
+                started=STARTED,
+                index_seconds=time.perf_counter() - started,
+                several=several,
+            ) as desk,
+        ):
+            if target.gpu_layers != 0:  # else the CPU was chosen
+                note(errors, _what_is_idle(used=bool(accelerators())))
+            yield Answering(session, gathered, desk, chosen, options, errors)
+
+
+def _what_is_idle(*, used: bool) -> str:
+    """Return a word on a GPU that llama.cpp was not built for, if there is one."""
+    idle = idle_gpu(used=used)
+    if idle is None:
+        return ""
+    return f"{idle.name} is not used, since llama.cpp was built without it: {idle.install}"
+
+
+def _options(chosen: AnswerOptions, spec: ModelPair) -> Options:
+    temperature = spec.temperature if chosen.temperature is None else chosen.temperature
+    return Options(
+        strategy=strategy_named(chosen.strategy),
+        sampling=SamplingParams(temperature, chosen.top_k, chosen.top_p),
+        eta=spec.eta if chosen.eta is None else chosen.eta,
+        gamma=spec.gamma if chosen.gamma is None else _gamma(chosen.gamma),
+        max_tokens=chosen.max_tokens,
+        seed=chosen.seed,
+        retrieve_tokens=chosen.retrieve_tokens or spec.retrieve_tokens,
+        context_length=chosen.context_length,
+        fresh=chosen.fresh,
+    )
+
+
+def _gamma(value: str) -> int | None:
+    if value == AUTO:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise typer.BadParameter(f"--gamma is {value!r}: give a number of tokens, or auto")
+    return int(value)

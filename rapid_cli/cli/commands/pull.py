@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json as jsonlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rapid_cli.cli.streams import require_output
 from rapid_cli.config import suggestion
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.models.hub.backoff import PAUSES
-from rapid_cli.models.hub.pulling import Plan, Pulled, Puller, require_room
+from rapid_cli.models.hub.pulling import Plan, Puller, require_room
 from rapid_cli.models.hub.trouble import amount
 from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.specs import Located, ModelPair, ModelsFile
@@ -87,58 +88,49 @@ class _Pulling:
 
     def pull(self, name: str) -> None:
         """Pull all models of a name; each failure is said and costs only itself."""
-        try:
+        with self._failures_told(name):
             wanted = models_of(self.models_file, name)
-        except ConfigError as error:
-            self._fail(name, error)
-            return
-        puller = Puller(self._note, self._progress, self.pauses)
-        plans = [plan for spec in wanted if (plan := self._plan(puller, spec)) is not None]
-        try:
+            puller = Puller(self._note, self._progress, self.pauses)
+            plans = [plan for spec in wanted if (plan := self._plan(puller, spec)) is not None]
             if plans:
                 require_room(plans)
-        except RapidError as error:
-            self._fail(name, error)
-            return
-        for plan in plans:
-            self._pull(puller, plan)
-        if name in self.models_file.pairs and all(map(self._done.get, wanted)):
-            self.complete.append(self.models_file.pairs[name])
+            for plan in plans:
+                self._pull(puller, plan)
+            if name in self.models_file.pairs and all(map(self._done.get, wanted)):
+                self.complete.append(self.models_file.pairs[name])
 
     def _plan(self, puller: Puller, spec: Located) -> Plan | None:
-        if spec in self._done:
-            return None
-        try:
-            return puller.plan(spec)
-        except RapidError as error:
-            self._fail(spec.name, error)
-            self._done[spec] = False
-            return None
+        plan = None
+        if spec not in self._done:
+            with self._failures_told(spec.name, spec):
+                plan = puller.plan(spec)
+        return plan
 
     def _pull(self, puller: Puller, plan: Plan) -> None:
         spec = plan.spec
         if plan.missing_bytes and plan.snapshot:
             commit, size = plan.snapshot.commit[:7], amount(plan.missing_bytes)
             self._note(f"{spec.name}: pulling {size} from {spec.repo} at {commit}")
-        try:
+        with self._failures_told(spec.name, spec):
             pulled = puller.pull(plan)
+            self._done[spec] = True
+            self.bars.close()
+            self.rows.append(pulled_json(pulled))
+            self._note(pulled_line(pulled))
+
+    @contextmanager
+    def _failures_told(self, name: str, spec: Located | None = None) -> Iterator[None]:
+        """Say what goes wrong, and go on; a model it goes wrong with is not tried again."""
+        try:
+            yield
         except RapidError as error:
-            self._fail(spec.name, error)
-            self._done[spec] = False
-            return
-        self._done[spec] = True
-        self._finish(pulled)
-
-    def _finish(self, pulled: Pulled) -> None:
-        self.bars.close()
-        self.rows.append(pulled_json(pulled))
-        self._note(pulled_line(pulled))
-
-    def _fail(self, name: str, error: RapidError) -> None:
-        self.failed = True
-        self.bars.close()
-        print_error(RapidError(f"{name}: {error.message}", error.hint))
-        self.rows.append({"name": name, "error": {"message": error.message, "hint": error.hint}})
+            self.failed = True
+            self.bars.close()
+            print_error(RapidError(f"{name}: {error.message}", error.hint))
+            failure = {"message": error.message, "hint": error.hint}
+            self.rows.append({"name": name, "error": failure})
+            if spec is not None:
+                self._done[spec] = False
 
     def _note(self, text: str) -> None:
         _say(self.errors, text)

@@ -15,7 +15,8 @@ from rapid_cli.bench.materials import built_in_text
 from rapid_cli.bench.timing import TuningProgress
 from rapid_cli.bench.trials import NOISY, Comparison
 from rapid_cli.bench.tuner import Tuner, TuningResult
-from rapid_cli.cli.commands.opening import copy_progress
+from rapid_cli.cli.commands.opening import copy_progress, note
+from rapid_cli.cli.options.models import TuneOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.models import print_tuning, tuning_json
 from rapid_cli.cli.streams import require_output
@@ -25,41 +26,32 @@ from rapid_cli.llama import engine, machine, read_format
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.models_file import find_models_file, load_models_file
-from rapid_cli.models.specs import DeviceChoice, ModelSpec
+from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.pairs import ModelFile, Pairs
 from rapid_cli.session.session import Session
 from rapid_cli.session.tuned import FileStamp, Settings, Tuned
-from rapid_cli.text.printable import printable_line
 
 
-def run(
-    pair: str | None,
-    *,
-    models: Path | None,
-    device: DeviceChoice | None,
-    seconds: float | None,
-    json: bool,
-    quiet: bool,
-) -> None:
+def run(options: TuneOptions) -> None:
     """Tune the models of a pair one after the other; keep and print what was found for each.
 
-    `seconds` is shared between them. What was found for one stays if the next is interrupted.
+    The time is shared between them. What was found for one stays if the next is interrupted.
     """
     require_output()
-    models_file = load_models_file(find_models_file(models))
-    spec = models_file.pair(pair)
-    errors = console(quiet=quiet)
-    with Session(models_file, device=device) as session:
-        files = _tunable(session.pairs.find_models(spec), str(models_file.source), errors)
-        for path, model in files:
+    models_file = load_models_file(find_models_file(options.models))
+    pair = models_file.pair(options.pair)
+    errors = console(quiet=options.quiet)
+    with Session(models_file, device=options.device) as session:
+        files = _tunable(session.pairs.find_models(pair), str(models_file.source), errors)
+        seconds = options.seconds and options.seconds / len(files)
+        for path, spec in files:
             # Only the target's quality is the answer's, so the pair's permission is for that.
-            lower = spec.lower_precision and model.name == spec.target
-            bench = _Bench(session, path, model, lower, errors)
-            sampling = SamplingParams(spec.temperature)
-            stages, found = _tuned(bench, sampling, seconds and seconds / len(files), errors)
-            about = (model.name, bench.format, bench.machine, stages, found)
-            if json:
+            lower = pair.lower_precision and spec.name == pair.target
+            bench = _Bench(session, path, spec, lower, errors)
+            stages, found = bench.tune(SamplingParams(pair.temperature), seconds)
+            about = (spec.name, bench.format, bench.machine, stages, found)
+            if options.json:
                 print(jsonlib.dumps(tuning_json(*about)))
             else:
                 print_tuning(*about)
@@ -72,44 +64,8 @@ def _tunable(files: Sequence[ModelFile], source: str, errors: Console) -> list[M
         said = f"{source} says tuned = false for {' and '.join(fixed)}"
         if len(fixed) == len(files):
             raise ConfigError(said, "remove that line, and tune again")
-        errors.print(f"{said}, which is left out.", style="yellow", soft_wrap=True)
+        note(errors, f"{said}, which is left out.")
     return [(path, spec) for path, spec in files if spec.tuned]
-
-
-def _tuned(
-    bench: _Bench, sampling: SamplingParams, seconds: float | None, errors: Console
-) -> tuple[list[Comparison], TuningResult]:
-    """Tune one model and keep what was found; return what was tried, too."""
-    with Bars(errors) as bars, bench.copies_while_tuning(bars) as copies:
-        for refusal in copies.refused:
-            errors.print(refusal, style="yellow", soft_wrap=True)
-        tuner = Tuner(
-            bench.spec,
-            bench.load,
-            {name: bench.format.loses_in(name) for name in copies.made},
-            bench.lower_precision,
-            built_in_text(),
-            sampling,
-            available_cpus(),
-            time.perf_counter,
-            seconds,
-        )
-        stages, found = _followed(tuner.run(), bars)
-        copies.chosen = found.settings.format  # first: what is kept must not name what is gone
-        try:
-            bench.keep(found)
-        except ConfigError:
-            copies.chosen = None
-            raise
-    noise = max(stage.noise for stage in stages)
-    if noise > NOISY:
-        errors.print(
-            f"The machine was busy: the same took up to {noise:.1f} times as long from one moment "
-            "to the next. Tune again when it is idle.",
-            style="yellow",
-            soft_wrap=True,
-        )
-    return stages, found
 
 
 @dataclass(slots=True)
@@ -145,22 +101,49 @@ class _Bench:
     def _pairs(self) -> Pairs:
         return self.session.pairs
 
+    def tune(
+        self, sampling: SamplingParams, seconds: float | None
+    ) -> tuple[Sequence[Comparison], TuningResult]:
+        """Tune the model and keep what was found; return what was tried, too."""
+        with Bars(self.errors) as bars, self._copies(bars) as copies:
+            for refusal in copies.refused:
+                note(self.errors, refusal)
+            tuner = Tuner(
+                self.spec,
+                self._load,
+                {name: self.format.loses_in(name) for name in copies.made},
+                self.lower_precision,
+                built_in_text(),
+                sampling,
+                available_cpus(),
+                time.perf_counter,
+                seconds,
+            )
+            stages, found = _followed(tuner.run(), bars)
+            copies.chosen = found.settings.format  # first: what is kept must not name what is gone
+            try:
+                self._keep(found)
+            except ConfigError:
+                copies.chosen = None
+                raise
+        note(self.errors, _noise(stages))
+        return stages, found
+
     @contextmanager
-    def load(self, settings: Settings) -> Iterator[LoadedModel]:
+    def _load(self, settings: Settings) -> Iterator[LoadedModel]:
         """Load the file, or its copy, for a while."""
-        path: Path | None = self.path
+        path = self.path
         if settings.format is not None:
-            path = self._pairs.copies.find(self.path, settings.format)
-            if path is None:
+            copy = self._pairs.copies.find(path, settings.format)
+            if copy is None:
                 raise ModelError(f"the copy in {settings.format} is gone", "tune again")
-        assert path is not None
+            path = copy
         with self.session.loader.borrow(path, settings.applied(self.spec)) as model:
-            if model.note:
-                self.errors.print(printable_line(model.note), style="yellow", soft_wrap=True)
+            note(self.errors, model.note)
             yield model
 
     @contextmanager
-    def copies_while_tuning(self, bars: Bars) -> Iterator[_Copies]:
+    def _copies(self, bars: Bars) -> Iterator[_Copies]:
         """Make copies in other formats; those that were not there before stay only if chosen."""
         copies, new = _Copies(), {}
         try:
@@ -179,7 +162,7 @@ class _Bench:
                 if name != copies.chosen:
                     self._pairs.copies.remove(path)
 
-    def keep(self, found: TuningResult) -> None:
+    def _keep(self, found: TuningResult) -> None:
         """Keep what was found for this machine, file and library, and what things cost then."""
         tuned = Tuned(
             path=str(self.path.absolute()),
@@ -200,6 +183,17 @@ class _Bench:
             profiles.put(found.fingerprint, length, costs)
         for length, costs in found.draft_costs.items():
             profiles.put(f"{found.fingerprint} drafting", length, costs)
+
+
+def _noise(stages: Sequence[Comparison]) -> str:
+    """Return a word on a machine that did other things too, or none."""
+    noise = max(stage.noise for stage in stages)
+    if noise <= NOISY:
+        return ""
+    return (
+        f"The machine was busy: the same took up to {noise:.1f} times as long from one moment to "
+        "the next. Tune again when it is idle."
+    )
 
 
 def _followed(

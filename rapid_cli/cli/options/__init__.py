@@ -1,0 +1,1 @@
+"""What may be said after a command: a class of options for each command that has many."""
