@@ -18,6 +18,7 @@ from rapid_cli.doctor.machine import counted, existing, without_password
 from rapid_cli.errors import RapidError
 from rapid_cli.retrieval.embedder import export_name
 from rapid_cli.storage.private import OTHERS
+from rapid_cli.text.sizes import megabytes
 
 if TYPE_CHECKING:
     from rapid_cli.doctor.examination import Examination
@@ -139,15 +140,11 @@ def check_cache(examination: Examination) -> Iterator[Finding]:
     if cap is None:
         cap = usual_cap(shutil.disk_usage(existing(home())).free + used)
     copies = examination.session.pairs.copies.entries()
-    kept = f"{counted(len(texts), 'text')} read by models, {_megabytes(used)} of {_megabytes(cap)}"
+    kept = f"{counted(len(texts), 'text')} read by models, {megabytes(used)} of {megabytes(cap)}"
     weights = f"{counted(len(copies), 'copy', 'copies')} of weights"
-    size = _megabytes(sum(copy.size_bytes for copy in copies))
+    size = megabytes(sum(copy.size_bytes for copy in copies))
     yield Finding("ok", "cache", f"{kept}; {weights}, {size}")
 
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

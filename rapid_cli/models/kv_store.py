@@ -23,13 +23,12 @@ from rapid_cli.errors import NativeError
 from rapid_cli.models.interface import ReadableContext, Restored
 from rapid_cli.models.kv_file import BrokenSeal, Seal, check_state, read_seal, write_seal
 from rapid_cli.storage.locks import held
-from rapid_cli.storage.partial import partial_path, sweep_partial
+from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
+from rapid_cli.text.sizes import megabytes
 
 SUFFIX = ".kv"
 LARGEST_BYTES = 20 << 30
 SHARE_OF_DISK = 0.25
-SPARE_BYTES = 256 << 20
-"""Room on the disk that is left to others."""
 SHORTEST = 64
 """Tokens that are worth restoring."""
 LOCK_SECONDS = 10.0
@@ -183,7 +182,7 @@ class KVStore:
         if cap is None:
             cap = usual_cap(free + used)
         if needed > cap:
-            return f"it takes {_megabytes(needed)}, and the cache may hold {_megabytes(cap)}"
+            return f"it takes {megabytes(needed)}, and the cache may hold {megabytes(cap)}"
         if free + used < needed + SPARE_BYTES:  # removing all of it would be in vain
             return _disk_too_full(needed, free)
         for file in others:
@@ -252,7 +251,7 @@ def _begins(seal: Seal, tokens: Sequence[int]) -> bool:
 
 
 def _disk_too_full(needed: int, free: int) -> str:
-    return f"it takes {_megabytes(needed)}, and the disk has {_megabytes(free)} left"
+    return f"it takes {megabytes(needed)}, and the disk has {megabytes(free)} left"
 
 
 def _unreadable_now(reason: str) -> str:
@@ -293,7 +292,3 @@ def _used_at(path: Path) -> float:
     with suppress(OSError):
         return path.stat().st_mtime
     return math.inf  # what is not known is no reason to remove it first
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"

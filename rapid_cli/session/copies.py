@@ -12,13 +12,12 @@ from pathlib import Path
 
 from rapid_cli.errors import ModelError
 from rapid_cli.session.tuned import FileStamp
-from rapid_cli.storage.partial import partial_path, sweep_partial
+from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
+from rapid_cli.text.sizes import megabytes
 
 Progress = Callable[[int, int], None]
 """Told the bytes written and, about, to write."""
 SUFFIX, LABEL = ".gguf", ".json"
-SPARE_BYTES = 256 << 20
-"""Room on the disk that is left to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,8 @@ class Copies:
         free = shutil.disk_usage(self._folder).free
         if free < needed + SPARE_BYTES:
             raise ModelError(
-                f"a copy of {source.name} in {format_name} takes {needed / 1e6:,.0f} MB, and the "
-                f"disk has {free / 1e6:,.0f} MB left",
+                f"a copy of {source.name} in {format_name} takes {megabytes(needed)}, and the "
+                f"disk has {megabytes(free)} left",
                 "free some disk",
             )
 

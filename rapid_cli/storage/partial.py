@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 PARTIAL = ".partial"
+SPARE_BYTES = 256 << 20
+"""Room on the disk that is left to others by whatever writes large files."""
 
 
 def partial_path(path: Path) -> Path:

@@ -17,16 +17,16 @@ PAGE = REPOSITORY / "docs" / "architecture.md"
 PACKAGES = {
     "cli": "doctor bench session answering library llama models storage machine text decoding "
     "documents config errors",
-    "doctor": "session library llama preflight models retrieval storage machine documents config "
-    "errors",
+    "doctor": "session library llama preflight models retrieval storage machine text documents "
+    "config errors",
     "bench": "session answering models retrieval storage decoding documents config errors",
-    "session": "answering library llama preflight models reader retrieval storage machine "
+    "session": "answering library llama preflight models reader retrieval storage machine text "
     "documents config errors",
     "answering": "models retrieval text decoding documents config errors",
     "library": "reader retrieval storage machine text documents config errors",
     "llama": "preflight models machine errors",
-    "preflight": "models machine config errors",
-    "models": "storage machine decoding documents config errors",
+    "preflight": "models storage machine config errors",
+    "models": "storage machine text decoding documents config errors",
     "reader": "storage machine documents errors",
     "retrieval": "machine documents errors",
     "storage": "text config errors",
