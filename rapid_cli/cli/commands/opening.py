@@ -12,7 +12,7 @@ from rich.console import Console
 from rapid_cli.cli.render.console import Bars
 from rapid_cli.cli.render.documents import render_indexing
 from rapid_cli.library.library import Library
-from rapid_cli.library.sources import Gathered, forget_passing, gather
+from rapid_cli.library.sources import Gathered, forget_temporary, gather
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def open_sources(library: Library, sources: Sequence[str], errors: Console) -> I
             render_indexing(events, bars, errors, Counter())
         yield gathered
     finally:
-        forget_passing(gathered, library)
+        forget_temporary(gathered, library)
 
 
 def finish_index(library: Library, gathered: Gathered, errors: Console) -> None:

@@ -73,7 +73,7 @@ def error_json(question: str, error: RapidError) -> Json:
 
 def _remember(record: Json, opened: Opened, errors: Console) -> None:
     """Put an answer into the history, without the text of what came by standard input."""
-    if opened.gathered.passing:
+    if opened.gathered.temporary:
         record = record | {"sources": []}
     try:
         opened.session.history.add(record)
