@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,8 +89,14 @@ def _add_all(library: Library, gathered: Gathered) -> Iterator[IndexingEvent]:
             "the library is empty",
             'name a file, `rapid ask book.pdf "question"`, or fill it: `rapid index FOLDER`',
         )
+    yield from _add_held(ids, library, gathered)
+
+
+def _add_held(
+    ids: Collection[str], library: Library, gathered: Gathered
+) -> Iterator[IndexingEvent]:
     yield from library.prepare(ids)
-    gathered.documents = {document_id: library.get(document_id) for document_id in ids}
+    gathered.documents |= {document_id: library.get(document_id) for document_id in ids}
 
 
 def _gather_one(
@@ -100,9 +106,7 @@ def _gather_one(
     if name == STANDARD_INPUT:
         yield from _add_stdin(library, stdin, gathered)
     elif not exists(path) and (entries := library.find(name)):
-        ids = [entry.document_id for entry in entries]
-        yield from library.prepare(ids)
-        gathered.documents |= {document_id: library.get(document_id) for document_id in ids}
+        yield from _add_held([entry.document_id for entry in entries], library, gathered)
     else:
         yield from _add_files(path, library, gathered)
 
