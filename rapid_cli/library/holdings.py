@@ -81,7 +81,7 @@ class Holdings:
 
     def below(self, folder: Path) -> list[str]:
         """Return the paths of documents that were read below a folder, and can be looked up."""
-        return [path for path in self._catalog.below(folder.resolve()) if REPLACED not in path]
+        return [entry.path for entry in self.at([folder]) if REPLACED not in entry.path]
 
     def state(self, document: Document) -> State:
         """Tell what `add` would mean for the path of the document."""

@@ -59,9 +59,9 @@ class Sharing(Unshared):
 
     def adopt(self, cut: str) -> None:
         """Take over what others have shelved since, and forget what they hold no longer."""
-        theirs = {_path(entry): entry for entry in self._shelf.entries() if self._is_other(entry)}
-        entries = (entry for entry in self._catalog.entries() if entry.path.startswith(SHARED))
-        ours = {entry.path: entry.document_id for entry in entries}
+        shelved = (entry for entry in self._shelf.entries() if entry.origin != self._origin)
+        theirs = {_path(entry): entry for entry in shelved}
+        ours = self._taken_over()
         for path in ours.keys() - theirs.keys():
             self._catalog.remove(path)
         for path, entry in theirs.items():
@@ -70,9 +70,8 @@ class Sharing(Unshared):
 
     def disown(self) -> bool:
         """Forget what was taken over, until the next `adopt`; others need the store."""
-        for entry in self._catalog.entries():
-            if entry.path.startswith(SHARED):
-                self._catalog.remove(entry.path)
+        for path in self._taken_over():
+            self._catalog.remove(path)
         return True
 
     def may_store(self, paths: Sequence[str]) -> bool:
@@ -112,8 +111,10 @@ class Sharing(Unshared):
         """Take the text of a document off the shelf that no library holds any more."""
         self._shelf.sweep(document_id)
 
-    def _is_other(self, entry: Shelved) -> bool:
-        return entry.origin != self._origin
+    def _taken_over(self) -> dict[str, str]:
+        """Return the paths of what others have shelved, with the ids of the documents."""
+        entries = self._catalog.entries()
+        return {each.path: each.document_id for each in entries if each.path.startswith(SHARED)}
 
     def _adopt(self, path: str, entry: Shelved, cut: str) -> None:
         if self._catalog.is_embedded(entry.document_id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from heapq import nlargest
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
@@ -115,7 +116,7 @@ class Store:
                 return found
         groups = (wanted[start : start + FILTER_IDS] for start in range(0, len(wanted), FILTER_IDS))
         found = [passage for group in groups for passage in self._nearest(vector, group, limit)]
-        return nlargest(limit, found, key=_score)
+        return nlargest(limit, found, key=attrgetter("score"))
 
     def remove(self, document_id: str) -> None:
         """Forget the chunks of a document, if there are any."""
@@ -144,7 +145,7 @@ class Store:
         assert texts and places and distances, "one list each for the one vector"
         if len(texts[0]) < limit:
             found = self._compared(collection, vector, among)
-            return nlargest(limit, found, key=_score)
+            return nlargest(limit, found, key=attrgetter("score"))
         scores = 1 - np.array(distances[0])
         return _passages(texts[0], places[0], scores)
 
@@ -196,10 +197,6 @@ def _passages(
     found = zip(texts, places, scores.tolist(), strict=True)
     # Rounding may take the score of a text with itself above one.
     return [Passage(_chunk(text, place), min(score, 1.0)) for text, place, score in found]
-
-
-def _score(passage: Passage) -> float:
-    return passage.score
 
 
 def _place(chunk: Chunk) -> dict[str, str | int]:

@@ -467,6 +467,12 @@ def test_text_from_a_pipe_is_kept_and_never_gone_from_disk(
     assert library.remove("stdin:12ab")[0].document_id == document.id
 
 
+def test_below_tells_a_folder_from_one_whose_name_begins_alike(library: OpenLibrary) -> None:
+    for path in ("/docs/a.txt", "/docs/deep/b.txt", "/docs2/c.txt", "stdin:/docs/d"):
+        library.enter(reading.read_bytes(path.encode(), name="a.txt", path=path))
+    assert library.below(Path("/docs")) == ["/docs/a.txt", "/docs/deep/b.txt"]
+
+
 def test_the_path_of_a_document_is_stored_resolved(library: OpenLibrary, docs: Path) -> None:
     (docs / "link.txt").symlink_to(docs / "apple.txt")
     document: Document = reading.read(docs / "link.txt")
