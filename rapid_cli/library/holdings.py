@@ -109,9 +109,11 @@ class Holdings:
                 return held
         return None
 
-    def held_at(self, path: Path, document_id: str) -> Document:
-        """Return a document that was read before under the path and name of one of its files."""
-        return replace(self.get(document_id), name=path.name, path=str(path.absolute()))
+    def read_again(self, path: Path, document_id: str) -> Document:
+        """Return the document that is held of a file, or read it anew if it was just removed."""
+        if document := self._catalog.document(document_id):
+            return replace(document, name=path.name, path=str(path.absolute()))
+        return self.extractor.read(path)
 
     def is_complete(self, document_id: str) -> bool:
         """Tell whether a document is cut for the embedder in use, and embedded."""

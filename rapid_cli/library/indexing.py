@@ -73,10 +73,12 @@ def add_files(library: Library, files: Sequence[Path], add: Add) -> Iterator[Ind
         for number, path in enumerate(files, start=1):
             yield FileStarted(str(path), number, len(files))
             found = held[path] if path in held else next(extracted)
-            if isinstance(found, DocumentError):
-                yield FileSkipped(str(path), found)
-            else:
+            try:
+                if isinstance(found, DocumentError):
+                    raise found
                 yield from add(path, found)
+            except DocumentError as error:
+                yield FileSkipped(str(path), error)
 
 
 def _adding(library: Library) -> Add:
@@ -93,7 +95,7 @@ def _adding(library: Library) -> Add:
             if library.is_complete(found):
                 yield FileDone(str(path), "unchanged", ())
                 return
-            found = library.held_at(path, found)
+            found = library.read_again(path, found)
         state = library.state(found)
         yield from library.add(found)
         yield FileDone(str(path), state, found.warnings)

@@ -139,7 +139,7 @@ def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Ind
         yield PassedOver(found.passed_over)
 
     def add(file: Path, read: Document | str) -> Iterator[IndexingEvent]:
-        document = library.held_at(file, read) if isinstance(read, str) else read
+        document = library.read_again(file, read) if isinstance(read, str) else read
         return _add(document, library, gathered)
 
     for event in add_files(library, found.files, add):

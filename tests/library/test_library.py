@@ -66,7 +66,7 @@ def test_an_unchanged_file_is_not_even_parsed(
     assert "page 2" in " ".join(first.warnings)
     held = library.held(docs / "book.pdf")
     assert held
-    known = library.held_at(docs / "book.pdf", held)
+    known = library.read_again(docs / "book.pdf", held)
     monkeypatch.undo()
     assert known == reading.read(docs / "book.pdf")
 

@@ -321,3 +321,16 @@ def test_files_of_a_folder_are_read_ahead_while_others_are_embedded(library, doc
         path.unlink()
     assert [name for name, _ in done(events)] == ["apple.txt", "banana.txt", "cherry.txt"]
     assert names_of(gathered) == ["apple.txt", "banana.txt", "cherry.txt"]
+
+
+def test_a_file_whose_document_is_removed_meanwhile_is_read_again(library, docs):
+    collect(library, docs)
+    gathered = Gathered()
+    events = gather([str(docs)], library, BytesIO(b""), gathered)
+    next(event for event in events if isinstance(event, FileDone))
+    library.remove("banana.txt")
+    (docs / "cherry.txt").unlink()
+    library.remove("cherry.txt")
+    assert [name for name, _ in done(events)] == ["banana.txt"]
+    assert names_of(gathered) == ["apple.txt", "banana.txt"]
+    assert [Path(skip.path).name for skip in gathered.skipped] == ["cherry.txt"]
