@@ -81,7 +81,7 @@ class Sharing(Unshared):
     def embedded(self, document_id: str, paths: Sequence[str]) -> None:
         """Shelve a document whose chunks are in the store, under its paths on this machine.
 
-        Of one that only others hold, the places of its chunks may be new.
+        Where only others hold it, its text alone is written again: it may be cut otherwise now.
         """
         document = self._catalog.document(document_id)
         if document is None:
