@@ -233,11 +233,6 @@ class Catalog:
         """Return all paths and what they hold, by path."""
         return [_entry(row) for row in self._file.rows(f"{ENTRIES} ORDER BY path")]
 
-    def below(self, folder: Path) -> list[str]:
-        """Return the paths that lie below `folder`."""
-        paths = (entry.path for entry in self.entries())
-        return [path for path in paths if Path(path).is_relative_to(folder)]
-
     def find(self, name: str) -> list[Entry]:
         """Return the entries that `name` may mean, by path.
 

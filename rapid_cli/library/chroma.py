@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.machine.libraries import importing, unimportable
-from rapid_cli.storage.locks import Turn
+from rapid_cli.storage.locks import QueuedLock
 
 if TYPE_CHECKING:
     from chromadb import Where
@@ -72,10 +72,6 @@ class Database(ABC):
                     "hnsw": {"space": "cosine", "ef_construction": RECALL, "ef_search": RECALL}
                 },
             )
-
-    @abstractmethod
-    def delete(self, name: str) -> None:
-        """Delete a collection; in a folder all of them, damaged or not."""
 
     def largest_batch(self) -> int:
         """Return how many rows Chroma takes at once."""
@@ -163,12 +159,12 @@ class FolderDatabase(Database):
         self._folder = folder.absolute() / FOLDER
         super().__init__(f"in {self._folder}")
         # Two processes that have it open spoil its index or crash, even if both only read.
-        self._turn = Turn(self._folder)
+        self._lock = QueuedLock(self._folder)
         self._collections: dict[str, Collection] = {}
 
     def collection(self, name: str) -> Collection | None:
         """Return a collection, good until the next call of this; or None if there is none."""
-        if self._client is not None and self._turn.is_wanted():
+        if self._client is not None and self._lock.is_wanted():
             self.close()
         if name not in self._collections:
             with self.errors():
@@ -178,16 +174,16 @@ class FolderDatabase(Database):
                 self._collections[name] = client.get_collection(name, embedding_function=None)
         return self._collections[name]
 
-    def delete(self, name: str) -> None:  # noqa: ARG002 - whatever is in it
-        """Delete all of it, damaged or not."""
+    def clear(self) -> None:
+        """Delete all collections, damaged or not."""
         with suppress(StoreError):
             self.close()
         self._require_writable()
         with self.errors():
-            self._turn.begin()
+            self._lock.acquire()
             # Chroma keeps the space of what was deleted, so its folder goes as a whole.
             shutil.rmtree(self._folder)
-        self._turn.end()
+        self._lock.release()
 
     def close(self) -> None:
         """Close it, for others to use; a later call opens it again."""
@@ -195,18 +191,18 @@ class FolderDatabase(Database):
         try:
             super().close()
         finally:
-            self._turn.end()
+            self._lock.release()
 
     def _hint(self, error: BaseException) -> str:
         return next((hint for mark, hint in HINTS.items() if mark in str(error).lower()), REBUILD)
 
     def _connect(self) -> Client:
         self._require_writable()
-        self._turn.begin()
+        self._lock.acquire()
         try:
             return self._open_folder()
         except BaseException:
-            self._turn.end()
+            self._lock.release()
             raise
 
     def _open_folder(self) -> Client:

@@ -1,4 +1,4 @@
-"""What indexing tells as it goes on."""
+"""The events of indexing: what it tells as it goes on."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Pending:
     chunks: int
 
 
-Event = (
+IndexingEvent = (
     EmbedderPreparing
     | EmbedderPrepared
     | FileStarted

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.library.events import (
-    Event,
     FileDone,
     FileRemoved,
     FileSkipped,
     FileStarted,
+    IndexingEvent,
     PagesRead,
     PassedOver,
 )
 from rapid_cli.library.library import Library
 from rapid_cli.reader import reading
 
+Add = Callable[[Path, Document | str], Iterator[IndexingEvent]]
+"""What adds a file's document, or the one of this id that the library has read of it before."""
 
-def index(library: Library, paths: Iterable[Path]) -> Iterator[Event]:
+
+def index(library: Library, paths: Iterable[Path]) -> Iterator[IndexingEvent]:
     """Add files and folders, skip what cannot be read, remove what is gone from the folders.
 
     DocumentError if there is only one path, and it leads to no document.
@@ -34,7 +37,7 @@ def index(library: Library, paths: Iterable[Path]) -> Iterator[Event]:
     gone = [path for path in known if not Path(path).exists()]
     files: list[Path] = []
     yield from _find(wanted, files, strict=len(wanted) == 1 and not gone)
-    yield from _index_files(library, files)
+    yield from add_files(library, files, _adding(library))
     for path in gone:
         if library.drop(path):  # else it was moved
             yield FileRemoved(path)
@@ -42,7 +45,7 @@ def index(library: Library, paths: Iterable[Path]) -> Iterator[Event]:
     library.rest()
 
 
-def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator[Event]:
+def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator[IndexingEvent]:
     """Add to `files` what there is to read, each file once."""
     found: dict[str, Path] = {}
     passed_over: Counter[str] = Counter()
@@ -62,37 +65,39 @@ def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator
         yield PassedOver(passed_over)
 
 
-def _index_files(library: Library, files: Sequence[Path]) -> Iterator[Event]:
-    """Index files in their order; those that changed are read ahead of their embedding."""
+def add_files(library: Library, files: Sequence[Path], add: Add) -> Iterator[IndexingEvent]:
+    """Have files added in their order; those that changed are read ahead of their embedding."""
     held = {path: known for path in files if (known := library.held(path))}
     changed = (path for path in files if path not in held)
-    pages = 0
     with closing(library.extractor.read_ahead(changed)) as extracted:
         for number, path in enumerate(files, start=1):
             yield FileStarted(str(path), number, len(files))
-            if path in held:
-                yield from _refresh(library, path, held[path])
-                continue
-            document = next(extracted)
-            if isinstance(document, DocumentError):
-                yield FileSkipped(str(path), document)
-                continue
-            pages += len(document.pages)
+            found = held[path] if path in held else next(extracted)
+            try:
+                if isinstance(found, DocumentError):
+                    raise found
+                yield from add(path, found)
+            except DocumentError as error:
+                yield FileSkipped(str(path), error)
+
+
+def _adding(library: Library) -> Add:
+    """Return what enters documents and embeds them, and finishes what an earlier run left."""
+    pages = 0
+
+    def add(path: Path, found: Document | str) -> Iterator[IndexingEvent]:
+        nonlocal pages
+        if isinstance(found, Document):
+            pages += len(found.pages)
             yield PagesRead(pages)
-            yield from _add(library, path, document)
+        yield from library.prepare_embedder()
+        if isinstance(found, str):
+            if library.is_complete(found):
+                yield FileDone(str(path), "unchanged", ())
+                return
+            found = library.read_again(path, found)
+        state = library.state(found)
+        yield from library.add(found)
+        yield FileDone(str(path), state, found.warnings)
 
-
-def _refresh(library: Library, path: Path, document_id: str) -> Iterator[Event]:
-    """Finish what an earlier run has left undone of a file that has not changed."""
-    yield from library.prepare_embedder()
-    if library.is_complete(document_id):
-        yield FileDone(str(path), "unchanged", ())
-    else:
-        yield from _add(library, path, library.read(path))
-
-
-def _add(library: Library, path: Path, document: Document) -> Iterator[Event]:
-    yield from library.prepare_embedder()
-    state = library.state(document)
-    yield from library.add(document)
-    yield FileDone(str(path), state, document.warnings)
+    return add

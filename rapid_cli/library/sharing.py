@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rapid_cli.documents import SHARED, Chunk, Document, is_file
+from rapid_cli.documents import SHARED, Chunk, is_file
 from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.shelf import Shelf, Shelved
@@ -17,7 +17,35 @@ from rapid_cli.reader import reading
 ORIGIN_FILE = "origin"
 
 
-class Sharing:
+class Unshared:
+    """What a library of this machine alone has in place of a sharing: nobody is to be told."""
+
+    def adopt(self, cut: str) -> None:
+        """Take over what others have shelved since, and forget what they hold no longer."""
+
+    def disown(self) -> bool:
+        """Forget what was taken over; tell whether others need the store as it is."""
+        return False
+
+    def may_store(self, paths: Sequence[str]) -> bool:  # noqa: ARG002 - anything
+        """Tell whether the store may have the chunks of a document with these paths."""
+        return True
+
+    def embedded(self, document_id: str, paths: Sequence[str]) -> None:
+        """Shelve a document whose chunks are in the store, under its paths on this machine."""
+
+    def dropped(self, path: str) -> None:
+        """Take a path of this machine off the shelf."""
+
+    def is_wanted(self, document_id: str) -> bool:  # noqa: ARG002 - none
+        """Tell whether any library still holds a document."""
+        return False
+
+    def removed(self, document_id: str) -> None:
+        """Take the text of a document off the shelf that no library holds any more."""
+
+
+class Sharing(Unshared):
     """Keeps a catalog and the shelf of a server in step.
 
     What other libraries have shelved stands in the catalog under paths that begin with SHARED;
@@ -31,26 +59,33 @@ class Sharing:
 
     def adopt(self, cut: str) -> None:
         """Take over what others have shelved since, and forget what they hold no longer."""
-        theirs = {_path(entry): entry for entry in self._shelf.entries() if self._is_other(entry)}
-        entries = (entry for entry in self._catalog.entries() if entry.path.startswith(SHARED))
-        ours = {entry.path: entry.document_id for entry in entries}
+        shelved = (entry for entry in self._shelf.entries() if entry.origin != self._origin)
+        theirs = {_path(entry): entry for entry in shelved}
+        ours = self._taken_over()
         for path in ours.keys() - theirs.keys():
             self._catalog.remove(path)
         for path, entry in theirs.items():
             if ours.get(path) != entry.document_id:
                 self._adopt(path, entry, cut)
 
-    def disown(self) -> None:
-        """Forget what was taken over, until the next `adopt`."""
-        for entry in self._catalog.entries():
-            if entry.path.startswith(SHARED):
-                self._catalog.remove(entry.path)
+    def disown(self) -> bool:
+        """Forget what was taken over, until the next `adopt`; others need the store."""
+        for path in self._taken_over():
+            self._catalog.remove(path)
+        return True
 
-    def embedded(self, document: Document, paths: Sequence[str]) -> None:
+    def may_store(self, paths: Sequence[str]) -> bool:
+        """Tell whether one of the paths is a file: no server gets a text that was piped in."""
+        return any(map(is_file, paths))
+
+    def embedded(self, document_id: str, paths: Sequence[str]) -> None:
         """Shelve a document whose chunks are in the store, under its paths on this machine.
 
-        Of one that only others hold, the places of its chunks may be new.
+        Where only others hold it, its text alone is written again: it may be cut otherwise now.
         """
+        document = self._catalog.document(document_id)
+        if document is None:
+            return  # another process has removed it meanwhile
         own = [
             replace(document, path=path, name=Path(path).name) for path in paths if is_file(path)
         ]
@@ -76,8 +111,10 @@ class Sharing:
         """Take the text of a document off the shelf that no library holds any more."""
         self._shelf.sweep(document_id)
 
-    def _is_other(self, entry: Shelved) -> bool:
-        return entry.origin != self._origin
+    def _taken_over(self) -> dict[str, str]:
+        """Return the paths of what others have shelved, with the ids of the documents."""
+        entries = self._catalog.entries()
+        return {each.path: each.document_id for each in entries if each.path.startswith(SHARED)}
 
     def _adopt(self, path: str, entry: Shelved, cut: str) -> None:
         if self._catalog.is_embedded(entry.document_id):

@@ -101,20 +101,23 @@ class Shelf:
             with self._database.errors():
                 collection.delete(ids=[self._entry_id(path)])
 
-    def entries(self) -> list[Shelved]:
-        """Return the entries of all libraries, by origin and path."""
-        return self._entries()
+    def entries(self, **wanted: str) -> list[Shelved]:
+        """Return the entries of all libraries with these fields, by origin and path."""
+        rows = self._rows(kind="entry", **wanted)
+        with self._database.errors():
+            found = [Shelved(*(str(row[name]) for name in Shelved.__slots__)) for row in rows]
+        return sorted(found, key=lambda entry: (entry.origin, entry.path))
 
     def is_wanted(self, document_id: str) -> bool:
         """Tell whether any entry of any library holds the document."""
-        return bool(self._entries(document_id=document_id))
+        return bool(self.entries(document_id=document_id))
 
     def fetch(self, document_id: str) -> tuple[Document, list[Place]] | None:
         """Return a document under one of its paths, if an entry holds it, and its chunks' places.
 
         None if no entry holds it, or if its text is not here.
         """
-        holders = self._entries(document_id=document_id)
+        holders = self.entries(document_id=document_id)
         texts = self._texts(document_id)
         if not holders or not texts:
             return None
@@ -126,12 +129,6 @@ class Shelf:
         """Remove the text of a document that no entry holds."""
         if not self.is_wanted(document_id):
             self._delete({"kind": "part", "document_id": document_id})
-
-    def _entries(self, **wanted: str) -> list[Shelved]:
-        rows = self._rows(kind="entry", **wanted)
-        with self._database.errors():
-            found = [Shelved(*(str(row[name]) for name in Shelved.__slots__)) for row in rows]
-        return sorted(found, key=lambda entry: (entry.origin, entry.path))
 
     def _texts(self, document_id: str) -> list[str]:
         """Return what is written of a document, packed, without what is incomplete; latest last."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import BinaryIO
 from rapid_cli.config import expanded
 from rapid_cli.documents import STDIN, Document
 from rapid_cli.errors import DocumentError, StoreError
-from rapid_cli.library.events import Event, FileDone, FileSkipped, FileStarted, PassedOver
+from rapid_cli.library.events import FileDone, FileSkipped, IndexingEvent, PassedOver
+from rapid_cli.library.indexing import add_files
 from rapid_cli.library.library import Library
 from rapid_cli.reader import reading
 
@@ -31,13 +32,13 @@ class Gathered:
 
     documents: dict[str, Document] = field(default_factory=dict)
     skipped: list[FileSkipped] = field(default_factory=list)
-    passing: list[str] = field(default_factory=list)
+    temporary: list[str] = field(default_factory=list)
     embedded: int = 0
 
 
 def gather(
     names: Sequence[str], library: Library, stdin: BinaryIO, gathered: Gathered
-) -> Iterator[Event]:
+) -> Iterator[IndexingEvent]:
     """Read and index what `names` stand for: files, folders, `-`, or documents of the library.
 
     They are put into `gathered` as they are known, so that it is right at any interruption.
@@ -60,9 +61,9 @@ def gather(
         yield pending
 
 
-def forget_passing(gathered: Gathered, library: Library) -> None:
+def forget_temporary(gathered: Gathered, library: Library) -> None:
     """Take out of the library what was only there for one question."""
-    for name in gathered.passing:
+    for name in gathered.temporary:
         if library.find(name):  # not if it was interrupted on its way in
             library.remove(name)
 
@@ -81,36 +82,40 @@ def _path(name: str) -> Path:
     return Path(name)
 
 
-def _add_all(library: Library, gathered: Gathered) -> Iterator[Event]:
+def _add_all(library: Library, gathered: Gathered) -> Iterator[IndexingEvent]:
     ids = dict.fromkeys(entry.document_id for entry in library.entries())
     if not ids:
         raise StoreError(
             "the library is empty",
             'name a file, `rapid ask book.pdf "question"`, or fill it: `rapid index FOLDER`',
         )
+    yield from _add_held(ids, library, gathered)
+
+
+def _add_held(
+    ids: Collection[str], library: Library, gathered: Gathered
+) -> Iterator[IndexingEvent]:
     yield from library.prepare(ids)
-    gathered.documents = {document_id: library.get(document_id) for document_id in ids}
+    gathered.documents |= {document_id: library.get(document_id) for document_id in ids}
 
 
 def _gather_one(
     name: str, library: Library, stdin: BinaryIO, gathered: Gathered
-) -> Iterator[Event]:
+) -> Iterator[IndexingEvent]:
     path = _path(name)
     if name == STANDARD_INPUT:
         yield from _add_stdin(library, stdin, gathered)
     elif not exists(path) and (entries := library.find(name)):
-        ids = [entry.document_id for entry in entries]
-        yield from library.prepare(ids)
-        gathered.documents |= {document_id: library.get(document_id) for document_id in ids}
+        yield from _add_held([entry.document_id for entry in entries], library, gathered)
     else:
         yield from _add_files(path, library, gathered)
 
 
-def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterator[Event]:
+def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterator[IndexingEvent]:
     with _in_a_file(stdin.read()) as path:
         read = library.extractor.read(path)
     document = replace(read, path=f"{STDIN}{read.id[:12]}")
-    gathered.passing.append(document.path)
+    gathered.temporary.append(document.path)
     yield from _add(document, library, gathered)
 
 
@@ -128,21 +133,23 @@ def _in_a_file(content: bytes) -> Iterator[Path]:
         yield path
 
 
-def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Event]:
+def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[IndexingEvent]:
     found = reading.find(path)
     if found.passed_over:
         yield PassedOver(found.passed_over)
-    for number, file in enumerate(found.files, start=1):
-        yield FileStarted(str(file), number, len(found.files))
-        try:
-            document = library.read(file)
-        except DocumentError as error:
-            gathered.skipped.append(FileSkipped(str(file), error))
-            continue
-        yield from _add(document, library, gathered)
+
+    def add(file: Path, read: Document | str) -> Iterator[IndexingEvent]:
+        document = library.read_again(file, read) if isinstance(read, str) else read
+        return _add(document, library, gathered)
+
+    for event in add_files(library, found.files, add):
+        if isinstance(event, FileSkipped):
+            gathered.skipped.append(event)  # told when it is known that others are left
+        else:
+            yield event
 
 
-def _add(document: Document, library: Library, gathered: Gathered) -> Iterator[Event]:
+def _add(document: Document, library: Library, gathered: Gathered) -> Iterator[IndexingEvent]:
     """Enter a document; embed it now unless that takes long and can be done after an answer."""
     yield from library.prepare_embedder()
     state = library.state(document)

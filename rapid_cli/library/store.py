@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from heapq import nlargest
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import StoreError
-from rapid_cli.library.chroma import REBUILD, Database, FolderDatabase
+from rapid_cli.library.chroma import REBUILD, FolderDatabase
 from rapid_cli.library.chroma_server import ServerDatabase, name_for
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Store:
     def __init__(
         self, folder: Path, server: str | None = None, collection: str | None = None
     ) -> None:
-        self.database: Database = ServerDatabase(server) if server else FolderDatabase(folder)
+        self.database = ServerDatabase(server) if server else FolderDatabase(folder)
         self._name = name_for(collection, CONTENT) if server else CONTENT
         self._embedder: dict[str, str | int] = {}
 
@@ -60,9 +61,11 @@ class Store:
 
     def reset(self) -> None:
         """Forget all chunks and the embedder, of all who share it; a damaged folder goes, too."""
-        if self.database.shared:
+        if isinstance(self.database, FolderDatabase):
+            self.database.clear()
+        else:
             _require_own(self._collection())
-        self.database.delete(self._name)
+            self.database.delete(self._name)
 
     def check(self, identity: str) -> None:
         """Raise StoreError if another embedder than `identity` has made the vectors."""
@@ -113,27 +116,7 @@ class Store:
                 return found
         groups = (wanted[start : start + FILTER_IDS] for start in range(0, len(wanted), FILTER_IDS))
         found = [passage for group in groups for passage in self._nearest(vector, group, limit)]
-        return nlargest(limit, found, key=_score)
-
-    def chunks(self, document_id: str) -> list[Chunk]:
-        """Return the chunks of a document in their order."""
-        collection = self._collection()
-        if collection is None:
-            return []
-        with self.database.errors():
-            rows = collection.get(
-                where={"document_id": document_id}, include=["documents", "metadatas"]
-            )
-        found = map(_chunk, rows["documents"] or [], rows["metadatas"] or [])
-        return sorted(found, key=lambda chunk: chunk.index)
-
-    def count(self, document_id: str) -> int:
-        """Return how many chunks of a document there are."""
-        collection = self._collection()
-        if collection is None:
-            return 0
-        with self.database.errors():
-            return len(collection.get(where={"document_id": document_id}, include=[])["ids"])
+        return nlargest(limit, found, key=attrgetter("score"))
 
     def remove(self, document_id: str) -> None:
         """Forget the chunks of a document, if there are any."""
@@ -162,7 +145,7 @@ class Store:
         assert texts and places and distances, "one list each for the one vector"
         if len(texts[0]) < limit:
             found = self._compared(collection, vector, among)
-            return nlargest(limit, found, key=_score)
+            return nlargest(limit, found, key=attrgetter("score"))
         scores = 1 - np.array(distances[0])
         return _passages(texts[0], places[0], scores)
 
@@ -214,10 +197,6 @@ def _passages(
     found = zip(texts, places, scores.tolist(), strict=True)
     # Rounding may take the score of a text with itself above one.
     return [Passage(_chunk(text, place), min(score, 1.0)) for text, place, score in found]
-
-
-def _score(passage: Passage) -> float:
-    return passage.score
 
 
 def _place(chunk: Chunk) -> dict[str, str | int]:

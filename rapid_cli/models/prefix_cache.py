@@ -24,6 +24,7 @@ from rapid_cli.models.interface import ReadableContext, Restored
 from rapid_cli.models.kv_file import Footer, UnusableState, check_state, read_footer, write_footer
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
+from rapid_cli.text.sizes import megabytes
 
 SUFFIX = ".kv"
 LARGEST_BYTES = 20 << 30
@@ -192,7 +193,7 @@ class PrefixCache:
         if cap is None:
             cap = usual_cap(free + used)
         if needed > cap:
-            return f"it takes {_megabytes(needed)}, and the cache may hold {_megabytes(cap)}"
+            return f"it takes {megabytes(needed)}, and the cache may hold {megabytes(cap)}"
         if free + used < needed + SPARE_BYTES:  # removing all of it would be in vain
             return _disk_too_full(needed, free)
         for file in others:
@@ -258,7 +259,7 @@ def _may_hold_more(path: Path, context: ReadableContext, count: int) -> bool:
 
 
 def _disk_too_full(needed: int, free: int) -> str:
-    return f"it takes {_megabytes(needed)}, and the disk has {_megabytes(free)} left"
+    return f"it takes {megabytes(needed)}, and the disk has {megabytes(free)} left"
 
 
 def _unreadable_now(reason: str) -> str:
@@ -292,7 +293,3 @@ def _used_at(path: Path) -> float:
     with suppress(OSError):
         return path.stat().st_mtime
     return math.inf  # what is not known is no reason to remove it first
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"

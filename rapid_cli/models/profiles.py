@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from rapid_cli.decoding.measuring import Costs
+from rapid_cli.storage.whole import write_json
 
 FILE_NAME = "costs.json"
 logger = logging.getLogger(__name__)
@@ -40,15 +39,11 @@ class StoredProfiles:
 
     def put(self, key: str, length: int, costs: Costs) -> None:
         """Keep costs for later runs, beside those that are known."""
-        temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
             stored = self._load() | {_entry(key, length): costs}
-            temporary.write_text(json.dumps(stored, indent=1), encoding="utf-8")
-            temporary.replace(self._path)
+            write_json(self._path, stored)
         except OSError as error:
             logger.warning("costs are not kept: %s", error)
-            with suppress(OSError):
-                temporary.unlink()
 
     def _load(self) -> dict[str, object]:
         """Return what the file holds, nothing if it is damaged; OSError if it cannot be read."""

@@ -7,12 +7,12 @@ import importlib.util
 import json
 import logging
 import os
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from rapid_cli.machine import processor
 from rapid_cli.preflight.ways import WAYS, Run
+from rapid_cli.storage.whole import write_json
 
 FOLDER = "runs"
 """Below the folder of all that rapid keeps."""
@@ -46,15 +46,11 @@ class Records:
                 for key, run in self._runs.items()
             },
         }
-        temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(stored, indent=1), encoding="utf-8")
-            temporary.replace(self._path)
+            write_json(self._path, stored)
         except OSError as error:
             logger.warning("how models run here is not kept: %s", error)
-            with suppress(OSError):
-                temporary.unlink()
 
     def clear(self) -> None:
         """Forget all, of other machines and builds too."""

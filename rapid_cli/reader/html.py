@@ -164,12 +164,6 @@ class _Writer:
             self._write()
             self._pieces.append(other)
 
-    def comment(self, text: str) -> None:
-        """Leave a comment out."""
-
-    def pi(self, target: str, text: str | None = None) -> None:
-        """Leave an instruction out."""
-
     def close(self) -> list[Line]:
         """Return all lines."""
         self._write()

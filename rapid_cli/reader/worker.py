@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -45,45 +46,19 @@ class Request(TypedDict):
     seconds: float
 
 
-class PageFields(TypedDict):
-    """The fields of a Page."""
-
-    number: int
-    label: str | None
-    text: str
-
-
-class DocumentFields(TypedDict):
-    """The fields of a Document."""
-
-    id: str
-    name: str
-    path: str
-    pages: list[PageFields]
-    paged: bool
-    warnings: list[str]
-
-
-class Answer(TypedDict, total=False):
-    """A document; or the message and hint of an error; or the end of a message, and a hint."""
-
-    document: DocumentFields
-    message: str
-    failure: str
-    hint: str
+Answer = dict[str, object]
+"""The fields of a document; or the message and hint of an error; or the end of a message."""
 
 
 def result(line: bytes, name: str) -> Document | DocumentError:
     """Return what a worker says of the file called `name`."""
-    answer: Answer = json.loads(line)
+    answer = json.loads(line)
     if "failure" in answer:
         return DocumentError(f"{name} {answer['failure']}", answer["hint"])
     if "message" in answer:
         return DocumentError(answer["message"], answer["hint"])
-    fields = answer["document"]
-    pages = tuple(Page(**page) for page in fields["pages"])
-    warnings = tuple(fields["warnings"])
-    return Document(fields["id"], fields["name"], fields["path"], pages, fields["paged"], warnings)
+    pages = tuple(Page(**page) for page in answer.pop("pages"))
+    return Document(pages=pages, warnings=tuple(answer.pop("warnings")), **answer)
 
 
 def remove(folder: str) -> None:
@@ -148,7 +123,7 @@ def _answer(request: Request, largest: int, take_longer: Callable[[float], None]
             takes=take_longer,
             careful=request["careful"],
         )
-        line = _line({"document": _fields(document)})
+        line = _line(asdict(document))
         return line if len(line) <= largest else _line(_too_large())
     except Exception as error:
         if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
@@ -157,20 +132,6 @@ def _answer(request: Request, largest: int, take_longer: Callable[[float], None]
             return _line({"message": error.message, "hint": error.hint})
         hint = "it was skipped: save it again with another program"
         return _line({"failure": f"cannot be read: {reason(error)}", "hint": hint})
-
-
-def _fields(document: Document) -> DocumentFields:
-    return {
-        "id": document.id,
-        "name": document.name,
-        "path": document.path,
-        "pages": [
-            {"number": page.number, "label": page.label, "text": page.text}
-            for page in document.pages
-        ],
-        "paged": document.paged,
-        "warnings": list(document.warnings),
-    }
 
 
 def _too_large() -> Answer:

@@ -16,6 +16,7 @@ from pathlib import Path
 from rapid_cli.errors import ModelError
 from rapid_cli.session.tuned import FileStamp
 from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
+from rapid_cli.text.sizes import megabytes
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a copy that is made, how many bytes are written, and about how many will be."""
@@ -119,8 +120,8 @@ class Copies:
         free = shutil.disk_usage(self._folder).free
         if free < needed + SPARE_BYTES:
             raise ModelError(
-                f"a copy of {source.name} in {format_name} takes {needed / 1e6:,.0f} MB, and the "
-                f"disk has {free / 1e6:,.0f} MB left",
+                f"a copy of {source.name} in {format_name} takes {megabytes(needed)}, and the "
+                f"disk has {megabytes(free)} left",
                 "free some disk",
             )
 

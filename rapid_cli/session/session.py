@@ -69,7 +69,8 @@ class Session:
         library = Library(
             catalog, store, self.embedder, extractor, sharing=sharing, reranker=self._reranker()
         )
-        library.adopt()
+        if server:
+            library.adopt()
         return library
 
     def _sharing(self, catalog: Catalog, store: Store, folder: Path) -> Sharing:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rapid_cli.models.checks import CACHE_TYPES
 from rapid_cli.models.formats import FORMATS
 from rapid_cli.models.specs import ModelSpec
+from rapid_cli.storage.whole import write_json
 
 logger = logging.getLogger(__name__)
 _SUFFIX = ".json"
@@ -116,14 +115,7 @@ class TunedModels:
         OSError if it cannot be written; the earlier choice then stays.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{_key(tuned)}{_SUFFIX}"
-        temporary = path.with_suffix(f".{os.getpid()}")
-        try:
-            temporary.write_text(json.dumps(asdict(tuned), indent=1), encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+        write_json(self._folder / f"{_key(tuned)}{_SUFFIX}", asdict(tuned))
 
     def entries(self) -> list[Tuned]:
         """Return all that is known."""

@@ -1,4 +1,4 @@
-"""The one place that knows filelock: processes take turns at what only one may have open."""
+"""The one place that knows filelock: locks of what only one process may have open."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 300.0
 
 
-class Turn:
-    """The right to use `path`, which one process has at a time; it ends with the process.
+class QueuedLock:
+    """The lock of `path`, which one process holds at a time, and which ends with the process.
 
-    Whoever waits for it stands in a queue, so that who has it can notice and let others in.
+    Whoever waits for it holds a second lock, so that who has the first can notice and release it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def begin(self) -> None:
-        """Wait for the turn; StoreError if it does not come."""
+    def acquire(self) -> None:
+        """Wait for the lock; StoreError if it stays another's for minutes."""
         from filelock import Timeout  # noqa: PLC0415 - slow to import
 
         try:
             with self._queue.acquire(WAIT_SECONDS):
-                self._turn.acquire(WAIT_SECONDS)
+                self._lock.acquire(WAIT_SECONDS)
         except Timeout as error:
             message = f"another rapid has been using {self._path} for minutes"
             raise StoreError(message, "try again when it is done") from error
 
-    def end(self) -> None:
-        """Let others have it; without a turn this does nothing."""
-        self._turn.release()
+    def release(self) -> None:
+        """Let others have it; this does nothing where it is not held."""
+        self._lock.release()
 
     def is_wanted(self) -> bool:
-        """Tell whether another process waits for its turn."""
+        """Tell whether another process waits for it."""
         from filelock import Timeout  # noqa: PLC0415
 
         try:
@@ -51,12 +51,12 @@ class Turn:
             return True
 
     @cached_property
-    def _turn(self) -> BaseFileLock:
-        return _lock(self._path.with_suffix(".lock"))
+    def _lock(self) -> BaseFileLock:
+        return _lock_at(self._path.with_suffix(".lock"))
 
     @cached_property
     def _queue(self) -> BaseFileLock:
-        return _lock(self._path.with_suffix(".queue"))
+        return _lock_at(self._path.with_suffix(".queue"))
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
     """
     from filelock import Timeout  # noqa: PLC0415
 
-    lock = _lock(path.with_suffix(".lock"))
+    lock = _lock_at(path.with_suffix(".lock"))
     try:
         lock.acquire(seconds)
     except Timeout:
@@ -82,7 +82,7 @@ def held(path: Path, seconds: float) -> Iterator[bool]:
         lock.release()
 
 
-def _lock(path: Path) -> BaseFileLock:
+def _lock_at(path: Path) -> BaseFileLock:
     from filelock import FileLock  # noqa: PLC0415
 
     # Older filelocks give their files the rights they were made with, whatever the umask.

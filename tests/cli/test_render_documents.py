@@ -31,11 +31,11 @@ from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
     EmbedderPreparing,
-    Event,
     FileDone,
     FileRemoved,
     FileSkipped,
     FileStarted,
+    IndexingEvent,
     PagesRead,
     PassedOver,
     Pending,
@@ -65,7 +65,7 @@ def written(errors: Console) -> str:
     return errors.file.getvalue()
 
 
-def shown(*events: Event) -> tuple[list[str], Counter[str]]:
+def shown(*events: IndexingEvent) -> tuple[list[str], Counter[str]]:
     """Return the lines that events leave in a pipe, and what they add up to."""
     errors, counts = screen(), Counter[str]()
     with Bars(errors) as bars:
@@ -134,14 +134,14 @@ def test_every_outcome_of_a_file_is_one_line() -> None:
         ),
     ],
 )
-def test_names_and_reasons_cannot_break_a_line(event: Event, line: str) -> None:
+def test_names_and_reasons_cannot_break_a_line(event: IndexingEvent, line: str) -> None:
     assert shown(event)[0] == [line]
 
 
 def test_a_terminal_shows_the_wait_for_the_embedder_while_it_lasts_and_a_pipe_nothing() -> None:
     errors = screen(terminal=True)
 
-    def events() -> Iterator[Event]:
+    def events() -> Iterator[IndexingEvent]:
         yield FileStarted("a.txt", 1, 1)
         assert "preparing" not in written(errors)
         yield EmbedderPreparing()
@@ -211,7 +211,7 @@ def test_bars_count_documents_pages_and_the_chunks_of_all_documents() -> None:
     assert "164/164 chunks" in frame
 
 
-def watched(events: Sequence[Event], bars: Bars) -> Iterator[Event]:
+def watched(events: Sequence[IndexingEvent], bars: Bars) -> Iterator[IndexingEvent]:
     """Draw the bars after each event, as their clock does now and then."""
     for event in events:
         yield event

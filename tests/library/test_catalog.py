@@ -134,12 +134,6 @@ def test_a_document_is_found_by_path_or_name_or_the_beginning_of_its_id(catalog:
     assert paths("1234567") == paths("%%%%%%%%") == paths("") == []
 
 
-def test_below_tells_a_folder_from_one_whose_name_begins_alike(catalog: Catalog) -> None:
-    for path in ("/docs/a.txt", "/docs/deep/b.txt", "/docs2/c.txt", "stdin:/docs/d"):
-        put(catalog, make_document(path, path), 1)
-    assert catalog.below(Path("/docs")) == ["/docs/a.txt", "/docs/deep/b.txt"]
-
-
 def test_nothing_is_made_on_disk_before_use(tmp_path: Path) -> None:
     with Catalog(tmp_path / "home"):
         pass

@@ -64,7 +64,9 @@ def test_an_unchanged_file_is_not_even_parsed(
     (again,) = [e for e in indexing.index(library, [docs / "book.pdf"]) if isinstance(e, FileDone)]
     assert (first.state, again.state) == ("new", "unchanged")
     assert "page 2" in " ".join(first.warnings)
-    known = library.read(docs / "book.pdf")
+    held = library.held(docs / "book.pdf")
+    assert held
+    known = library.read_again(docs / "book.pdf", held)
     monkeypatch.undo()
     assert known == reading.read(docs / "book.pdf")
 
@@ -463,6 +465,12 @@ def test_text_from_a_pipe_is_kept_and_never_gone_from_disk(
     index(library, docs)
     assert library.get(document.id) == document
     assert library.remove("stdin:12ab")[0].document_id == document.id
+
+
+def test_below_tells_a_folder_from_one_whose_name_begins_alike(library: OpenLibrary) -> None:
+    for path in ("/docs/a.txt", "/docs/deep/b.txt", "/docs2/c.txt", "stdin:/docs/d"):
+        library.enter(reading.read_bytes(path.encode(), name="a.txt", path=path))
+    assert library.below(Path("/docs")) == ["/docs/a.txt", "/docs/deep/b.txt"]
 
 
 def test_the_path_of_a_document_is_stored_resolved(library: OpenLibrary, docs: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -26,7 +27,7 @@ from rapid_cli.library.events import (
     FileStarted,
 )
 from rapid_cli.library.library import Library
-from rapid_cli.library.sources import STANDARD_INPUT, Gathered, forget_passing, gather
+from rapid_cli.library.sources import STANDARD_INPUT, Gathered, forget_temporary, gather
 from rapid_cli.library.store import Store
 from rapid_cli.reader.workers import Extractor
 
@@ -152,34 +153,34 @@ def test_documents_come_in_the_order_named_and_once_each(library, docs):
     assert names_of(gathered) == ["cherry.txt", "apple.txt", "banana.txt"]
 
 
-def test_standard_input_is_a_document_that_passes(library):
+def test_standard_input_is_a_temporary_document(library):
     gathered, events = collect(library, STANDARD_INPUT, stdin=b"Zebras are striped.")
     assert names_of(gathered) == ["stdin"]
     assert [state for _, state in done(events)] == ["new"]
     (document,) = gathered.documents.values()
     assert document.text == "Zebras are striped."
     assert library.search("zebras", [document.id], 1)[0].chunk.text == "Zebras are striped."
-    assert gathered.passing == [document.path]
-    forget_passing(gathered, library)
+    assert gathered.temporary == [document.path]
+    forget_temporary(gathered, library)
     assert library.entries() == []
     with pytest.raises(StoreError, match="missing from the library"):
         library.search("zebras", [document.id], 1)
 
 
-def test_forgetting_what_passed_leaves_the_file_with_the_same_text(library, docs):
+def test_forgetting_what_is_temporary_leaves_the_file_with_the_same_text(library, docs):
     text = (docs / "apple.txt").read_bytes()
     collect(library, docs / "apple.txt")
     gathered, _ = collect(library, docs / "banana.txt", STANDARD_INPUT, stdin=text)
     assert len(gathered.documents) == 2
-    forget_passing(gathered, library)
+    forget_temporary(gathered, library)
     assert [entry.name for entry in library.entries()] == ["apple.txt", "banana.txt"]
     (apple,) = library.find("apple.txt")
     assert library.search("apple", [apple.document_id], 1)
 
 
-def test_forgetting_with_nothing_passing_forgets_nothing(library, docs):
+def test_forgetting_with_nothing_temporary_forgets_nothing(library, docs):
     gathered, _ = collect(library, docs)
-    forget_passing(gathered, library)
+    forget_temporary(gathered, library)
     assert len(library.entries()) == 3
 
 
@@ -188,7 +189,7 @@ def test_forgetting_what_never_arrived_hides_no_interruption(library, embedder, 
     gathered, embedder.fail = Gathered(), failure
     with pytest.raises(type(failure)):
         list(gather(["-"], library, BytesIO(b"Zebras are striped."), gathered))
-    forget_passing(gathered, library)
+    forget_temporary(gathered, library)
     assert library.entries() == []
 
 
@@ -252,7 +253,7 @@ def test_empty_standard_input_costs_only_itself(library, docs):
     gathered, events = collect(library, STANDARD_INPUT, docs / "apple.txt")
     assert names_of(gathered) == ["apple.txt"]
     assert [skip.path for skip in events if isinstance(skip, FileSkipped)] == ["-"]
-    forget_passing(gathered, library)
+    forget_temporary(gathered, library)
     assert len(library.entries()) == 1
 
 
@@ -309,3 +310,27 @@ def test_what_was_gathered_is_right_at_any_interruption(library, docs, embedder)
             break
     events.close()
     assert names_of(gathered) == ["apple.txt"]
+
+
+def test_files_of_a_folder_are_read_ahead_while_others_are_embedded(library, docs):
+    gathered = Gathered()
+    events = gather([str(docs)], library, BytesIO(b""), gathered)
+    next(event for event in events if isinstance(event, Embedded))
+    time.sleep(1.5)
+    for path in docs.iterdir():
+        path.unlink()
+    assert [name for name, _ in done(events)] == ["apple.txt", "banana.txt", "cherry.txt"]
+    assert names_of(gathered) == ["apple.txt", "banana.txt", "cherry.txt"]
+
+
+def test_a_file_whose_document_is_removed_meanwhile_is_read_again(library, docs):
+    collect(library, docs)
+    gathered = Gathered()
+    events = gather([str(docs)], library, BytesIO(b""), gathered)
+    next(event for event in events if isinstance(event, FileDone))
+    library.remove("banana.txt")
+    (docs / "cherry.txt").unlink()
+    library.remove("cherry.txt")
+    assert [name for name, _ in done(events)] == ["banana.txt"]
+    assert names_of(gathered) == ["apple.txt", "banana.txt"]
+    assert [Path(skip.path).name for skip in gathered.skipped] == ["cherry.txt"]

@@ -21,6 +21,7 @@ from rapid_cli.library import store as store_module
 from rapid_cli.library.store import Store
 from rapid_cli.storage import locks
 from tests.support import chroma_servers
+from tests.support.libraries import stored_chunks
 from tests.support.repository import REPOSITORY
 
 DIMENSION = 8
@@ -151,15 +152,15 @@ def test_none_of_many_alike_chunks_is_missed(store: Store) -> None:
 def test_chunks_come_back_as_they_were_and_in_order(store: Store) -> None:
     chunks = make_chunks("book", 12)
     store.add(chunks[::-1], make_vectors(12))
-    assert store.chunks("book") == chunks
-    assert store.count("book") == 12
-    assert store.chunks("other") == []
+    assert stored_chunks(store, "book") == chunks
+    assert len(stored_chunks(store, "book")) == 12
+    assert stored_chunks(store, "other") == []
 
 
 def test_adding_twice_is_harmless(store: Store) -> None:
     fill(store, "book", 5)
     fill(store, "book", 5)
-    assert store.count("book") == 5
+    assert len(stored_chunks(store, "book")) == 5
 
 
 def test_a_removed_document_leaves_the_others(store: Store) -> None:
@@ -167,7 +168,7 @@ def test_a_removed_document_leaves_the_others(store: Store) -> None:
     fill(store, "kept", 5)
     store.remove("old")
     store.remove("never there")
-    assert (store.count("old"), store.count("kept")) == (0, 5)
+    assert (len(stored_chunks(store, "old")), len(stored_chunks(store, "kept"))) == (0, 5)
     assert places(store, ["old", "kept"]) == {"kept"}
 
 
@@ -177,14 +178,14 @@ def test_what_was_added_is_there_when_the_library_is_opened_again(place: Place) 
             store.use("minilm", DIMENSION, 100)
             fill(store, f"book {seed}", 700, seed)
     with place.open() as store:
-        assert [store.count(f"book {seed}") for seed in range(3)] == [700] * 3
+        assert [len(stored_chunks(store, f"book {seed}")) for seed in range(3)] == [700] * 3
         assert len(store.search(make_vectors(1)[0], ["book 0", "book 2"], 2000)) == 1400
 
 
 def test_reset_forgets_chunks_and_embedder(store: Store) -> None:
     fill(store, "book", 5)
     store.reset()
-    assert store.count("book") == 0
+    assert len(stored_chunks(store, "book")) == 0
     store.use("another", 2, 50)
     store.add(make_chunks("book", 2), np.eye(2, dtype=np.float32))
     assert len(store.search(np.ones(2, dtype=np.float32), ["book"], 9)) == 2
@@ -195,7 +196,7 @@ def test_a_store_that_was_never_used_is_empty(place: Place) -> None:
         store.check("anything")
         store.remove("book")
         assert store.search(make_vectors(1)[0], ["book"], 3) == []
-        assert store.chunks("book") == []
+        assert stored_chunks(store, "book") == []
 
 
 def test_a_folder_is_made_at_the_first_use_and_for_a_server_never(
@@ -249,13 +250,13 @@ def test_no_write_is_larger_than_chroma_allows(
     monkeypatch.setattr(store.database._opened(), "get_max_batch_size", lambda: 4)
     fill(store, "book", 10)
     assert sizes == [4, 4, 2]
-    assert store.count("book") == 10
+    assert len(stored_chunks(store, "book")) == 10
 
 
 def test_more_chunks_than_chroma_takes_at_once_are_stored(store: Store) -> None:
     count = store.database.largest_batch() + 3
     fill(store, "book", count)
-    assert store.count("book") == count
+    assert len(stored_chunks(store, "book")) == count
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -302,7 +303,7 @@ def test_a_corrupt_database_is_one_sentence_and_a_reset_mends_it(
         store.reset()
         store.use("minilm", DIMENSION, 100)
         fill(store, "book", 5)
-        assert store.count("book") == 5
+        assert len(stored_chunks(store, "book")) == 5
 
 
 @pytest.mark.parametrize(
@@ -333,21 +334,22 @@ def test_the_memory_of_a_lost_folder_is_not_handed_out_again(tmp_path: Path) -> 
         fill(store, "book", 5)
     shutil.rmtree(tmp_path / "chroma")
     with Store(tmp_path) as store:
-        assert store.count("book") == 0
+        assert len(stored_chunks(store, "book")) == 0
 
 
 def test_the_store_is_handed_on_to_a_process_that_waits(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
 from rapid_cli.library.store import Store
+from tests.support.libraries import stored_chunks
 with Store(Path({str(tmp_path)!r})) as store:
     print("ready", flush=True)
-    print(store.count("book"))
+    print(len(stored_chunks(store, "book")))
 """
     with Store(tmp_path) as store:
         store.use("minilm", DIMENSION, 100)
         fill(store, "book", 5)
-        assert not store.database._turn.is_wanted()
+        assert not store.database._lock.is_wanted()
         other = subprocess.Popen(
             [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
@@ -356,12 +358,12 @@ with Store(Path({str(tmp_path)!r})) as store:
         )
         assert other.stdout is not None
         assert other.stdout.readline() == "ready\n"
-        while not store.database._turn.is_wanted():
+        while not store.database._lock.is_wanted():
             assert other.poll() is None, "it must not have it open at the same time"
-        assert store.count("book") == 5
+        assert len(stored_chunks(store, "book")) == 5
         assert other.communicate(timeout=60)[0] == "5\n"
         fill(store, "book", 6)
-        assert store.count("book") == 6
+        assert len(stored_chunks(store, "book")) == 6
 
 
 def test_a_store_that_is_never_handed_on_is_a_store_error(
@@ -369,17 +371,17 @@ def test_a_store_that_is_never_handed_on_is_a_store_error(
 ) -> None:
     monkeypatch.setattr(locks, "WAIT_SECONDS", 0.1)
     with Store(tmp_path) as second, pytest.raises(StoreError, match="another rapid") as caught:
-        second.count("book")
+        stored_chunks(second, "book")
     assert "try again" in caught.value.hint
     folder_store.close()
     with Store(tmp_path) as second:
-        assert second.count("book") == 0
+        assert len(stored_chunks(second, "book")) == 0
 
 
 def test_resetting_what_is_not_there_is_harmless(place: Place) -> None:
     with place.open() as store:
         store.reset()
-        assert store.count("book") == 0
+        assert len(stored_chunks(store, "book")) == 0
 
 
 def test_ctrl_c_is_not_taken_for_a_damaged_library(
@@ -412,11 +414,12 @@ from threading import Thread
 changes = []
 sys.addaudithook(lambda event, _: changes.append(event) if event == "os.chdir" else None)
 from rapid_cli.library.store import Store
+from tests.support.libraries import stored_chunks
 found = []
 def fill():
     with Store(Path(sys.argv[1])) as store:
         store.use("minilm", 8, 100)
-        found.append(store.count("book"))
+        found.append(len(stored_chunks(store, "book")))
 threads = [Thread(target=fill) for _ in range(2)]
 for thread in threads:
     thread.start()

@@ -20,10 +20,10 @@ import pytest
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models import kv_file
 from rapid_cli.models.interface import Restored
-from rapid_cli.models.prefix_cache import LARGEST_BYTES, SPARE_BYTES, PrefixCache, usual_cap
+from rapid_cli.models.prefix_cache import LARGEST_BYTES, PrefixCache, usual_cap
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.storage.locks import held
-from rapid_cli.storage.partial import PARTIAL
+from rapid_cli.storage.partial import PARTIAL, SPARE_BYTES
 
 pytestmark = pytest.mark.models
 

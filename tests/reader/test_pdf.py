@@ -10,9 +10,9 @@ from pypdf.errors import PdfReadError
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
-from rapid_cli.reader.pdf.cut import with_end
 from rapid_cli.reader.pdf.legibility import is_nothing, legibility
 from rapid_cli.reader.pdf.pages import MANY_PAGES, page_ranges, pdf_pages
+from rapid_cli.reader.pdf.pdfium import with_end
 from rapid_cli.reader.pdf.pypdf import PypdfFile
 from tests.support.books import labels, read, refusal
 from tests.support.odd_pdfs import PLAIN_FONT, bomb, font_with, one_page, shown, stream

@@ -78,7 +78,7 @@ def worker_ids(parent: int) -> list[int]:
         for path in Path("/proc").iterdir()
         if path.name.isdigit()
         and state(path)[1:2] == [str(parent)]
-        and b"extraction_worker" in (path / "cmdline").read_bytes()
+        and b"rapid_cli.reader.worker" in (path / "cmdline").read_bytes()
     ]
 
 

@@ -104,7 +104,7 @@ def test_a_search_of_the_library_is_reranked(tmp_path: Path, folder: Path) -> No
     (tmp_path / "a.pdf").write_bytes(make_pdf(TEXTS))
     reranker = Reranker(lambda: folder, identity="tiny", passages=30)
     with opened(tmp_path / "home", WordEmbedder(), reranker=reranker) as library:
-        list(library.add(library.read(tmp_path / "a.pdf")))
+        list(library.add(library.extractor.read(tmp_path / "a.pdf")))
         (entry,) = library.entries()
         found = library.search(QUESTION, [entry.document_id], 10)
     wanted = sorted(TEXTS, key=lambda text: -judged(folder, text))

@@ -20,8 +20,8 @@ from rapid_cli.bench.perplexity import perplexity
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import LlamaContext, Weights, read_format
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.session import copies as copies_module
 from rapid_cli.session.copies import Copies
+from rapid_cli.storage.partial import SPARE_BYTES
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
@@ -137,7 +137,7 @@ def test_a_file_that_cannot_be_copied_leaves_nothing_behind(starter_path, tmp_pa
 
 
 def test_a_full_disk_is_noticed_before_anything_is_written(starter_path, tmp_path, monkeypatch):
-    needed = read_format(starter_path).copy_bytes("q8_0") + copies_module.SPARE_BYTES
+    needed = read_format(starter_path).copy_bytes("q8_0") + SPARE_BYTES
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: Usage(0, 0, needed - 1))
     copies = Copies(tmp_path / "weights")
     with pytest.raises(ModelError, match=r"takes \d+ MB, and the disk has \d+ MB left"):

@@ -20,13 +20,13 @@ PACKAGES = {
     "doctor": "session library llama preflight models retrieval storage machine text documents "
     "config errors",
     "bench": "session answering models retrieval storage decoding documents config errors",
-    "session": "answering library llama preflight models reader retrieval storage machine "
+    "session": "answering library llama preflight models reader retrieval storage machine text "
     "documents config errors",
     "answering": "models retrieval text decoding documents config errors",
     "library": "reader retrieval storage machine text documents config errors",
     "llama": "preflight models machine errors",
-    "preflight": "models machine config errors",
-    "models": "storage machine decoding documents config errors",
+    "preflight": "models storage machine config errors",
+    "models": "storage machine text decoding documents config errors",
     "reader": "storage machine documents errors",
     "retrieval": "machine text documents errors",
     "storage": "text config errors",

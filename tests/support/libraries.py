@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rapid_cli.documents import Chunk
 from rapid_cli.library import indexing
 from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.events import FileDone, FileRemoved, FileSkipped
@@ -77,13 +79,24 @@ class OpenLibrary(Library):
 
     def stored(self) -> dict[str, int]:
         """Return the number of chunks of each document, whoever remembers them."""
-        collection = self.store._collection()
-        rows = collection.get(include=["metadatas"])["metadatas"] if collection else []
-        ids = [row["document_id"] for row in rows]
-        return {document_id: ids.count(document_id) for document_id in set(ids)}
+        return dict(Counter(chunk.document_id for chunk in stored_chunks(self.store)))
 
     def texts(self) -> set[str]:
         return {self.get(entry.document_id).text for entry in self.entries()}
+
+
+def stored_chunks(store: Store, document_id: str | None = None) -> list[Chunk]:
+    """Return the chunks in a store, of all documents or of one, in their order."""
+    if (collection := store.database.collection(store._name)) is None:
+        return []
+    with store.database.errors():
+        where = {"document_id": document_id} if document_id else None
+        rows = collection.get(where=where, include=["documents", "metadatas"])
+    found = (
+        Chunk(text=text, **place)
+        for text, place in zip(rows["documents"], rows["metadatas"], strict=True)
+    )
+    return sorted(found, key=lambda chunk: chunk.index)
 
 
 @contextmanager
@@ -120,7 +133,7 @@ def index(library: Library, *paths: Path) -> dict[str, list[str]]:
 def assert_sound(library: OpenLibrary) -> None:
     """The store holds the chunks of the documents in the catalog, each once, and no others."""
     for entry in library.entries():
-        chunks = library.store.chunks(entry.document_id)
+        chunks = stored_chunks(library.store, entry.document_id)
         assert "".join(chunk.text for chunk in chunks) == library.get(entry.document_id).text
         assert entry.chunks == len(chunks)
     assert set(library.stored()) == {entry.document_id for entry in library.entries()}

@@ -32,7 +32,7 @@ from rapid_cli.cli.render.report import Json, answer_json
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.library import Library
-from rapid_cli.library.sources import Gathered, exists, forget_passing, gather
+from rapid_cli.library.sources import Gathered, exists, forget_temporary, gather
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.machine.paths import reads_like_question
 from rapid_cli.models.models_file import find_models_file, load_models_file
@@ -73,7 +73,7 @@ def open_sources(library: Library, sources: Sequence[str], errors: Console) -> I
             render_indexing(events, bars, errors, Counter())
         yield gathered
     finally:
-        forget_passing(gathered, library)
+        forget_temporary(gathered, library)
 
 
 def finish_index(library: Library, gathered: Gathered, errors: Console) -> None:
@@ -162,7 +162,7 @@ class Answering:
 
     def _remember(self, record: Json) -> None:
         """Put an answer into the history, without the text of what came by standard input."""
-        if self.gathered.passing:
+        if self.gathered.temporary:
             record = record | {"sources": []}
         try:
             self.session.history.add(record)

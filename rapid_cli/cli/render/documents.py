@@ -21,11 +21,11 @@ from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
     EmbedderPreparing,
-    Event,
     FileDone,
     FileRemoved,
     FileSkipped,
     FileStarted,
+    IndexingEvent,
     PagesRead,
     PassedOver,
     Pending,
@@ -41,7 +41,7 @@ PREPARING = "preparing the embedder, once"
 
 
 def render_indexing(
-    events: Iterable[Event], bars: Bars, errors: Console, counts: Counter[str]
+    events: Iterable[IndexingEvent], bars: Bars, errors: Console, counts: Counter[str]
 ) -> None:
     """Show documents being read and embedded, and add up `counts`."""
     embedded = 0  # chunks of the documents before

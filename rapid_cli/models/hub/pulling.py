@@ -19,10 +19,9 @@ from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot, ask
 from rapid_cli.models.hub.transfer import Transfer
 from rapid_cli.models.hub.trouble import HubTrouble, amount, disk_errors, settings
 from rapid_cli.models.specs import Located, ModelSpec
+from rapid_cli.storage.partial import SPARE_BYTES
 from rapid_cli.storage.private import as_usual
 
-SPARE_BYTES = 256 << 20
-"""Room on the disk that is left to others."""
 TELL_SECONDS = 0.1
 
 Progress = Callable[[str, int, int], None]

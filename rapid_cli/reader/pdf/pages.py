@@ -11,10 +11,9 @@ from itertools import groupby
 from rapid_cli.documents import Page
 from rapid_cli.errors import DocumentError, LibraryError
 from rapid_cli.reader.cleaning import one_line, reason
-from rapid_cli.reader.pdf.cut import is_cut, with_end
 from rapid_cli.reader.pdf.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.page_texts import PageTexts
-from rapid_cli.reader.pdf.pdfium import PdfiumFile, is_locked
+from rapid_cli.reader.pdf.pdfium import PdfiumFile, is_cut, is_locked, with_end
 from rapid_cli.reader.pdf.pypdf import LockedPdf, PypdfFile
 
 MARK = b"%PDF-"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from types import TracebackType
+from contextlib import closing
+from typing import Self
 
 from rapid_cli.machine.libraries import importing
 from rapid_cli.reader.cleaning import clean
@@ -15,11 +16,34 @@ _HYPHEN = re.compile("\x02(?:\r?\n)?")
 _SPLIT_WORD = re.compile("(?<=[a-zß-öø-ÿ])\x02(?:\r?\n)?(?=[a-zß-öø-ÿ])")
 
 
+_OBJECT_END = b"endobj"
+_OBJECT = re.compile(rb"\b(\d{1,9} \d{1,5})\s+obj\b")
+_LARGEST_CATALOG = 4_000  # bytes from its beginning to the name of its type
+
+
 def is_locked(error: Exception) -> bool:
     """Tell whether opening a PDF failed for want of a password."""
     from pypdfium2.raw import FPDF_ERR_PASSWORD  # noqa: PLC0415 - keeps `rapid --help` fast
 
     return bool(getattr(error, "err_code", None) == FPDF_ERR_PASSWORD)
+
+
+def is_cut(raw: bytes) -> bool:
+    """Tell whether a file ends without the mark that ends a PDF."""
+    return raw.rfind(b"%%EOF") <= raw.rfind(_OBJECT_END)
+
+
+def with_end(raw: bytes) -> bytes:
+    """Return the whole objects of a file and an end that names its catalog; nothing without one.
+
+    That is enough for PDFium, which then looks through the file for what else there is.
+    """
+    place = raw.find(b"/Catalog")
+    objects = list(_OBJECT.finditer(raw, max(0, place - _LARGEST_CATALOG), max(0, place)))
+    if not objects:
+        return b""
+    whole = raw[: raw.rfind(_OBJECT_END) + len(_OBJECT_END)]
+    return whole + b"\ntrailer\n<</Root %b R>>\nstartxref\n0\n%%%%EOF\n" % objects[-1][1]
 
 
 class PdfiumFile:
@@ -31,15 +55,10 @@ class PdfiumFile:
 
         self._pdf = pypdfium2.PdfDocument(raw)
 
-    def __enter__(self) -> PdfiumFile:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pdf.close()
 
     def __len__(self) -> int:
@@ -48,11 +67,8 @@ class PdfiumFile:
     def text(self, index: int) -> str | None:
         """Return the text of a page, "" if it has none, or None if the page is damaged."""
         try:
-            page = self._pdf[index]
-            try:
+            with closing(self._pdf[index]) as page:
                 text = page.get_textpage().get_text_bounded()
-            finally:
-                page.close()
         except Exception:  # PdfiumError, and what ctypes makes of damage
             return None
         text = clean(_HYPHEN.sub("-", _SPLIT_WORD.sub("", text)))
@@ -96,11 +112,8 @@ class PdfiumFile:
     def _shows(self, index: int, kinds: list[int] | None, *, default: bool) -> bool:
         """Tell whether there is an object of these kinds on a page, `default` if it is damaged."""
         try:
-            page = self._pdf[index]
-            try:
+            with closing(self._pdf[index]) as page:
                 return next(page.get_objects(kinds), None) is not None
-            finally:
-                page.close()
         except Exception:  # as in `text`
             return default
 
