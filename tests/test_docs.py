@@ -18,25 +18,24 @@ from typer.testing import CliRunner
 
 from rapid_cli.answering.citations import Citation
 from rapid_cli.answering.strategies import STRATEGIES
-from rapid_cli.bench.report import Row, StageRow
-from rapid_cli.bench.trials import Stage, Trial
-from rapid_cli.bench.tuner import Found
+from rapid_cli.bench.report import LengthRow, Row
+from rapid_cli.bench.trials import Comparison, Trial
+from rapid_cli.bench.tuner import TuningResult
 from rapid_cli.cli import app
 from rapid_cli.cli.boundary import FAILED, SKIPPED
 from rapid_cli.cli.commands.bench import INTERRUPTED
-from rapid_cli.cli.commands.showing import error_json
 from rapid_cli.cli.render.documents import print_entries, print_texts
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models, tuning_json
 from rapid_cli.cli.render.pulling import pulled_json
-from rapid_cli.cli.render.report import answer_json, passages_json
+from rapid_cli.cli.render.report import answer_json, failure_json, passages_json
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.errors import RapidError
 from rapid_cli.library.catalog import Entry
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.hub.pulling import Pulled
-from rapid_cli.models.kv_store import KeptText
 from rapid_cli.models.models_file import load_models_file
-from rapid_cli.models.specs import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec, Settings
+from rapid_cli.models.prefix_cache import CachedPrefix
+from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import Settings as TunedSettings
 from tests.cli.test_report import DOCUMENTS, make_answer
@@ -248,7 +247,7 @@ def test_the_pairs_are_those_of_the_packaged_file() -> None:
 
 
 SPECS = {
-    "[settings]": Settings,
+    "[settings]": GlobalSettings,
     "[pairs.NAME]": ModelPair,
     "[models.NAME]": ModelSpec,
     "[embedders.NAME]": EmbedderSpec,
@@ -349,7 +348,7 @@ def test_the_json_of_an_answer_has_the_keys_of_its_table() -> None:
 
 
 def test_the_json_of_a_failed_question_and_of_passages_has_the_keys_of_its_table() -> None:
-    assert told_keys("A question that fails") == leaves(error_json("", RapidError("")))
+    assert told_keys("A question that fails") == leaves(failure_json("", RapidError("")))
     found = passages_json("", make_answer().sources, DOCUMENTS)
     assert told_keys("Passages") == found.keys()
     assert leaves(found["passages"], "sources") == leaves(ANSWER["sources"], "sources")
@@ -357,7 +356,7 @@ def test_the_json_of_a_failed_question_and_of_passages_has_the_keys_of_its_table
 
 def test_the_json_of_lists_has_the_keys_of_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
     print_entries([Entry("", "", "", 1, 1, True, "")], set(), as_json=True)
-    print_texts([KeptText(Path(), "", 1, 1, 1.0)], as_json=True)
+    print_texts([CachedPrefix(Path(), "", 1, 1, 1.0)], as_json=True)
     print_models(
         [ModelRow("", "", "", [])],
         [PairRow("", "", "", "", "")],
@@ -375,14 +374,14 @@ def test_the_json_of_downloads_tuning_and_benchmarks_has_the_keys_of_its_tables(
     pulled = Pulled("", "", (), "", Path(), 1, 1, 1.0)
     assert told_keys("Downloads") == leaves(pulled_json(pulled))
     settings = TunedSettings(None, "f16", "f16", None, None)
-    stage = Stage("weights", 256, (Trial(settings),))
+    stage = Comparison("weights", 256, (Trial(settings),))
     weights = WeightFormat("Q4_1", "q4_1", 5.0, 1, 1, 1)
-    tuned = tuning_json("", weights, "", [stage], Found(settings, "", {}, {}))
+    tuned = tuning_json("", weights, "", [stage], TuningResult(settings, "", {}, {}))
     told = told_keys("Tuning")
     assert {key.split("[")[0] for key in told} == tuned.keys()
     section = DOCS["json"].section("Tuning")
     assert all(f"`{field.name}`" in section for field in fields(TunedSettings))
-    stages = {f"stages[].{field.name}" for field in fields(StageRow)}
+    stages = {f"stages[].{field.name}" for field in fields(LengthRow)}
     rows = {f"rows[].{field.name}" for field in fields(Row)}
     assert told_keys("Benchmarks") == {"title", "peak_memory_bytes", *stages, *rows}
 

@@ -14,7 +14,7 @@ from rapid_cli.config import CACHE, home, library_folder
 from rapid_cli.doctor.findings import NotChecked
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.catalog import FILE_NAME
-from rapid_cli.library.chroma import FOLDER, REBUILD
+from rapid_cli.library.vectors.chroma import FOLDER, REBUILD
 from rapid_cli.machine.child import Child, Ended, Found
 from rapid_cli.models import hub
 from rapid_cli.models.models_file import find_models_file, load_models_file

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rapid_cli.config import home
 from rapid_cli.doctor.examination import Examination
 from rapid_cli.doctor.findings import Finding, NotChecked, ok_unless
-from rapid_cli.library.chroma_server import TOKEN
+from rapid_cli.library.vectors.chroma_server import TOKEN
 from rapid_cli.models.memory import GIB, gib
 
 if TYPE_CHECKING:

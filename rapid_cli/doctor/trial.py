@@ -34,7 +34,7 @@ def retrieval(embedder: str, exports: str, folder: str) -> Found:
     `exports` is where the embedder may lie exported; it is not exported for this.
     """
     from rapid_cli.documents import Chunk  # noqa: PLC0415
-    from rapid_cli.library.store import Store  # noqa: PLC0415
+    from rapid_cli.library.vectors.store import Store  # noqa: PLC0415
     from rapid_cli.retrieval.embedder import CHUNK_TOKENS, opened  # noqa: PLC0415
 
     model = opened(Path(embedder), Path(exports))
@@ -63,7 +63,7 @@ def library(folder: str, server: str | None, identity: str, copy: str) -> Found:
     says why.
     """
     from rapid_cli.library.catalog import FILE_NAME, Catalog  # noqa: PLC0415
-    from rapid_cli.library.chroma import FOLDER  # noqa: PLC0415
+    from rapid_cli.library.vectors.chroma import FOLDER  # noqa: PLC0415
 
     own, vectors = Path(folder), Path(folder, FOLDER)
     if not server:
@@ -84,7 +84,7 @@ def library(folder: str, server: str | None, identity: str, copy: str) -> Found:
 
 
 def _try_store(folder: Path, server: str | None, identity: str) -> None:
-    from rapid_cli.library.store import Store  # noqa: PLC0415
+    from rapid_cli.library.vectors.store import Store  # noqa: PLC0415
 
     with Store(folder, server) as store:
         store.check(identity)

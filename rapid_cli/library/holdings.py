@@ -16,7 +16,7 @@ from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Catalog, Entry
 from rapid_cli.library.events import Pending, State
 from rapid_cli.library.search import Retrieval
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 from rapid_cli.retrieval.embedder import Embedder

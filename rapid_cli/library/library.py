@@ -22,7 +22,7 @@ from rapid_cli.library.events import (
 )
 from rapid_cli.library.holdings import Holdings, key_of
 from rapid_cli.library.sharing import Sharing, Unshared
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 from rapid_cli.retrieval.chunking import split

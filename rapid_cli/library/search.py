@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rapid_cli.documents import Passage
 from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Catalog
-from rapid_cli.library.chroma import REBUILD
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.chroma import REBUILD
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.retrieval.embedder import Embedder
 from rapid_cli.retrieval.ranking import Key, rank, spread
 from rapid_cli.text.page_references import named_pages

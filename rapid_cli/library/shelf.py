@@ -16,11 +16,11 @@ import numpy as np
 
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import StoreError
-from rapid_cli.library.chroma import Database
-from rapid_cli.library.chroma_server import name_for
+from rapid_cli.library.vectors.chroma import Database
+from rapid_cli.library.vectors.chroma_server import name_for
 
 if TYPE_CHECKING:
-    from rapid_cli.library.chroma import Collection, Where
+    from rapid_cli.library.vectors.chroma import Collection, Where
 
 CONTENT = "documents"
 FORMAT = 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rapid_cli.library.catalog import Catalog
     from rapid_cli.library.library import Library
     from rapid_cli.library.sharing import Sharing
-    from rapid_cli.library.store import Store
+    from rapid_cli.library.vectors.store import Store
     from rapid_cli.models.prefix_cache import PrefixCache
     from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.retrieval.embedder import Embedder
@@ -57,7 +57,7 @@ class Session:
         """The documents on this machine, or those of a collection."""
         from rapid_cli.library.catalog import Catalog  # noqa: PLC0415
         from rapid_cli.library.library import Library  # noqa: PLC0415
-        from rapid_cli.library.store import Store  # noqa: PLC0415
+        from rapid_cli.library.vectors.store import Store  # noqa: PLC0415
         from rapid_cli.reader.workers import Extractor  # noqa: PLC0415
 
         server = self.models_file.settings.store

@@ -32,7 +32,7 @@ from rapid_cli.doctor.checks import CHECKS, judge
 from rapid_cli.doctor.examination import Examination
 from rapid_cli.doctor.findings import Finding, NotChecked
 from rapid_cli.documents import Chunk
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.llama import engine as engine_name
 from rapid_cli.llama import machine as machine_name
 from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels

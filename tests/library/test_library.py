@@ -17,7 +17,7 @@ from rapid_cli.library import library as library_module
 from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.events import Embedded, FileDone, FileStarted, PagesRead, Pending
 from rapid_cli.library.library import Library
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 from rapid_cli.retrieval.embedder import Embedder

@@ -22,10 +22,10 @@ import pytest
 
 from rapid_cli.documents import Chunk
 from rapid_cli.errors import StoreError
-from rapid_cli.library import chroma_server
-from rapid_cli.library.chroma_server import ServerDatabase, name_for
 from rapid_cli.library.shelf import Shelf
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors import chroma_server
+from rapid_cli.library.vectors.chroma_server import ServerDatabase, name_for
+from rapid_cli.library.vectors.store import Store
 from tests.support import chroma_servers, proxies
 from tests.support.libraries import stored_chunks
 from tests.support.repository import REPOSITORY
@@ -39,7 +39,7 @@ from pathlib import Path
 import numpy as np
 from rapid_cli.documents import Chunk, Document, Page
 from rapid_cli.library.shelf import Shelf
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 
 url, collection, origin, count, folder = sys.argv[1:]
 with Store(Path(folder), url, collection) as store:

@@ -14,8 +14,8 @@ import pytest
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import StoreError
 from rapid_cli.library import shelf as shelf_module
-from rapid_cli.library.chroma_server import ServerDatabase
 from rapid_cli.library.shelf import Shelf, Shelved
+from rapid_cli.library.vectors.chroma_server import ServerDatabase
 from tests.support import chroma_servers
 
 PLACES = [(0, 9, 1, 1), (7, 30, 1, 2)]

@@ -28,7 +28,7 @@ from rapid_cli.library.events import (
 )
 from rapid_cli.library.library import Library
 from rapid_cli.library.sources import STANDARD_INPUT, Gathered, forget_temporary, gather
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.reader.workers import Extractor
 
 

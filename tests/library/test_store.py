@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from rapid_cli.documents import Chunk
 from rapid_cli.errors import StoreError
-from rapid_cli.library import chroma
-from rapid_cli.library import store as store_module
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors import chroma
+from rapid_cli.library.vectors import store as store_module
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.storage import locks
 from tests.support import chroma_servers
 from tests.support.libraries import stored_chunks
@@ -340,7 +340,7 @@ def test_the_memory_of_a_lost_folder_is_not_handed_out_again(tmp_path: Path) -> 
 def test_the_store_is_handed_on_to_a_process_that_waits(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from tests.support.libraries import stored_chunks
 with Store(Path({str(tmp_path)!r})) as store:
     print("ready", flush=True)
@@ -413,7 +413,7 @@ from pathlib import Path
 from threading import Thread
 changes = []
 sys.addaudithook(lambda event, _: changes.append(event) if event == "os.chdir" else None)
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from tests.support.libraries import stored_chunks
 found = []
 def fill():

@@ -166,7 +166,7 @@ from rapid_cli.retrieval.embedder import Embedder
 from rapid_cli.reader.workers import Extractor
 from rapid_cli.library.indexing import index
 from rapid_cli.library.library import Library
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 home = Path({str(tmp_path)!r})
 minilm = Embedder(lambda: Path({str(MINILM)!r}), identity="minilm", cache=home / "cache")
 library = Library(Catalog(home), Store(home), minilm, Extractor())

@@ -43,11 +43,11 @@ PROGRAMS = {"__main__": "cli", "preflight.worker": "llama preflight models machi
 FIRST = "machine"
 """What the package itself imports: it must come before any library."""
 OWNERS = {
-    "chromadb": "library.chroma library.chroma_server",
+    "chromadb": "library.vectors",
     "defusedxml": "reader",
     "filelock": "storage.locks",
     "gguf": "bench.synthetic",
-    "httpx": "library.chroma_server",
+    "httpx": "library.vectors.chroma_server",
     "huggingface_hub": "models.hub",
     "jinja2": "models.prompts",
     "llama_cpp": "llama",

@@ -20,7 +20,7 @@ from rapid_cli.library.events import FileDone, FileRemoved, FileSkipped
 from rapid_cli.library.library import Library
 from rapid_cli.library.sharing import Sharing, origin_in
 from rapid_cli.library.shelf import Shelf
-from rapid_cli.library.store import Store
+from rapid_cli.library.vectors.store import Store
 from rapid_cli.reader.workers import Extractor
 
 if TYPE_CHECKING:

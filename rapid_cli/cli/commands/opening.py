@@ -28,7 +28,7 @@ from rapid_cli.cli.render.answers import (
 )
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import render_indexing
-from rapid_cli.cli.render.report import Json, answer_json
+from rapid_cli.cli.render.report import Json, answer_json, failure_json
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.library import Library
@@ -150,8 +150,7 @@ class Answering:
         """Say why a question could not be answered, and print what stands for it in JSON."""
         print_error(error)
         if self.chosen.json:
-            failure = {"message": error.message, "hint": error.hint}
-            print_json({"question": question, "error": failure})
+            print_json(failure_json(question, error))
 
     def _show_what_it_rests_on(self, result: Answer) -> None:
         documents, texts = self.gathered.documents, self.chosen.show_context

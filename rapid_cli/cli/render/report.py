@@ -9,6 +9,7 @@ from pathlib import Path
 from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.citations import Citation
 from rapid_cli.documents import STDIN, Document, Passage
+from rapid_cli.errors import RapidError
 from rapid_cli.text.printable import printable, printable_line
 
 Json = dict[str, object]
@@ -129,6 +130,11 @@ def percentage(share: float) -> str:
     if 0 < share < 0.01:
         return f"{100 * share:.1g}%"
     return f"{share if share >= 1 else min(share, 0.99):.0%}"
+
+
+def failure_json(question: str, error: RapidError) -> Json:
+    """Return the object that stands for a question that could not be answered."""
+    return {"question": question, "error": {"message": error.message, "hint": error.hint}}
 
 
 def passages_json(

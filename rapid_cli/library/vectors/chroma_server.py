@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rapid_cli.errors import RapidError, StoreError
-from rapid_cli.library.chroma import Database, load_chromadb
+from rapid_cli.library.vectors.chroma import Database, load_chromadb
 from rapid_cli.machine.network import answer_of_proxy, obstacle
 
 if TYPE_CHECKING:

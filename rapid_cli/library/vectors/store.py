@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import StoreError
-from rapid_cli.library.chroma import REBUILD, FolderDatabase
-from rapid_cli.library.chroma_server import ServerDatabase, name_for
+from rapid_cli.library.vectors.chroma import REBUILD, FolderDatabase
+from rapid_cli.library.vectors.chroma_server import ServerDatabase, name_for
 
 if TYPE_CHECKING:
-    from rapid_cli.library.chroma import Collection, Where
+    from rapid_cli.library.vectors.chroma import Collection, Where
 
 CONTENT = "chunks"
 SHARED_REBUILD = (
