@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.library.events import EmbedderPrepared, EmbedderPreparing, Event, FileDone
+from rapid_cli.library.events import EmbedderPrepared, EmbedderPreparing, FileDone, IndexingEvent
 from rapid_cli.library.indexing import index as index_events
 from rapid_cli.retrieval.embedder import CHUNK_TOKENS, Embedder, export_name
 from rapid_cli.retrieval.onnx_embedder import DESCRIPTION, MODEL, TOKENIZER, Exported
@@ -256,7 +256,7 @@ def test_an_export_is_whole_and_alone_in_its_cache(small: Path, cache: Path) -> 
 def test_indexing_tells_of_the_export_before_it_is_made_and_never_again(
     small: Path, cache: Path, tmp_path: Path
 ) -> None:
-    def events(embedder: Embedder) -> Iterator[Event]:
+    def events(embedder: Embedder) -> Iterator[IndexingEvent]:
         with opened(tmp_path / "home", embedder) as library:
             yield from index_events(library, [tmp_path / "apple.txt"])
 
