@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rapid_cli.retrieval.embedder import Embedder
 
 HOME = pytest.StashKey[str]()
+LOADING = {"embedder", "weights", "preflight", "furnish"}
+"""Fixtures that load real models."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what was kept."""
     shutil.rmtree(config.stash[HOME], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `-m "not models"` leaves out: what loads real models, and what is slow."""
+    for item in items:
+        loads = LOADING & set(getattr(item, "fixturenames", ()))
+        if loads or item.get_closest_marker("slow"):
+            item.add_marker("models")
 
 
 @pytest.fixture(scope="session")

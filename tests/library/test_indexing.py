@@ -21,10 +21,13 @@ from tests.support.libraries import OpenLibrary, assert_sound, index, opened, wr
 from tests.support.pdfs import make_pdf
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from pathlib import Path
 from tests.support.libraries import index, opened
+
 with opened(Path(sys.argv[1])) as library:
     index(library, Path(sys.argv[2]))
 """

@@ -29,6 +29,8 @@ from rapid_cli.library.store import Store
 from tests.support import chroma_servers, proxies
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 8
 CHUNKS = 20
 # A machine of the team: it indexes so many documents, and tells of each when it is done.
@@ -39,6 +41,7 @@ import numpy as np
 from rapid_cli.documents import Chunk, Document, Page
 from rapid_cli.library.shelf import Shelf
 from rapid_cli.library.store import Store
+
 
 url, collection, origin, count, folder = sys.argv[1:]
 with Store(Path(folder), url, collection) as store:

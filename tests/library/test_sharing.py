@@ -16,10 +16,13 @@ from tests.support.chroma_servers import running
 from tests.support.libraries import index, opened, write
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from pathlib import Path
 from tests.support.libraries import index, opened
+
 with opened(Path(sys.argv[1]), server=sys.argv[3]) as library:
     index(library, Path(sys.argv[2]))
 """

@@ -17,9 +17,12 @@ from rapid_cli.models.hub import find, locate
 from rapid_cli.models.specs import Location
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
 import json, sys
+
 connections = []
 def watch(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo"):

@@ -20,11 +20,14 @@ from tests.support.books import make_docx, paragraph
 from tests.support.odd_pdfs import bomb, one_page, shown
 from tests.support.pdfs import make_pdf, make_scanned_pdf
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 PARENT = """
 import sys
 from pathlib import Path
 from rapid_cli.reader.workers import Extractor
+
 
 with Extractor(workers=2) as extractor:
     for found in extractor.read_ahead(map(Path, sys.argv[1:])):
