@@ -28,7 +28,6 @@ import sys
 from pathlib import Path
 from rapid_cli.reader.workers import Extractor
 
-
 with Extractor(workers=2) as extractor:
     for found in extractor.read_ahead(map(Path, sys.argv[1:])):
         print(found.name, flush=True)
