@@ -27,7 +27,6 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.support.libraries import index, opened
-
 with opened(Path(sys.argv[1])) as library:
     index(library, Path(sys.argv[2]))
 """

@@ -42,7 +42,6 @@ from rapid_cli.documents import Chunk, Document, Page
 from rapid_cli.library.shelf import Shelf
 from rapid_cli.library.store import Store
 
-
 url, collection, origin, count, folder = sys.argv[1:]
 with Store(Path(folder), url, collection) as store:
     shelf = Shelf(store.database, collection, origin)

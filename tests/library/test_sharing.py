@@ -22,7 +22,6 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.support.libraries import index, opened
-
 with opened(Path(sys.argv[1]), server=sys.argv[3]) as library:
     index(library, Path(sys.argv[2]))
 """

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.slow
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
 import json, sys
-
 connections = []
 def watch(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo"):
