@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.rapid import rapid
 from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rapid_cli.retrieval.embedder import Embedder
 
 HOME = pytest.StashKey[str]()
+LOADING = {"embedder", "weights", "preflight", "furnish"}
+"""Fixtures that load real models."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what was kept."""
     shutil.rmtree(config.stash[HOME], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `-m "not models"` leaves out: what loads real models, and what is slow."""
+    for item in items:
+        loads = LOADING & set(getattr(item, "fixturenames", ()))
+        if loads or item.get_closest_marker("slow"):
+            item.add_marker("models")
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +97,31 @@ def weights(starter_path: Path) -> Iterator[Weights]:
     packaged = load_models_file(REPOSITORY / "models.toml")
     with Weights(starter_path, packaged.model("smollm2-135m")) as loaded:
         yield loaded
+
+
+@pytest.fixture(scope="session")
+def furnish(
+    embedder: Embedder, embedder_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], Path]:
+    """Put into a home what costs seconds in every new one; return the home.
+
+    That is the exported embedder, and that the starter model was seen to run here.
+    """
+    embedder.embed(["so that it is exported"])
+    first = tmp_path_factory.mktemp("furnished")
+    (first / "text.txt").write_text("The ferry leaves at nine.")
+
+    def furnish(home: Path, *, runs: bool = True) -> Path:
+        (home / "cache").mkdir(parents=True, exist_ok=True)
+        shutil.copytree(embedder_cache, home / "cache" / "embedders", copy_function=os.link)
+        if runs:
+            shutil.copytree(first / "home" / "runs", home / "runs")
+        return home
+
+    furnish(first / "home", runs=False)
+    words = ("ask", first / "text.txt", "When?", "--max-tokens", 1)
+    assert rapid(*words, home=first / "home").returncode == 0
+    return furnish
 
 
 @pytest.fixture(scope="session")

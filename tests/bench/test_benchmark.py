@@ -269,6 +269,7 @@ def test_the_first_token_waits_for_reading_and_the_first_draft_for_its_own_round
             assert sample.first_draft_seconds == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coin", [0.0, 0.3, 0.8, 1.0])
 def test_a_coin_accepts_as_often_as_assumed(coin):
     single = Variant("one", options("rapid", gamma=1), "small", coin)

@@ -14,6 +14,8 @@ from rapid_cli.errors import ConfigError
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.slow
+
 ROW = Row(
     context_length=512,
     variant="rapid",

@@ -18,6 +18,8 @@ from rapid_cli.llama import LlamaContext, Weights, check_pair, read_shape
 from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 gguf = pytest.importorskip("gguf")
 
 TINY = SHAPES["tiny"]

@@ -1,4 +1,4 @@
-"""The command line, as people and scripts run it: real processes, real models, real files."""
+"""The command line, as people and scripts run it, with real models and real files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
 from rapid_cli.answering.strategies import STRATEGIES
 from tests.support.pdfs import make_pdf
+from tests.support.rapid import COMMAND, environment, rapid, rapid_process
 
 pytestmark = pytest.mark.models
 
@@ -27,27 +30,9 @@ STORY = (
 WEATHER = "Rain fell on the moor for most of the week, and the sheep stood close to the walls.\n"
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    return plain | {"RAPID_HOME": str(home), "HF_HUB_OFFLINE": "1", "COLUMNS": "100"} | more
-
-
-def rapid(*words: str | Path, home: Path, stdin: bytes = b"", **options: object):
-    """Run the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "rapid_cli", *map(str, words)],
-        input=stdin,
-        capture_output=True,
-        timeout=300,
-        env=environment(home),
-        check=False,
-        **options,
-    )
-
-
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
+    return furnish(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +46,18 @@ SHORT = ("--max-tokens", "24", "--seed", "1")
 QUESTION = "Who kept the light on Gannet Rock?"
 
 
-def error_lines(result: subprocess.CompletedProcess[bytes]) -> str:
-    text = result.stderr.decode()
-    assert "Traceback" not in text
-    return text
+def error_lines(result: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in result.stderr
+    return result.stderr
 
 
 def test_the_answer_is_all_that_stdout_holds(story, home):
     result = rapid("ask", story, QUESTION, *SHORT, home=home)
     errors = error_lines(result)
     assert result.returncode == 0, errors
-    assert "Marlow" in result.stdout.decode()
-    assert "Sources" not in result.stdout.decode()
-    assert result.stdout.endswith(b"\n")
+    assert "Marlow" in result.stdout
+    assert "Sources" not in result.stdout
+    assert result.stdout.endswith("\n")
     assert "\x1b" not in errors, "a pipe gets no colours"
     assert "Sources" in errors
     assert "keeper.pdf, page" in errors
@@ -164,34 +148,34 @@ def test_a_text_too_long_for_the_context_is_cut_aloud(home, tmp_path):
 
 def test_standard_input_is_a_document_and_is_forgotten_afterwards(home):
     question = "What did the harbour board give her?"
-    result = rapid("ask", "-", question, *SHORT, home=home, stdin=STORY.encode())
+    result = rapid("ask", "-", question, *SHORT, home=home, stdin=STORY)
     assert result.returncode == 0, error_lines(result)
     assert result.stdout.strip()
-    assert b"stdin" not in rapid("list", home=home).stdout
+    assert "stdin" not in rapid("list", home=home).stdout
 
 
-def test_what_is_indexed_is_found_listed_searched_and_removed(tmp_path):
-    folder, home = tmp_path / "docs", tmp_path / "home"
+def test_what_is_indexed_is_found_listed_searched_and_removed(tmp_path, furnish):
+    folder, home = tmp_path / "docs", furnish(tmp_path / "home")
     folder.mkdir()
     (folder / "story.md").write_text(STORY)
     (folder / "weather.txt").write_text(WEATHER)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
     first = rapid("index", folder, home=home)
     assert first.returncode == 3
-    assert first.stdout.decode() == "2 new, 0 updated, 0 unchanged, 0 removed, 1 skipped\n"
+    assert first.stdout == "2 new, 0 updated, 0 unchanged, 0 removed, 1 skipped\n"
     assert "broken.pdf" in error_lines(first)
     (folder / "broken.pdf").unlink()
     (folder / "weather.txt").write_text(WEATHER * 2)
     second = rapid("index", folder, home=home)
     assert second.returncode == 0
-    assert second.stdout.decode() == "0 new, 1 updated, 1 unchanged, 0 removed, 0 skipped\n"
-    listed = rapid("list", home=home).stdout.decode().splitlines()
+    assert second.stdout == "0 new, 1 updated, 1 unchanged, 0 removed, 0 skipped\n"
+    listed = rapid("list", home=home).stdout.splitlines()
     assert [line.split("\t")[0] for line in listed] == ["NAME", "story.md", "weather.txt"]
     found = json.loads(rapid("search", "Who saved the crew?", "--json", home=home).stdout)
     assert found["passages"][0]["document"] == "story.md"
     assert found["passages"][0]["page"] is None
     assert rapid("remove", "story.md", home=home).returncode == 0
-    assert b"story.md" not in rapid("list", home=home).stdout
+    assert "story.md" not in rapid("list", home=home).stdout
 
 
 def test_a_closed_pipe_ends_quietly(story, home):
@@ -208,19 +192,31 @@ def test_a_closed_pipe_ends_quietly(story, home):
     assert "Broken" not in result.stderr.decode()
 
 
-def interrupted_after(delay: float, words: list[str], home: Path) -> tuple[int, float, str]:
-    """Send Ctrl-C after `delay` seconds; return exit code, seconds until it ended, and stderr."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rapid_cli", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(home),
-    )
-    time.sleep(delay)
-    process.send_signal(signal.SIGINT)
-    sent = time.monotonic()
-    _, errors = process.communicate(timeout=60)
-    return process.returncode, time.monotonic() - sent, errors.decode()
+def interrupted_when(
+    begun: Callable[[str], bool], words: list[str], home: Path
+) -> tuple[int, float, str]:
+    """Send Ctrl-C once it has begun, which its log tells.
+
+    Return exit code, seconds until it ended, and stderr.
+    """
+    with TemporaryFile() as log:
+        process = subprocess.Popen(
+            [*COMMAND, "--verbose", *words], stdout=log, stderr=log, env=environment(home)
+        )
+        until = time.monotonic() + 60
+
+        def logged() -> str:
+            return os.pread(log.fileno(), 1_000_000, 0).decode("utf-8", "replace")
+
+        while not begun(logged()):
+            assert process.poll() is None, logged()
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        time.sleep(0.5)  # it is in the middle of it by then
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        process.wait(timeout=60)
+        return process.returncode, time.monotonic() - sent, logged()
 
 
 def test_ctrl_c_while_the_text_is_read_ends_at_once_with_130(home, tmp_path):
@@ -228,16 +224,18 @@ def test_ctrl_c_while_the_text_is_read_ends_at_once_with_130(home, tmp_path):
     path.write_text((STORY + WEATHER) * 60)
     words = ["ask", str(path), QUESTION, "--strategy", "long-context"]
     assert rapid("index", path, home=home).returncode == 0
-    code, waited, errors = interrupted_after(12, words, home)
+    code, waited, errors = interrupted_when(lambda log: "KV buffer" in log, words, home)
     assert code == 130, errors
     assert waited < 3
     assert "Traceback" not in errors
 
 
-def test_ctrl_c_while_indexing_leaves_a_library_that_works(tmp_path):
-    home, path = tmp_path / "home", tmp_path / "long.txt"
+def test_ctrl_c_while_indexing_leaves_a_library_that_works(tmp_path, furnish):
+    home, path = furnish(tmp_path / "home"), tmp_path / "long.txt"
     path.write_text((STORY + WEATHER) * 500)
-    code, _, errors = interrupted_after(9, ["index", str(path)], home)
+    code, _, errors = interrupted_when(
+        lambda _log: (home / "library.sqlite3").exists(), ["index", str(path)], home
+    )
     assert code in (0, 130), errors
     assert "Traceback" not in errors
     path.write_text(STORY)
@@ -257,7 +255,7 @@ def on_a_terminal(words: list[str], home: Path) -> str:
     saved = os.environ.copy()
     os.environ.update(environment(home, TERM="xterm-256color"))
     try:
-        pty.spawn([sys.executable, "-m", "rapid_cli", *words], keep)
+        pty.spawn([*COMMAND, *words], keep)
     finally:
         os.environ.clear()
         os.environ.update(saved)
@@ -297,24 +295,24 @@ BAD_INPUT = [
 
 
 @pytest.mark.parametrize(("words", "code", "said"), BAD_INPUT)
-def test_bad_input_is_one_sentence_and_a_hint(tmp_path, words, code, said):
+def test_bad_input_is_one_sentence_and_a_hint(tmp_path, furnish, words, code, said):
     folder = tmp_path / "work"
     folder.mkdir()
     if "." not in words[1:2]:
         (folder / "note.txt").write_text(STORY)
-    result = rapid(*words, home=tmp_path / "home", cwd=folder)
+    result = rapid(*words, home=furnish(tmp_path / "home"), cwd=folder)
     errors = error_lines(result)
     assert result.returncode == code, errors
     assert said in " ".join(errors.split())
-    assert result.stdout == b""
+    assert result.stdout == ""
 
 
-def test_a_truncated_model_is_refused(tmp_path, starter_path):
+def test_a_truncated_model_is_refused(tmp_path, furnish, starter_path):
     with starter_path.open("rb") as whole:
         (tmp_path / "cut.gguf").write_bytes(whole.read(1_000_000))
     (tmp_path / "note.txt").write_text(STORY)
     words = ("ask", "note.txt", "Why?", "--target", "cut.gguf")
-    result = rapid(*words, home=tmp_path / "home", cwd=tmp_path)
+    result = rapid(*words, home=furnish(tmp_path / "home"), cwd=tmp_path)
     assert result.returncode == 1
     assert "cut.gguf cannot be loaded" in error_lines(result)
 
@@ -338,30 +336,32 @@ def test_help_is_quick_and_loads_no_native_library():
 
 
 def test_help_names_every_command(home):
-    shown = rapid("--help", home=home).stdout.decode()
+    shown = rapid("--help", home=home).stdout
     for command in ("ask", "index", "search", "list", "remove", "models"):
         assert re.search(rf"^\W*{command}\b", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", ["ask", "chat"])
 def test_help_says_what_each_strategy_does(home, command):
-    shown = " ".join(rapid(command, "--help", home=home).stdout.decode().split())
+    shown = " ".join(rapid(command, "--help", home=home).stdout.split())
     for strategy in STRATEGIES.values():
         assert f"{strategy.name}: {strategy.summary}." in shown
 
 
 def test_the_version_is_that_of_the_package(home):
-    assert re.fullmatch(r"\d+\.\d+\.\d+\n", rapid("--version", home=home).stdout.decode())
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", rapid("--version", home=home).stdout)
 
 
 def test_a_terminal_shows_a_draft_of_a_new_text_and_a_pipe_does_not(tmp_path, home):
-    path, words = tmp_path / "long.txt", ["--max-tokens", "24", "--temperature", "0"]
-    path.write_text(STORY + WEATHER * 60)
+    path, words = tmp_path / "long.txt", ["--max-tokens", "12", "--temperature", "0"]
+    path.write_text(STORY + WEATHER * 40)
     shown = on_a_terminal(["ask", str(path), QUESTION, "--fresh", *words], home)
     assert "draft, not checked yet:" in shown
     assert shown.count("draft, not checked yet:") > 1, "it grows, and is erased in the end"
     result = rapid("ask", path, QUESTION, "--fresh", *words, home=home)
-    assert b"not checked yet" not in result.stdout + result.stderr
-    answer = json.loads(rapid("ask", path, QUESTION, "--fresh", "--json", *words, home=home).stdout)
+    assert "not checked yet" not in result.stdout + result.stderr
+    answer = json.loads(
+        rapid_process("ask", path, QUESTION, "--fresh", "--json", *words, home=home).stdout
+    )
     seconds = answer["stats"]["seconds"]
     assert 0 < seconds["first_draft"] < seconds["first_token"] / 2

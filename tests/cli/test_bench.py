@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.rapid import environment
+from tests.support.rapid import rapid as run
 from tests.support.repository import REPOSITORY
 
 pytest.importorskip("gguf")
 pytest.importorskip("matplotlib")
+
+pytestmark = pytest.mark.slow
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TINY = ("bench", "--synthetic", "tiny:Q8_0", "--context-lengths", "512")
@@ -35,18 +39,21 @@ STAGE_FIELDS = {
 }
 
 
-def environment(home: Path) -> dict[str, str]:
-    return os.environ | {"RAPID_HOME": str(home), "TERM": "xterm", "COLUMNS": "200"}
+SCREEN = {"TERM": "xterm", "COLUMNS": "200"}
 
 
-def rapid(*words: object, home: Path, program: Sequence[str] = ("-m", "rapid_cli")):
-    """Run the command line in a process of its own."""
+def rapid(*words: object, home: Path):
+    return run(*words, home=home, **SCREEN)
+
+
+def altered(code: str, *words: object, home: Path):
+    """Run the command line as some code starts it, in a process of its own."""
     return subprocess.run(
-        [sys.executable, *program, *map(str, words)],
+        [sys.executable, "-c", code, *map(str, words)],
         capture_output=True,
         text=True,
         timeout=120,
-        env=environment(home),
+        env=environment(home, **SCREEN),
         check=False,
         stdin=subprocess.DEVNULL,
     )
@@ -192,7 +199,7 @@ def test_a_synthetic_benchmark_needs_no_index_and_loads_none_of_its_libraries(ho
         "    heavy = {'chromadb', 'torch', 'sentence_transformers', 'transformers', 'matplotlib'}\n"
         "    print(sorted(heavy & set(sys.modules)), 'llama_cpp' in sys.modules, file=sys.stderr)\n"
     )
-    result = rapid(*QUICK, home=home, program=("-c", code))
+    result = altered(code, *QUICK, home=home)
     assert len(table(succeeded(result))) == 2
     assert result.stderr.splitlines()[-1] == "[] True"
 
@@ -238,7 +245,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
         "shutil.disk_usage = lambda path: real(path)._replace(free=1000)\n"
         "rapid_cli.cli.main()\n"
     )
-    result = rapid(*QUICK, home=tmp_path, program=("-c", code))
+    result = altered(code, *QUICK, home=tmp_path)
     assert result.returncode == 1
     assert "0.0 GB of the disk are free" in result.stderr
     assert "choose another disk" in result.stderr
@@ -255,7 +262,7 @@ def interrupted(words: Sequence[object], home: Path, sign: str) -> tuple[int, st
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=end,
-        env=environment(home),
+        env=environment(home, **SCREEN),
     )
     os.close(end)
     seen = bytearray()

@@ -8,12 +8,12 @@ import pty
 import re
 import select
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.support.rapid import COMMAND, environment, rapid
 
 pytestmark = pytest.mark.models
 
@@ -29,29 +29,9 @@ FOLLOW_UP = "And how long did she keep it?"
 LIMIT_SECONDS = 240.0
 
 
-def environment(home: Path) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    return plain | {"RAPID_HOME": str(home), "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
-
-
-def rapid(*words: str | Path, home: Path, stdin: str = ""):
-    """Run the command line in a process of its own."""
-    result = subprocess.run(
-        [sys.executable, "-m", "rapid_cli", *map(str, words)],
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        env=environment(home),
-        check=False,
-    )
-    assert "Traceback" not in result.stderr
-    return result
-
-
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
+    return furnish(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +166,7 @@ class Terminal:
         self.process, self._screen = pty.fork()
         if self.process == 0:  # pragma: no cover - the child
             more = {"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
-            os.execve(
-                sys.executable,
-                [sys.executable, "-m", "rapid_cli", *words],
-                environment(home) | more,
-            )
+            os.execve(COMMAND[0], [*COMMAND, *words], environment(home) | more)
 
     def type(self, text: str) -> None:
         os.write(self._screen, text.encode())

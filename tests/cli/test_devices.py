@@ -1,16 +1,15 @@
-"""--device, and a GPU that lies idle, as people and scripts meet them: in real processes."""
+"""--device, and a GPU that lies idle, as people and scripts meet them."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from rapid_cli.llama import accelerators, compute_devices
+from tests.support.rapid import rapid as command_line
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
@@ -20,9 +19,10 @@ without_gpu = pytest.mark.skipif(bool(accelerators()), reason="llama.cpp uses a 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
     """A folder with a text, and with the program by which an NVIDIA GPU is noticed."""
     folder = tmp_path_factory.mktemp("devices")
+    furnish(folder / "home")
     (folder / "note.txt").write_text(TEXT)
     (folder / "questions.txt").write_text("Who kept the light?\nWhere was the light?\n")
     (folder / "bin").mkdir()
@@ -36,17 +36,7 @@ def rapid(folder):
     """Run the command line in that folder."""
 
     def run(*words: str, stdin: str = "", **variables: str):
-        environment = os.environ | {"RAPID_HOME": str(folder / "home"), "COLUMNS": "100"}
-        found = subprocess.run(
-            [sys.executable, "-m", "rapid_cli", *words],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=folder,
-            env=environment | {"HF_HUB_OFFLINE": "1"} | variables,
-            check=False,
-        )
+        found = command_line(*words, home=folder / "home", stdin=stdin, cwd=folder, **variables)
         assert "Traceback" not in found.stderr
         return found
 

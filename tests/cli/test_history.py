@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from rapid_cli.storage.history import History
+from tests.support.rapid import rapid_process
+
+pytestmark = pytest.mark.slow
 
 LONG_ANSWER = "Ahab hunts the whale over all oceans. " * 30 + "At last it sinks him."
 
@@ -35,16 +38,8 @@ KEEPER = make_record(
 
 
 def rapid(*words: str | Path, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "rapid_cli", "history", *map(str, words)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        env=os.environ | {"RAPID_HOME": str(home), "COLUMNS": "60"} | more,
-        check=False,
-        encoding="utf-8",
-    )
+    """Run the command line in a process of its own, which may live in another time zone."""
+    return rapid_process("history", *words, home=home, **{"COLUMNS": "60"} | more)
 
 
 @pytest.fixture

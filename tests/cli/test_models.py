@@ -1,4 +1,4 @@
-"""`rapid models` and what it changes, in processes of their own with the real starter model."""
+"""`rapid models` and what it changes, with the real starter model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +16,8 @@ from rapid_cli.llama import engine, machine
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
 from tests.support.cut_models import cut
+from tests.support.rapid import COMMAND, environment, rapid_process
+from tests.support.rapid import rapid as run
 
 pytestmark = pytest.mark.models
 STORY = "The lighthouse keeper was called Edith Marlow. She kept the light on Gannet Rock. " * 4
@@ -63,34 +64,20 @@ def one_cpu():
     os.sched_setaffinity(0, before)
 
 
-def environment(home: Path) -> dict[str, str]:
+def surroundings(home: Path) -> dict[str, str]:
     # A proxy that nobody answers: whoever asks the network fails at once.
     nowhere = "http://127.0.0.1:9"
-    return os.environ | {
-        "RAPID_HOME": str(home),
-        "RAPID_MODELS": str(home / "models.toml"),
-        "HTTPS_PROXY": nowhere,
-        "HTTP_PROXY": nowhere,
-        "COLUMNS": "200",
-    }
+    own = {"RAPID_MODELS": str(home / "models.toml"), "COLUMNS": "200"}
+    return own | {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "HF_HUB_OFFLINE": ""}
 
 
 def rapid(*words: object, home: Path):
-    return subprocess.run(
-        [sys.executable, "-m", "rapid_cli", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env=environment(home),
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    return run(*words, home=home, **surroundings(home))
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    home = tmp_path / "home"
-    home.mkdir()
+def home(tmp_path: Path, furnish) -> Path:
+    home = furnish(tmp_path / "home")
     (home / "models.toml").write_text(MODELS)
     return home
 
@@ -106,7 +93,7 @@ def weights(home: Path) -> list[str]:
 
 
 def test_tuning_prints_what_it_tried_keeps_what_it_chose_and_is_used(home, starter_path):
-    done = rapid("models", "tune", "--seconds", "5", "--json", home=home)
+    done = rapid("models", "tune", "--seconds", "2", "--json", home=home)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["model"], found["format"], found["machine"]) == ("smollm2", "Q4_1", machine())
@@ -149,18 +136,18 @@ def test_an_interrupted_tuning_leaves_the_old_choice_and_no_copies(home, starter
     store = TunedModels(home / "tuned")
     store.put(old_choice(starter_path))
     process = subprocess.Popen(
-        [sys.executable, "-m", "rapid_cli", "models", "tune"],
+        [*COMMAND, "models", "tune"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(home),
+        env=environment(home, **surroundings(home)),
     )
     with process:
         until = time.monotonic() + 60
         while len([name for name in weights(home) if name.endswith(".gguf")]) < 2:
             assert time.monotonic() < until
             assert process.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.02)
         time.sleep(1)  # it measures by now
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
@@ -171,7 +158,7 @@ def test_an_interrupted_tuning_leaves_the_old_choice_and_no_copies(home, starter
     assert weights(home) == []
 
 
-def test_what_cannot_be_kept_leaves_no_copy_behind(home):
+def test_what_cannot_be_kept_leaves_no_copy_behind(home, small):
     (home / "tuned").write_text("no folder")
     done = rapid("models", "tune", "--seconds", "3", home=home)
     assert done.returncode == 1
@@ -181,7 +168,7 @@ def test_what_cannot_be_kept_leaves_no_copy_behind(home):
 
 
 def test_models_are_listed_with_what_is_missing_and_nothing_is_downloaded(home):
-    done = rapid("models", "list", "--json", home=home)
+    done = rapid_process("models", "list", "--json", home=home, **surroundings(home))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     models = {each["name"]: each for each in found["models"]}
@@ -254,9 +241,9 @@ def test_a_damaged_model_is_listed_and_does_not_hide_the_others(home, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
+def asked(tmp_path_factory, furnish):
     """A home in which questions are asked, and a text."""
-    home = tmp_path_factory.mktemp("asked")
+    home = furnish(tmp_path_factory.mktemp("asked"))
     (home / "models.toml").write_text(MODELS)
     story = home / "story.txt"
     story.write_text(STORY)
@@ -315,45 +302,49 @@ def test_what_models_toml_forbids_is_not_tuned(home):
     assert "says tuned = false for smollm2" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def small_files(starter_path, tmp_path_factory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("small")
+    return tuple(cut(starter_path, folder / f"{layers}.gguf", layers=layers) for layers in (3, 2))
+
+
 @pytest.fixture
-def with_drafter(home, starter_path, tmp_path) -> Path:
-    """Let a smaller model draft for the starter model; return its file."""
-    drafter = cut(starter_path, tmp_path / "small.gguf", layers=2)
+def small(home, small_files) -> tuple[Path, Path]:
+    """Let a smaller model draft for a small one: both are tuned in seconds; return their files."""
+    named = zip(("small", "smaller"), small_files, strict=True)
     (home / "models.toml").write_text(
         MODELS.replace(
             'target = "smollm2"\n',
-            'target = "smollm2"\ndrafter = "small"\nlower_precision = true\n',
+            'target = "small"\ndrafter = "smaller"\nlower_precision = true\n',
             1,
         )
-        + f'[models.small]\npath = "{drafter}"\n'
+        + "".join(f'[models.{name}]\npath = "{path}"\n' for name, path in named)
     )
-    return drafter
+    return small_files
 
 
-def test_a_drafter_of_its_own_is_tuned_too_and_keeps_its_precision(
-    home, starter_path, with_drafter
-):
-    done = rapid("models", "tune", "--seconds", "8", "--json", home=home)
+def test_a_drafter_of_its_own_is_tuned_too_and_keeps_its_precision(home, small):
+    done = rapid("models", "tune", "--seconds", "3", "--json", home=home)
     assert done.returncode == 0, done.stderr
     tuned = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [each["model"] for each in tuned] == ["smollm2", "small"]
+    assert [each["model"] for each in tuned] == ["small", "smaller"]
     kept = {entry.path: entry for entry in TunedModels(home / "tuned").entries()}
-    assert set(kept) == {str(starter_path), str(with_drafter)}
-    target, drafter = kept[str(starter_path)], kept[str(with_drafter)]
+    assert set(kept) == set(map(str, small))
+    target, drafter = (kept[str(path)] for path in small)
     assert (target.lower_precision, drafter.lower_precision) == (True, False)
     assert asdict(drafter.settings) == tuned[1]["settings"]
     listed = json.loads(rapid("models", "list", "--json", home=home).stdout)
-    assert {each["name"]: each["tuned"] for each in listed["models"]}["small"] == "yes"
+    assert {each["name"]: each["tuned"] for each in listed["models"]}["smaller"] == "yes"
 
 
-def test_a_drafter_that_may_not_be_tuned_is_left_out_with_a_word(home, starter_path, with_drafter):
+def test_a_drafter_that_may_not_be_tuned_is_left_out_with_a_word(home, small):
     with (home / "models.toml").open("a") as file:
         file.write("tuned = false\n")
-    done = rapid("models", "tune", "--seconds", "4", home=home)
+    done = rapid("models", "tune", "--seconds", "3", home=home)
     assert done.returncode == 0, done.stderr
-    assert "says tuned = false for small, which is left out." in done.stderr
+    assert "says tuned = false for smaller, which is left out." in done.stderr
     (kept,) = TunedModels(home / "tuned").entries()
-    assert kept.path == str(starter_path)
+    assert kept.path == str(small[0])
 
 
 def test_without_a_command_help_is_shown(home):

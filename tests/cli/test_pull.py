@@ -20,6 +20,8 @@ from tests.support import proxies
 from tests.support.hub_server import Repository, Trouble, serving
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 CONTENT = bytes(range(256)) * (4 << 12)
 """4 MiB."""
 HALF = 2 << 20
@@ -782,7 +784,10 @@ def test_a_terminal_shows_bytes_rate_and_time_left(environment, hub, home):
 
 
 @pytest.mark.models
-def test_a_model_that_was_pulled_answers_without_a_network(rapid, pull, hub, home, starter_path):
+def test_a_model_that_was_pulled_answers_without_a_network(
+    rapid, pull, hub, home, starter_path, furnish
+):
+    furnish(home / "rapid")
     file = starter_path.name
     hub.repositories["org/real"] = Repository({file: starter_path.read_bytes()})
     text = (

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.support.rapid import rapid
 
 pytestmark = pytest.mark.models
 
@@ -53,22 +52,19 @@ STORY = (
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory):
-    """Ask about a short story; return the finished process."""
+def ask(tmp_path_factory, furnish):
+    """Ask about a short story; return what was written."""
     home = tmp_path_factory.mktemp("home")
+    rapid_home = furnish(home / "rapid")
     (home / "models.toml").write_text(MODELS, encoding="utf-8")
     (home / "story.txt").write_text(STORY, encoding="utf-8")
 
     def ask(*words):
-        command = [sys.executable, "-m", "rapid_cli", "ask", home / "story.txt", "Who is Ann?"]
-        return subprocess.run(
-            [*map(str, command), "--temperature", "0", "--max-tokens", "16", *words],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-            env=os.environ
-            | {"RAPID_HOME": str(home / "rapid"), "RAPID_MODELS": str(home / "models.toml")},
+        return rapid(
+            *("ask", home / "story.txt", "Who is Ann?"),
+            *("--temperature", "0", "--max-tokens", "16", *words),
+            home=rapid_home,
+            RAPID_MODELS=str(home / "models.toml"),
         )
 
     return ask

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.rapid import environment
 from tests.support.repository import REPOSITORY
+
+pytestmark = pytest.mark.slow
 
 SAID_CLOSED = "rapid: there is no standard output: it is closed\n"
 SAID_FULL = "rapid: standard output cannot be written: no space left on device\n"
@@ -21,9 +24,10 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk is alw
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
     """A folder with a document and a longer one, and below it all that rapid keeps."""
     folder = tmp_path_factory.mktemp("streams")
+    furnish(folder / "rapid")
     (folder / "ferry.txt").write_text("The ferry leaves at nine.\n")
     (folder / "long.txt").write_text("The ferry leaves at nine. The bus is late again.\n" * 4000)
     return folder
@@ -34,14 +38,7 @@ def shell(command: str, home: Path, **more: str) -> subprocess.CompletedProcess[
     done = subprocess.run(
         ["bash", "-c", f'rapid() {{ "{sys.executable}" -m rapid_cli "$@"; }}\n{command}'],
         cwd=home,
-        env=os.environ
-        | {
-            "RAPID_HOME": str(home / "rapid"),
-            "HF_HUB_OFFLINE": "1",
-            "COLUMNS": "100",
-            "PYTHONPATH": str(REPOSITORY),
-        }
-        | more,
+        env=environment(home / "rapid", **more),
         capture_output=True,
         text=True,
         timeout=120,

@@ -160,6 +160,7 @@ def small_drafter(rng, kind=ModelDrafter, confidence=0.0):
     return kind(context, 1, sampling=ONE, rng=rng, confidence=confidence)
 
 
+@pytest.mark.slow
 def test_whole_answers_are_distributed_as_the_targets():
     assert agrees(sequences(small_drafter), sequence_probabilities(3))
 
@@ -178,6 +179,7 @@ def ahead_drafter(rng, kind=ModelDrafter, confidence=0.0, count=6):
     return drafter
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("confidence", [0.0, 0.6])
 def test_drafting_ahead_does_not_change_the_distribution(confidence):
     make = partial(ahead_drafter, confidence=confidence)
@@ -222,6 +224,7 @@ def after_drafter(tokens):
     return SMALL_DRAFTER[tuple((0, 1, *tokens)[-2:])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [small_drafter, ahead_drafter], ids=["as ever", "ahead"])
 def test_with_transfer_drafting_ahead_gives_the_closed_form_too(make):
     expected = rapid_probabilities(3, 3)
@@ -236,6 +239,7 @@ class ProposesStaleText(ModelDrafter):
         return self._ahead[len(output) :]
 
 
+@pytest.mark.slow
 def test_text_written_ahead_for_another_answer_would_be_noticed():
     make = partial(ahead_drafter, kind=ProposesStaleText)
     expected = rapid_probabilities(3, 3)
@@ -257,6 +261,7 @@ class DropsWhatItDrew(ModelDrafter):
         return Draft(draft.tokens[:kept], draft.distributions[:kept])
 
 
+@pytest.mark.slow
 def test_an_early_stop_that_drops_a_drawn_token_would_be_noticed():
     counts = sequences(partial(small_drafter, kind=DropsWhatItDrew))
     assert not agrees(counts, sequence_probabilities(3))

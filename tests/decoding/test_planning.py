@@ -82,6 +82,7 @@ def planner_for(machine: Machine, *, stored: bool, shortest: int, learn: bool = 
     return planner if stored else PlainFirst(planner, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize("shortest", [0, 1])
 @pytest.mark.parametrize("stored", [True, False], ids=["profile", "no profile"])
@@ -95,6 +96,7 @@ def test_planned_lengths_come_within_5_percent_of_the_best_fixed_one(name, short
     assert np.median(planned) <= 1.05 * best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_noisy_clock_costs_little_more(name):
     machine = MACHINES[name]

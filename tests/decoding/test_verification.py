@@ -115,6 +115,7 @@ def test_at_temperature_zero_transfer_does_nothing():
     np.testing.assert_array_equal(transfer(p, q, 20), p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eta", [0, 2, 10])
 def test_sampled_frequencies_follow_the_closed_form(eta):
     z, p, q = two_distributions(1)
@@ -164,6 +165,7 @@ def test_agreement_up_to_rounding_leaves_the_target_to_draw_from():
     np.testing.assert_array_equal(residual(p, p, p), p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [
@@ -179,6 +181,7 @@ def test_a_broken_residual_would_be_noticed(monkeypatch, broken):
     assert not agrees(outcomes(z, q, 0, 8_000), dict(enumerate(p)))
 
 
+@pytest.mark.slow
 def test_a_residual_that_forgets_the_transfer_would_be_noticed(monkeypatch):
     z, p, q = two_distributions(37)
     expected = closed_form(p, q, transfer(p, q, 5))
@@ -187,6 +190,7 @@ def test_a_residual_that_forgets_the_transfer_would_be_noticed(monkeypatch):
     assert not agrees(outcomes(z, q, 5, 20_000), dict(enumerate(expected)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [

@@ -21,6 +21,8 @@ from tests.support.libraries import OpenLibrary, assert_sound, index, opened, wr
 from tests.support.pdfs import make_pdf
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from pathlib import Path

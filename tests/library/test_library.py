@@ -216,6 +216,7 @@ def test_a_missing_path_is_skipped_among_others_and_an_error_alone(
             index(library, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 2, 3])
 def test_an_interrupted_document_is_completed_by_the_next_run(
     home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, batches: int
@@ -238,6 +239,7 @@ def test_an_interrupted_document_is_completed_by_the_next_run(
 KILLED_AT = [(Catalog, "put"), (Catalog, "orphans"), (Store, "remove"), (Catalog, "forget")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "method"), KILLED_AT)
 def test_a_run_killed_around_the_catalog_row_is_completed_by_the_next(
     home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
@@ -368,6 +370,7 @@ def test_an_exact_search_does_without_the_store(home: Path, docs: Path) -> None:
         assert not (home / "chroma").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["chroma", "chroma/*-*"])
 def test_lost_vectors_are_told_and_rebuilt(
     home: Path, docs: Path, lost: str, monkeypatch: pytest.MonkeyPatch
@@ -427,6 +430,7 @@ def test_a_page_that_a_question_names_is_found(library: OpenLibrary, docs: Path)
     assert not any(each.named for each in among_texts), "a text has no pages"
 
 
+@pytest.mark.slow
 def test_two_processes_may_index_at_once(home: Path, docs: Path) -> None:
     program = """
 import sys

@@ -30,6 +30,8 @@ from tests.support import chroma_servers, proxies
 from tests.support.libraries import stored_chunks
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 8
 CHUNKS = 20
 # A machine of the team: it indexes so many documents, and tells of each when it is done.

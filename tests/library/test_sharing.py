@@ -16,6 +16,8 @@ from tests.support.chroma_servers import running
 from tests.support.libraries import index, opened, write
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from pathlib import Path

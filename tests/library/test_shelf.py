@@ -18,6 +18,8 @@ from rapid_cli.library.shelf import Shelf, Shelved
 from rapid_cli.library.vectors.chroma_server import ServerDatabase
 from tests.support import chroma_servers
 
+pytestmark = pytest.mark.slow
+
 PLACES = [(0, 9, 1, 1), (7, 30, 1, 2)]
 Make = Callable[..., Shelf]
 

@@ -88,6 +88,7 @@ def folder_store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
+@pytest.mark.slow
 def test_passages_come_best_first_with_their_cosine_similarity(store: Store) -> None:
     vectors = fill(store, "book", 50)
     found = store.search(vectors[7], ["book"], 50)
@@ -123,6 +124,7 @@ def test_more_documents_than_a_filter_takes_are_searched_all_the_same(
         ][:4]
 
 
+@pytest.mark.slow
 def test_forty_thousand_documents_do_not_exceed_the_limits_of_sqlite(store: Store) -> None:
     fill(store, "stray", 5)
     fill(store, "wanted", 5, seed=1)
@@ -141,6 +143,7 @@ def test_many_documents_with_few_chunks_come_best_first(
     assert [passage.chunk.document_id for passage in found] == ranked
 
 
+@pytest.mark.slow
 def test_none_of_many_alike_chunks_is_missed(store: Store) -> None:
     vectors = np.repeat(make_vectors(6), 250, axis=0)
     for document_id in ("one", "two", "three"):
@@ -172,6 +175,7 @@ def test_a_removed_document_leaves_the_others(store: Store) -> None:
     assert places(store, ["old", "kept"]) == {"kept"}
 
 
+@pytest.mark.slow
 def test_what_was_added_is_there_when_the_library_is_opened_again(place: Place) -> None:
     for seed in range(3):
         with place.open() as store:
@@ -253,6 +257,7 @@ def test_no_write_is_larger_than_chroma_allows(
     assert len(stored_chunks(store, "book")) == 10
 
 
+@pytest.mark.slow
 def test_more_chunks_than_chroma_takes_at_once_are_stored(store: Store) -> None:
     count = store.database.largest_batch() + 3
     fill(store, "book", count)
@@ -337,6 +342,7 @@ def test_the_memory_of_a_lost_folder_is_not_handed_out_again(tmp_path: Path) -> 
         assert len(stored_chunks(store, "book")) == 0
 
 
+@pytest.mark.slow
 def test_the_store_is_handed_on_to_a_process_that_waits(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
@@ -429,6 +435,7 @@ assert (found, changes) == ([0, 0], []), (found, changes)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

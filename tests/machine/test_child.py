@@ -59,6 +59,7 @@ def test_the_signal_that_ends_a_child_is_named(child, name):
     assert raised.value.reason == f"its process ends with {name}"
 
 
+@pytest.mark.slow
 def test_a_child_that_hangs_is_ended_when_the_time_is_over(child):
     hanging = child("import time; time.sleep(600)")
     with pytest.raises(Ended, match="nothing came of it in 1 s") as raised:

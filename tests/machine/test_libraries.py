@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
 from rapid_cli.errors import LibraryError, StoreError
 from rapid_cli.machine.libraries import importing, unimportable, unloadable
 from tests.support import pdfs
+from tests.support.rapid import rapid_process
+from tests.support.repository import REPOSITORY
+
+pytestmark = pytest.mark.slow
 
 LLAMA = "llama-cpp-python"
 SHARED = "Failed to load shared library '/x/llama_cpp/lib/libllama.so': "
@@ -103,11 +106,13 @@ def test_a_library_that_nobody_watches_is_named_by_its_module():
     assert unimportable(ImportError()).message.startswith("a library cannot be loaded")
 
 
+EXPORTING = ("torch", "sentence_transformers")
+
 # The commands, with a library in the place of the real one that fails as it would.
 
 
 @pytest.fixture
-def failing(tmp_path):
+def failing(tmp_path, request):
     """Run rapid where the import of a package fails."""
 
     def run(package: str, error: str, *words: object) -> subprocess.CompletedProcess[str]:
@@ -115,17 +120,11 @@ def failing(tmp_path):
         folder.mkdir(parents=True)
         for name in ("__init__", "config"):  # Chroma's settings are imported before the rest of it
             (folder / f"{name}.py").write_text(f"raise {error}")
-        return subprocess.run(
-            [sys.executable, "-m", "rapid_cli", *map(str, words)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=os.environ
-            | {"RAPID_HOME": str(tmp_path / "home"), "PYTHONPATH": str(tmp_path / "path")},
-            check=False,
-            stdin=subprocess.DEVNULL,
-            cwd=tmp_path,
-        )
+        home = tmp_path / "home"
+        if package not in EXPORTING:  # what exports the embedder is missed by that
+            request.getfixturevalue("furnish")(home)
+        path = os.pathsep.join([str(tmp_path / "path"), str(REPOSITORY)])
+        return rapid_process(*words, home=home, cwd=tmp_path, PYTHONPATH=path)
 
     return run
 

@@ -100,6 +100,7 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_password(
     assert not found.passing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "said", "helps", "passing"),
     [

@@ -70,6 +70,7 @@ def test_spinning_is_bounded_by_the_processor_unless_the_user_has_said_how(tmp_p
     assert environment == {"GOMP_SPINCOUNT": "5000"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["rapid_cli.llama", "rapid_cli.retrieval.torch_embedder", "rapid_cli.cli"]
 )

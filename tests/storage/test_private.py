@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rapid_cli.storage.private import as_usual, narrow, private
+from tests.support.rapid import rapid_process
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="rights are POSIX's")
@@ -38,19 +39,6 @@ def assert_private(folder: Path) -> None:
     assert all(path.is_dir() or mode(path) == 0o600 for path in folder.rglob("*"))
 
 
-def rapid(*words: str | Path, home: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, which has the umask that tests have."""
-    return subprocess.run(
-        [sys.executable, "-m", "rapid_cli", *map(str, words)],
-        capture_output=True,
-        timeout=300,
-        env=os.environ | {"RAPID_HOME": str(home), "HF_HUB_OFFLINE": "1"},
-        check=False,
-        text=True,
-        input=stdin,
-    )
-
-
 @pytest.fixture(autouse=True)
 def umask() -> Iterator[None]:
     """Let the tests run as most users do, and leave no trace."""
@@ -66,7 +54,7 @@ def test_what_rapid_and_its_libraries_write_is_the_users_alone_but_not_what_they
     home, text, saved = tmp_path / "home", tmp_path / "keeper.txt", tmp_path / "talk.md"
     text.write_text("Edith Marlow kept the light on Gannet Rock. " * 20)
     words = ["chat", text, "--max-tokens", "4", "--strategy", "long-context"]
-    done = rapid(*words, home=home, stdin=f"Who kept the light?\n/save {saved}\n")
+    done = rapid_process(*words, home=home, stdin=f"Who kept the light?\n/save {saved}\n")
     assert done.returncode == 0, done.stderr
     kinds = {path.suffix for path in home.rglob("*")}
     assert {".sqlite3", ".bin", ".lock", ".onnx", ".kv"} <= kinds
@@ -83,16 +71,17 @@ def test_a_home_that_others_could_read_is_closed_with_all_in_it(tmp_path: Path) 
     outside = tmp_path / "outside"
     outside.write_text("")
     (home / "link").symlink_to(outside)
-    assert rapid("history", home=home).returncode == 0
+    assert rapid_process("history", home=home).returncode == 0
     assert mode(home) == mode(home / "old") == mode(home / "run.sh") == 0o700
     assert mode(home / "old" / "costs.json") == 0o600
     assert mode(outside) == 0o644
 
 
+@pytest.mark.slow
 def test_only_a_command_touches_the_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     for words in (["--help"], ["--version"], ["index", "--help"], ["index"]):
-        rapid(*words, home=home)
+        rapid_process(*words, home=home)
     assert not home.exists()
 
 

@@ -104,6 +104,7 @@ def rapid(*words, home, **more):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
