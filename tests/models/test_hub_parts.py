@@ -7,8 +7,8 @@ import time
 import pytest
 
 from rapid_cli.models.hub.backoff import LONGEST_WAIT, PAUSES, Patience
+from rapid_cli.models.hub.errors import HubTrouble, amount
 from rapid_cli.models.hub.parts import needed, parts
-from rapid_cli.models.hub.trouble import HubTrouble, amount
 
 
 @pytest.mark.parametrize(

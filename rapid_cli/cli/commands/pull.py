@@ -18,8 +18,8 @@ from rapid_cli.cli.streams import require_output
 from rapid_cli.config import suggestion
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.models.hub.backoff import PAUSES
+from rapid_cli.models.hub.errors import amount
 from rapid_cli.models.hub.pulling import Plan, Pulled, Puller, require_room
-from rapid_cli.models.hub.trouble import amount
 from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.specs import Located, ModelPair, ModelsFile
 from rapid_cli.text.printable import printable_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from rapid_cli.models.hub.trouble import HubTrouble
+from rapid_cli.models.hub.errors import HubTrouble
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds to wait before each further try."""

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rapid_cli.models.hub.backoff import Note
+from rapid_cli.models.hub.errors import settings
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot
-from rapid_cli.models.hub.trouble import settings
 
 LOCK_SECONDS = 1.0
 """How long a file in another program's hands is waited for in silence."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from rapid_cli.config import expanded
 from rapid_cli.errors import ModelError
 from rapid_cli.machine.paths import CHECK_PATH, foreign
+from rapid_cli.models.hub.errors import settings
 from rapid_cli.models.hub.parts import OTHER_RUNTIMES, PICKLED, parts
-from rapid_cli.models.hub.trouble import settings
 from rapid_cli.models.specs import Location
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub.backoff import PAUSES, Note, Patience
 from rapid_cli.models.hub.cache import Cache
+from rapid_cli.models.hub.errors import HubTrouble, amount, disk_errors, settings
 from rapid_cli.models.hub.finding import find, locate
 from rapid_cli.models.hub.parts import parts
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot, ask
 from rapid_cli.models.hub.transfer import Transfer
-from rapid_cli.models.hub.trouble import HubTrouble, amount, disk_errors, settings
 from rapid_cli.models.specs import Located, ModelSpec
 from rapid_cli.storage.private import as_usual
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub.backoff import Patience
-from rapid_cli.models.hub.parts import needed, parts
-from rapid_cli.models.hub.trouble import (
+from rapid_cli.models.hub.errors import (
     HubTrouble,
     endpoint,
     is_of_the_way,
@@ -21,6 +20,7 @@ from rapid_cli.models.hub.trouble import (
     require_endpoint,
     unreachable,
 )
+from rapid_cli.models.hub.parts import needed, parts
 from rapid_cli.models.specs import Location
 
 if TYPE_CHECKING:

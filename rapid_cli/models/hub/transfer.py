@@ -15,8 +15,7 @@ from typing import BinaryIO
 
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub.backoff import Note, Patience
-from rapid_cli.models.hub.repository import RemoteFile, Snapshot
-from rapid_cli.models.hub.trouble import (
+from rapid_cli.models.hub.errors import (
     CHECK_NETWORK,
     HubTrouble,
     amount,
@@ -24,6 +23,7 @@ from rapid_cli.models.hub.trouble import (
     refused,
     transport_errors,
 )
+from rapid_cli.models.hub.repository import RemoteFile, Snapshot
 
 PIECE_BYTES = 1 << 20
 WORTHWHILE_BYTES = 16 << 20
