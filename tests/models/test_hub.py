@@ -17,8 +17,6 @@ from rapid_cli.models.hub import find, locate
 from rapid_cli.models.specs import Location
 from tests.support.repository import REPOSITORY
 
-pytestmark = pytest.mark.slow
-
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
 import json, sys
@@ -30,13 +28,19 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from rapid_cli.models.specs import Location
 from rapid_cli.errors import ModelError
-from rapid_cli.models import hub
-way = getattr(hub, sys.argv[2])
-try:
-    found, error = str(way(Location(**json.loads(sys.argv[1])))), None
-except ModelError as raised:
-    found, error = None, [raised.message, raised.hint]
-print(json.dumps({"path": found, "error": error, "connections": len(connections)}))
+from rapid_cli.models.hub import find, locate
+told = []
+for words in json.loads(sys.argv[1]):
+    location = Location(**words)
+    found = find(location)
+    try:
+        assert locate(location) == found
+        told.append(str(found))
+    except ModelError as raised:
+        assert found is None
+        told.append([raised.message, raised.hint])
+assert not connections
+print(json.dumps(told))
 """
 
 
@@ -53,18 +57,18 @@ def cache(tmp_path):
     return snapshot
 
 
-def locate_elsewhere(cache, *, offline=True, way="locate", **location):
-    """Locate in a new process whose every connection fails; return what it printed."""
+def located(cache, *locations, offline=True):
+    """Locate and find in a new process that has no network; return the paths, or errors."""
     environment = os.environ | {
         "HF_HUB_CACHE": str(cache.parents[2]),
         "HF_HUB_OFFLINE": "1" if offline else "0",
         "HF_ENDPOINT": "http://127.0.0.1:9",
     }
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(location), way],
+        [sys.executable, "-c", PROGRAM, json.dumps(locations)],
         cwd=REPOSITORY,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         check=True,
         timeout=60,
     )
@@ -131,46 +135,34 @@ def test_a_package_that_is_not_installed_is_an_error_that_says_what_to_install(n
     assert f"pip install {name.split('.')[0].replace('_', '-')}" in raised.value.hint
 
 
-@pytest.mark.parametrize("revision", [None, "main", COMMIT])
-def test_a_file_in_the_cache_is_found_without_a_network(cache, revision):
-    found = locate_elsewhere(cache, repo="org/small", file="small.gguf", revision=revision)
-    assert found == {"path": str(cache / "small.gguf"), "error": None, "connections": 0}
-
-
-def test_a_file_in_the_cache_is_not_asked_for_online(cache):
-    found = locate_elsewhere(cache, offline=False, repo="org/small", file="small.gguf")
-    assert found == {"path": str(cache / "small.gguf"), "error": None, "connections": 0}
-
-
-def test_a_folder_in_the_cache_is_found_without_a_network(cache):
-    found = locate_elsewhere(cache, repo="org/small")
-    assert found == {"path": str(cache), "error": None, "connections": 0}
+@pytest.mark.parametrize("offline", [True, False])
+def test_what_is_in_the_cache_is_found_without_a_network(cache, offline):
+    files = [
+        {"repo": "org/small", "file": "small.gguf", "revision": revision}
+        for revision in (None, "main", COMMIT)
+    ]
+    found = located(cache, *files, {"repo": "org/small"}, offline=offline)
+    assert found == [str(cache / "small.gguf")] * 3 + [str(cache)]
 
 
 @pytest.mark.parametrize(
-    "location",
-    [
+    ("offline", "command"),
+    [(True, "HF_HUB_OFFLINE=0 rapid models pull NAME"), (False, "rapid models pull NAME")],
+)
+def test_what_is_not_in_the_cache_is_an_error_and_not_asked_for(cache, offline, command):
+    missing = [
         {"repo": "org/small", "file": "other.gguf"},
         {"repo": "org/small", "file": "small.gguf", "revision": "v2"},
         {"repo": "org/large", "file": "large.gguf"},
         {"repo": "org/large"},
         {"repo": "not/a/repository", "file": "small.gguf"},
-    ],
-    ids=["other file", "other revision", "other model", "other folder", "impossible name"],
-)
-def test_what_is_not_in_the_cache_is_an_error_when_offline(cache, location):
-    found = locate_elsewhere(cache, **location)
-    assert found["error"] == [
-        f"{Location(**location)} is not on this machine yet",
-        "download it: HF_HUB_OFFLINE=0 rapid models pull NAME",
     ]
-    assert found["connections"] == 0
-
-
-def test_what_is_not_in_the_cache_is_not_downloaded_by_surprise(cache):
-    found = locate_elsewhere(cache, offline=False, repo="org/large", file="large.gguf")
-    assert found["error"][1] == "download it: rapid models pull NAME"
-    assert found["connections"] == 0
+    errors = located(cache, *missing, offline=offline)
+    for location, error in zip(missing, errors, strict=True):
+        assert error == [
+            f"{Location(**location)} is not on this machine yet",
+            f"download it: {command}",
+        ]
 
 
 def test_the_command_that_downloads_a_model_can_be_pasted(monkeypatch):
@@ -187,14 +179,13 @@ def test_a_model_in_parts_is_here_when_all_of_them_are(cache):
     for part in (PARTS[0], PARTS[2]):
         (cache / part).write_bytes(b"GGUF")
     wanted = {"repo": "org/small", "file": PARTS[0]}
-    found = locate_elsewhere(cache, offline=False, **wanted)
-    assert found["error"] == [
+    (error,) = located(cache, wanted, offline=False)
+    assert error == [
         f"org/small/{PARTS[0]} is not whole: {PARTS[1]} is missing",
         "download it: rapid models pull NAME",
     ]
-    assert locate_elsewhere(cache, way="find", **wanted)["path"] == "None"
     (cache / PARTS[1]).write_bytes(b"GGUF")
-    assert locate_elsewhere(cache, **wanted)["path"] == str(cache / PARTS[0])
+    assert located(cache, wanted) == [str(cache / PARTS[0])]
 
 
 def test_a_file_of_ones_own_that_lacks_parts_is_not_here(tmp_path):
@@ -208,33 +199,18 @@ def test_a_file_of_ones_own_that_lacks_parts_is_not_here(tmp_path):
     assert find(location) == tmp_path / PARTS[0]
 
 
-@pytest.mark.parametrize("left", ["{}.incomplete", "{}.0123abcd.incomplete"])
-def test_what_is_half_downloaded_is_never_found(cache, left):
+def test_what_is_half_downloaded_is_never_found(cache):
     blobs = cache.parents[1] / "blobs"
     blobs.mkdir()
-    (blobs / left.format("a" * 64)).write_bytes(b"GGUF")
-    found = locate_elsewhere(cache, repo="org/small", file="large.gguf", way="find")
-    assert found["path"] == "None"
-    (cache / "large.gguf").symlink_to(f"../../blobs/{'a' * 64}")
-    found = locate_elsewhere(cache, repo="org/small", file="large.gguf", way="find")
-    assert found["path"] == "None", "the link is there, and what it means is not"
+    for left in ("{}.incomplete", "{}.0123abcd.incomplete"):
+        (blobs / left.format("a" * 64)).write_bytes(b"GGUF")
+    (cache / "linked.gguf").symlink_to(f"../../blobs/{'a' * 64}")
+    wanted = [{"repo": "org/small", "file": file} for file in ("large.gguf", "linked.gguf")]
+    for error in located(cache, *wanted):
+        assert "is not on this machine yet" in error[0]
 
 
-def test_what_is_here_is_found_and_what_is_not_is_never_asked_for(cache, tmp_path):
-    def found(**location):
-        told = locate_elsewhere(cache, offline=False, way="find", **location)
-        assert (told["error"], told["connections"]) == (None, 0)
-        return told["path"]
-
-    assert found(repo="org/small", file="small.gguf") == str(cache / "small.gguf")
-    assert found(repo="org/small") == str(cache)
-    for missing in (
-        {"repo": "org/small", "file": "large.gguf"},
-        {"repo": "org/large", "file": "large.gguf"},
-        {"repo": "org/large"},
-        {"repo": "not a name", "file": "x"},
-    ):
-        assert found(**missing) == "None"
+def test_what_is_not_here_is_not_found(tmp_path):
     assert find(Location(path=str(tmp_path))) == tmp_path
     assert find(Location(path=str(tmp_path / "missing"))) is None
     assert find(Location(package="no_such_package", file="x")) is None

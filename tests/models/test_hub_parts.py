@@ -1,4 +1,4 @@
-"""Which files make up a model, and how patiently they are asked for; no hub is needed."""
+"""Which files make up a model, and how often they are asked for; no hub is needed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from rapid_cli.models.hub.backoff import LONGEST_WAIT, PAUSES, Patience
+from rapid_cli.models.hub.backoff import LONGEST_PAUSE, PAUSES, Backoff
+from rapid_cli.models.hub.errors import HubUnavailable, amount
 from rapid_cli.models.hub.parts import needed, parts
-from rapid_cli.models.hub.trouble import HubTrouble, amount
 
 
 @pytest.mark.parametrize(
@@ -37,31 +37,31 @@ def test_pauses_grow():
     assert list(PAUSES) == sorted(set(PAUSES))
 
 
-def test_patience_ends_and_is_renewed():
+def test_retries_end_and_can_be_allowed_again():
     notes = []
-    patience = Patience(notes.append, (0.0, 0.0))
-    trouble = HubTrouble("the hub is in trouble", "wait")
+    backoff = Backoff(notes.append, (0.0, 0.0))
+    error = HubUnavailable("the hub is in trouble", "wait")
     for _ in range(2):
-        patience.wait(trouble)
-    with pytest.raises(HubTrouble):
-        patience.wait(trouble)
-    patience.renew()
-    patience.wait(trouble)
+        backoff.wait(error)
+    with pytest.raises(HubUnavailable):
+        backoff.wait(error)
+    backoff.reset()
+    backoff.wait(error)
     assert notes == ["the hub is in trouble; trying again in 0 s"] * 3
 
 
 def test_a_server_is_given_the_time_that_it_asks_for_within_reason():
-    patience = Patience(lambda _: None, (0.0, 0.0))
+    backoff = Backoff(lambda _: None, (0.0, 0.0))
     started = time.monotonic()
-    patience.wait(HubTrouble("busy", "wait", seconds=0.3))
+    backoff.wait(HubUnavailable("busy", "wait", retry_after_seconds=0.3))
     assert time.monotonic() - started >= 0.3
-    with pytest.raises(HubTrouble):
-        patience.wait(HubTrouble("busy", "wait", seconds=LONGEST_WAIT + 1))
+    with pytest.raises(HubUnavailable):
+        backoff.wait(HubUnavailable("busy", "wait", retry_after_seconds=LONGEST_PAUSE + 1))
 
 
-def test_trouble_that_does_not_pass_is_not_waited_for():
-    with pytest.raises(HubTrouble):
-        Patience(lambda _: None, (60.0,)).wait(HubTrouble("off", "on", passing=False))
+def test_what_is_not_temporary_is_not_waited_for():
+    with pytest.raises(HubUnavailable):
+        Backoff(lambda _: None, (60.0,)).wait(HubUnavailable("off", "on", temporary=False))
 
 
 @pytest.mark.parametrize(

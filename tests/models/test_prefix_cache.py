@@ -488,7 +488,7 @@ def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path, repa
     command = [sys.executable, "-c", WRITER, starter_path, folder, str(10**8), str(repack)]
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     until = time.monotonic() + 60
-    while len(KVStore(folder).entries()) < 4:
+    while len(PrefixCache(folder).entries()) < 4:
         assert time.monotonic() < until
         time.sleep(0.02)
     for writer in writers:

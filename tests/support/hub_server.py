@@ -1,4 +1,4 @@
-"""A small Hugging Face hub on loopback: repositories, ranges, redirects to a store, and trouble."""
+"""A small Hugging Face hub on loopback: repositories, ranges, redirects to a store, and faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Repository:
 
 
 @dataclass
-class Trouble:
+class Fault:
     """What goes wrong with the next answers of a kind: "listing" or "file"."""
 
     kind: str
@@ -63,7 +63,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
-        self.troubles: list[Trouble] = []
+        self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self.released = threading.Event()
         self.url = self.store = ""
@@ -76,13 +76,13 @@ class Hub:
         """Return the requests whose path has `what` in it."""
         return [request for request in self.requests if what in request.path]
 
-    def trouble(self, kind: str, size: int = 0) -> Trouble | None:
+    def fault(self, kind: str, size: int = 0) -> Fault | None:
         """Return what is to go wrong now, and count it; nothing ends after more than there is."""
-        for trouble in self.troubles:
-            ends = max(trouble.drop_after or 0, trouble.hold_after or 0)
-            if trouble.kind == kind and trouble.times > 0 and ends <= size:
-                trouble.times -= 1
-                return trouble
+        for fault in self.faults:
+            ends = max(fault.drop_after or 0, fault.hold_after or 0)
+            if fault.kind == kind and fault.times > 0 and ends <= size:
+                fault.times -= 1
+                return fault
         return None
 
 
@@ -193,17 +193,17 @@ class _Answers(BaseHTTPRequestHandler):
         self._send(302, b"", headers | {"Location": f"{self.hub.store}/store/{name}/{file}"})
 
     def _content(self, content: bytes, headers: Mapping[str, str] = {}) -> None:
-        """Send a file, or what was asked of it, as well as the trouble of the moment lets."""
-        trouble = self.hub.trouble("file", len(content)) or Trouble("file")
-        if trouble.status is not None:
-            self._fail(trouble.status, headers=trouble.headers)
+        """Send a file, or what was asked of it, as well as the fault of the moment lets."""
+        fault = self.hub.fault("file", len(content)) or Fault("file")
+        if fault.status is not None:
+            self._fail(fault.status, headers=fault.headers)
             return
-        if trouble.corrupt:
+        if fault.corrupt:
             content = bytes(byte ^ 1 for byte in content)
-        content = content[: trouble.short]
+        content = content[: fault.short]
         headers = dict(headers)
         status, whole = 200, len(content)
-        if self._begins and trouble.ranges:
+        if self._begins and fault.ranges:
             if self._begins >= whole:
                 self._fail(416)
                 return
@@ -212,18 +212,18 @@ class _Answers(BaseHTTPRequestHandler):
             status = 206
         self._head(status, len(content), headers)
         if self.command == "GET":
-            self._send_pieces(content, trouble)
+            self._send_pieces(content, fault)
 
-    def _send_pieces(self, content: bytes, trouble: Trouble) -> None:
-        end = len(content) if trouble.drop_after is None else trouble.drop_after
-        stop = end if trouble.hold_after is None else trouble.hold_after
+    def _send_pieces(self, content: bytes, fault: Fault) -> None:
+        end = len(content) if fault.drop_after is None else fault.drop_after
+        stop = end if fault.hold_after is None else fault.hold_after
         try:
             for start, last in ((0, stop), (stop, end)):
                 for first in range(start, last, PIECE):
                     piece = content[first : min(first + PIECE, last)]
                     self._request.served += len(piece)
                     self.wfile.write(piece)
-                    time.sleep(trouble.pause_seconds)
+                    time.sleep(fault.pause_seconds)
                 if last == stop != end:
                     self.hub.released.wait(HOLD_SECONDS)
         except OSError:
@@ -233,14 +233,14 @@ class _Answers(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def _goes_wrong(self, kind: str) -> bool:
-        trouble = self.hub.trouble(kind)
-        if trouble is None:
+        fault = self.hub.fault(kind)
+        if fault is None:
             return False
-        if trouble.status is None:
+        if fault.status is None:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         else:
-            self._fail(trouble.status, headers=trouble.headers)
+            self._fail(fault.status, headers=fault.headers)
         return True
 
     def _fail(self, status: int, code: str = "", headers: Mapping[str, str] = {}) -> None:

@@ -6,7 +6,6 @@ import json as jsonlib
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
@@ -19,8 +18,8 @@ from rapid_cli.cli.streams import require_output
 from rapid_cli.config import suggestion
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.models.hub.backoff import PAUSES
+from rapid_cli.models.hub.errors import amount
 from rapid_cli.models.hub.pulling import Plan, Puller, require_room
-from rapid_cli.models.hub.trouble import amount
 from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.specs import Located, ModelPair, ModelsFile
 from rapid_cli.text.printable import printable_line
@@ -73,70 +72,70 @@ def models_of(models_file: ModelsFile, name: str) -> list[Located]:
     )
 
 
-@dataclass(slots=True)
 class _Pulling:
     """One run: what it was asked for so far, and what came of it."""
 
-    models_file: ModelsFile
-    errors: Console
-    bars: Bars
-    pauses: Sequence[float]
-    rows: list[dict[str, object]] = field(default_factory=list)
-    complete: list[ModelPair] = field(default_factory=list)
-    failed: bool = False
-    _done: dict[Located, bool] = field(default_factory=dict)
+    def __init__(
+        self, models_file: ModelsFile, errors: Console, bars: Bars, pauses: Sequence[float]
+    ) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.complete: list[ModelPair] = []
+        self.failed = False
+        self._models_file = models_file
+        self._errors = errors
+        self._bars = bars
+        self._puller = Puller(self._note, self._progress, pauses)
+        self._done: dict[Located, bool] = {}
 
     def pull(self, name: str) -> None:
         """Pull all models of a name; each failure is said and costs only itself."""
-        with self._failures_told(name):
-            wanted = models_of(self.models_file, name)
-            puller = Puller(self._note, self._progress, self.pauses)
-            plans = [plan for spec in wanted if (plan := self._plan(puller, spec)) is not None]
-            if plans:
-                require_room(plans)
+        with self._failures(name):
+            wanted = models_of(self._models_file, name)
+            plans = [plan for spec in wanted if (plan := self._plan(spec)) is not None]
+            require_room(plans)
             for plan in plans:
-                self._pull(puller, plan)
-            if name in self.models_file.pairs and all(map(self._done.get, wanted)):
-                self.complete.append(self.models_file.pairs[name])
+                self._pull(plan)
+            if name in self._models_file.pairs and all(map(self._done.get, wanted)):
+                self.complete.append(self._models_file.pairs[name])
 
-    def _plan(self, puller: Puller, spec: Located) -> Plan | None:
+    def _plan(self, spec: Located) -> Plan | None:
         plan = None
         if spec not in self._done:
-            with self._failures_told(spec.name, spec):
-                plan = puller.plan(spec)
+            with self._failures(spec.name, spec):
+                plan = self._puller.plan(spec)
         return plan
 
-    def _pull(self, puller: Puller, plan: Plan) -> None:
+    def _pull(self, plan: Plan) -> None:
         spec = plan.spec
         if plan.missing_bytes and plan.snapshot:
             commit, size = plan.snapshot.commit[:7], amount(plan.missing_bytes)
             self._note(f"{spec.name}: pulling {size} from {spec.repo} at {commit}")
-        with self._failures_told(spec.name, spec):
-            pulled = puller.pull(plan)
+        with self._failures(spec.name, spec):
+            pulled = self._puller.pull(plan)
             self._done[spec] = True
-            self.bars.close()
+            self._bars.close()
             self.rows.append(pulled_json(pulled))
             self._note(pulled_line(pulled))
 
     @contextmanager
-    def _failures_told(self, name: str, spec: Located | None = None) -> Iterator[None]:
-        """Say what goes wrong, and go on; a model it goes wrong with is not tried again."""
+    def _failures(self, name: str, spec: Located | None = None) -> Iterator[None]:
+        """Say what goes wrong with a name, and go on; a `spec` is not tried again."""
         try:
             yield
         except RapidError as error:
             self.failed = True
-            self.bars.close()
-            print_error(RapidError(f"{name}: {error.message}", error.hint))
-            failure = {"message": error.message, "hint": error.hint}
-            self.rows.append({"name": name, "error": failure})
             if spec is not None:
                 self._done[spec] = False
+            self._bars.close()
+            print_error(RapidError(f"{name}: {error.message}", error.hint))
+            told = {"message": error.message, "hint": error.hint}
+            self.rows.append({"name": name, "error": told})
 
     def _note(self, text: str) -> None:
-        _say(self.errors, text)
+        _say(self._errors, text)
 
     def _progress(self, name: str, done: int, total: int) -> None:
-        self.bars.update_bytes(f"pulling {name}", done, total)
+        self._bars.update_bytes(f"pulling {name}", done, total)
 
 
 def _say_next(errors: Console, pair: ModelPair, models: Path | None) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rapid_cli.models.hub.errors import amount
 from rapid_cli.models.hub.pulling import Pulled
-from rapid_cli.models.hub.trouble import amount
 
 
 def pulled_line(pulled: Pulled) -> str:

@@ -1,4 +1,4 @@
-"""The files of one repository in the Hugging Face cache, laid out as all its users expect it."""
+"""The files of one commit in the Hugging Face cache, laid out as all its users expect it."""
 
 from __future__ import annotations
 
@@ -9,46 +9,42 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rapid_cli.models.hub.backoff import Note
+from rapid_cli.models.hub.errors import settings
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot
-from rapid_cli.models.hub.trouble import settings
 
 LOCK_SECONDS = 1.0
-"""How long a file in another program's hands is waited for in silence."""
+"""How long a lock is waited for before the person is told."""
 
 
 class Cache:
-    """Blobs by their hashes, links to them in a folder for each commit, and refs to commits.
+    """Blobs named by their hashes, a folder of links to them for each commit, refs to commits.
 
     A file appears among the blobs when it is whole; links and ref come when all files are there.
     """
 
-    def __init__(self, repo: str) -> None:
-        root, name = Path(settings().HF_HUB_CACHE), f"models--{repo.replace('/', '--')}"
-        self.folder = root / name
+    def __init__(self, snapshot: Snapshot) -> None:
+        root, name = Path(settings().HF_HUB_CACHE), f"models--{snapshot.repo.replace('/', '--')}"
+        self._snapshot = snapshot
+        self._folder = root / name
+        self._links = self._folder / "snapshots" / snapshot.commit
         self._locks = root / ".locks" / name
 
     def blob(self, file: RemoteFile) -> Path:
         """Return where the content of a file lies once it is whole."""
-        return self.folder / "blobs" / file.digest
+        return self._folder / "blobs" / file.digest
 
     def partial(self, file: RemoteFile) -> Path:
         """Return where the content of a file grows."""
-        return self.folder / "blobs" / f"{file.digest}.incomplete"
+        return self._folder / "blobs" / f"{file.digest}.incomplete"
 
-    def pointer(self, commit: str, file: str) -> Path:
-        """Return where a file of a commit is loaded from."""
-        return self.folder / "snapshots" / commit / file
-
-    def holds(self, snapshot: Snapshot, file: RemoteFile) -> bool:
+    def holds(self, file: RemoteFile) -> bool:
         """Tell whether a file is here with the right size."""
-        places = (self.blob(file), self.pointer(snapshot.commit, file.name))
-        return any(size_of(place) == file.size for place in places)
+        return file.size in (size_of(self.blob(file)), size_of(self._links / file.name))
 
-    def missing_bytes(self, snapshot: Snapshot, file: RemoteFile) -> int:
-        """Return how much of a file is still to be downloaded."""
-        if self.holds(snapshot, file):
-            return 0
-        return max(file.size - (size_of(self.partial(file)) or 0), 0)
+    def missing_bytes(self) -> int:
+        """Return how much is still to be downloaded."""
+        missing = (file for file in self._snapshot.files if not self.holds(file))
+        return sum(max(file.size - (size_of(self.partial(file)) or 0), 0) for file in missing)
 
     @contextmanager
     def locked(self, file: RemoteFile, note: Note) -> Iterator[None]:
@@ -68,52 +64,43 @@ class Cache:
                 held.enter_context(WeakFileLock(path))
             yield
 
-    def publish(self, snapshot: Snapshot, revision: str | None) -> None:
-        """Let a commit be found whose files are all here."""
-        folder = self.pointer(snapshot.commit, "")
-        beside = folder.with_name(f"{snapshot.commit}.{os.getpid()}.incomplete")
-        # A folder appears with all its files at once, but others may have made it already.
-        place = folder if folder.exists() else beside
-        for file in snapshot.files:
-            self._link(file, place / file.name)
-        if place == beside:
+    def publish(self, revision: str | None) -> None:
+        """Let the commit be found, whose files are all here, and found by a revision's name."""
+        # The folder appears with all its files at once, unless other programs have made it.
+        new = self._links.with_name(f"{self._links.name}.{os.getpid()}.incomplete")
+        folder = self._links if self._links.exists() else new
+        for file in self._snapshot.files:
+            self._link(file, folder / file.name)
+        if folder == new:
             with suppress(FileExistsError):
-                beside.rename(folder)
-        self._refer(snapshot.commit, revision or "main")
+                new.rename(self._links)
+        if not re.fullmatch(COMMIT, revision or ""):
+            self._refer(self._folder / "refs" / (revision or "main"))
 
-    def _link(self, file: RemoteFile, pointer: Path) -> None:
+    def _link(self, file: RemoteFile, link: Path) -> None:
+        if size_of(link) == file.size:
+            return
         blob = self.blob(file)
-        if not blob.exists() or _same(blob, pointer):
-            return
-        pointer.parent.mkdir(parents=True, exist_ok=True)
-        pointer.unlink(missing_ok=True)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
         try:
-            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+            link.symlink_to(os.path.relpath(blob, link.parent))
         except OSError:
-            blob.replace(pointer)  # where links take rights that users lack
+            blob.replace(link)  # where links take rights that users lack
 
-    def _refer(self, commit: str, revision: str) -> None:
-        if re.fullmatch(COMMIT, revision):
-            return
-        ref = self.folder / "refs" / revision
+    def _refer(self, ref: Path) -> None:
         with suppress(OSError):
-            if ref.read_text(encoding="utf-8") == commit:
+            if ref.read_text(encoding="utf-8") == self._snapshot.commit:
                 return
         ref.parent.mkdir(parents=True, exist_ok=True)
         new = ref.with_name(f"{ref.name}.{os.getpid()}.incomplete")
-        new.write_text(commit, encoding="utf-8")
+        new.write_text(self._snapshot.commit, encoding="utf-8")
         new.replace(ref)
 
 
 def size_of(path: Path) -> int | None:
-    """Return how long a file is; None if there is none."""
+    """Return how many bytes a file has; None if there is none."""
     try:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _same(blob: Path, pointer: Path) -> bool:
-    with suppress(OSError):
-        return blob.samefile(pointer)
-    return False

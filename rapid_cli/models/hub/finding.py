@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rapid_cli.config import expanded
 from rapid_cli.errors import ModelError
 from rapid_cli.machine.paths import CHECK_PATH, foreign
+from rapid_cli.models.hub.errors import settings
 from rapid_cli.models.hub.parts import OTHER_RUNTIMES, PICKLED, parts
-from rapid_cli.models.hub.trouble import settings
 from rapid_cli.models.specs import Location
 
 
@@ -23,10 +25,7 @@ def locate(location: Location, name: str = "NAME") -> Path:
         return _whole((location.folder or Path()) / expanded(location.path), location)
     if location.package is not None:
         return _whole(_in_package(location.package) / (location.file or ""), location)
-    cached = _in_hub_cache(location)
-    if cached is not None:
-        return cached
-    raise _missing(location, name)
+    return _in_hub_cache(location, name)
 
 
 def find(location: Location) -> Path | None:
@@ -73,52 +72,33 @@ def _in_package(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _in_hub_cache(location: Location) -> Path | None:
-    """Return a file of the local Hugging Face cache, or a snapshot's folder; None if not whole."""
+def _in_hub_cache(location: Location, name: str) -> Path:
+    """Return a file of the local Hugging Face cache, or a snapshot's folder."""
     settings()
     import huggingface_hub as hub  # noqa: PLC0415 - half a second
 
-    assert location.repo is not None
-    try:
+    repo, revision = location.repo, location.revision
+    assert repo is not None
+    files = parts(location.file) if location.file else []
+    missing = files
+    with suppress(OSError, ValueError):  # it is not here, or no name of a repository
         if location.file is None:
+            unused = [*OTHER_RUNTIMES, *PICKLED]
             folder = hub.snapshot_download(
-                location.repo,
-                revision=location.revision,
-                local_files_only=True,
-                ignore_patterns=[*OTHER_RUNTIMES, *PICKLED],
+                repo, revision=revision, local_files_only=True, ignore_patterns=unused
             )
             return Path(folder)
-        cached = _cached_files(location)
-    except (OSError, ValueError):
-        return None
-    return cached[location.file] if None not in cached.values() else None
+        cached = {file: hub.try_to_load_from_cache(repo, file, revision=revision) for file in files}
+        missing = [file for file, path in cached.items() if not isinstance(path, str)]
+        if not missing:
+            return Path(str(cached[location.file]))
+    raise _missing(location, name, missing if len(missing) < len(files) else [])
 
 
-def _cached_files(location: Location) -> dict[str, Path | None]:
-    """Return for each file of a model where it lies in the cache, if it does."""
-    import huggingface_hub as hub  # noqa: PLC0415 - half a second
-
-    assert location.repo is not None
-    assert location.file is not None
-    found = {
-        file: hub.try_to_load_from_cache(location.repo, file, revision=location.revision)
-        for file in parts(location.file)
-    }
-    return {file: Path(path) if isinstance(path, str) else None for file, path in found.items()}
-
-
-def _missing(location: Location, name: str) -> ModelError:
-    """Return the error for a model that has not been pulled, or not all of it."""
+def _missing(location: Location, name: str, missing: Sequence[str]) -> ModelError:
+    """Return the error for a model that has not been pulled, or without some of its files."""
     command = f"rapid models pull {shlex.quote(name)}"
     if settings().HF_HUB_OFFLINE:
         command = f"HF_HUB_OFFLINE=0 {command}"
-    message = f"{location} is not on this machine yet"
-    if location.file is not None and len(parts(location.file)) > 1:
-        try:
-            cached = _cached_files(location)
-        except (OSError, ValueError):
-            cached = {}
-        missing = [file for file, path in cached.items() if path is None]
-        if len(missing) < len(cached):
-            message = f"{location} is not whole: {missing[0]} is missing"
-    return ModelError(message, f"download it: {command}")
+    state = f"is not whole: {missing[0]} is missing" if missing else "is not on this machine yet"
+    return ModelError(f"{location} {state}", f"download it: {command}")

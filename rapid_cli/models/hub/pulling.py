@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rapid_cli.errors import ModelError
-from rapid_cli.models.hub.backoff import PAUSES, Note, Patience
-from rapid_cli.models.hub.cache import Cache
+from rapid_cli.models.hub.backoff import PAUSES, Backoff, Note
+from rapid_cli.models.hub.cache import Cache, size_of
+from rapid_cli.models.hub.errors import HubUnavailable, amount, disk_errors, settings
 from rapid_cli.models.hub.finding import find, locate
 from rapid_cli.models.hub.parts import parts
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot, ask
-from rapid_cli.models.hub.transfer import Transfer
-from rapid_cli.models.hub.trouble import HubTrouble, amount, disk_errors, settings
+from rapid_cli.models.hub.transfer import fetch
 from rapid_cli.models.specs import Located, ModelSpec
 from rapid_cli.storage.partial import SPARE_BYTES
 from rapid_cli.storage.private import as_usual
@@ -52,7 +52,7 @@ class Pulled:
 
 
 class Puller:
-    """Brings models here, and tells how it goes on."""
+    """Downloads models, and tells how it goes on."""
 
     def __init__(self, note: Note, progress: Progress, pauses: Sequence[float] = PAUSES) -> None:
         self._note = note
@@ -66,16 +66,14 @@ class Puller:
             return Plan(spec)
         try:
             with disk_errors():  # a token may lie there
-                snapshot = ask(spec.location, Patience(self._note, () if here else self._pauses))
-        except HubTrouble as trouble:
+                snapshot = ask(spec.location, Backoff(self._note, () if here else self._pauses))
+        except HubUnavailable as error:
             if here is None:
                 raise
-            self._note(f"{trouble.message}; {spec.name} stays as it is here")
+            self._note(f"{error.message}; {spec.name} stays as it is here")
             return Plan(spec)
         _compare(spec, snapshot)
-        cache = Cache(snapshot.repo)
-        missing = sum(cache.missing_bytes(snapshot, file) for file in snapshot.files)
-        return Plan(spec, snapshot, missing)
+        return Plan(spec, snapshot, Cache(snapshot).missing_bytes())
 
     def pull(self, plan: Plan) -> Pulled:
         """Download what is missing of a model; ModelError if that cannot be."""
@@ -86,12 +84,11 @@ class Puller:
         path = locate(plan.spec.location, plan.spec.name)
         _check_sha256(plan.spec, path)
         files = _files(path)
-        repo = plan.spec.repo
         return Pulled(
             name=plan.spec.name,
-            repo=repo,
+            repo=plan.spec.repo,
             files=tuple(files),
-            commit=_commit(path) if repo else None,
+            commit=_commit(path) if plan.spec.repo else None,
             path=path,
             size_bytes=sum(file.stat().st_size for file in files.values()),
             downloaded_bytes=downloaded,
@@ -100,36 +97,39 @@ class Puller:
 
     def _download(self, spec: Located, snapshot: Snapshot) -> int:
         """Download the files that are missing, and let the commit be found; return the bytes."""
-        cache, downloaded = Cache(snapshot.repo), 0
-        meter = _Meter(spec.name, snapshot, self._progress)
+        cache, downloaded = Cache(snapshot), 0
+        meter = _Meter(spec.name, sum(file.size for file in snapshot.files), self._progress)
         for file in snapshot.files:
-            if not cache.holds(snapshot, file):
+            if not cache.holds(file):
                 with cache.locked(file, self._note):
-                    downloaded += self._fetch(spec, snapshot, file, cache, meter)
-            meter.finish(file)
-        cache.publish(snapshot, spec.revision)
+                    downloaded += self._fetch(snapshot, file, cache, meter)
+            meter.finished += file.size
+        cache.publish(spec.revision)
         return downloaded
 
-    def _fetch(
-        self, spec: Located, snapshot: Snapshot, file: RemoteFile, cache: Cache, meter: _Meter
-    ) -> int:
-        if cache.holds(snapshot, file):  # another program has brought it meanwhile
+    def _fetch(self, snapshot: Snapshot, file: RemoteFile, cache: Cache, meter: _Meter) -> int:
+        if cache.holds(file):  # another program has brought it meanwhile
             return 0
-        sha256 = _expected(spec) if file == snapshot.files[0] else None
-        transfer = Transfer(snapshot, file, sha256, meter.tell)
-        transfer.fetch(cache.partial(file), Patience(self._note, self._pauses), self._note)
-        cache.partial(file).replace(cache.blob(file))
-        return transfer.received
+        partial = cache.partial(file)
+        here = size_of(partial) or 0
+        if 0 < here < file.size:
+            self._note(f"{file.name}: going on from {amount(here)} of {amount(file.size)}")
+        backoff = Backoff(self._note, self._pauses)
+        received = fetch(snapshot, file, partial, backoff, meter.tell)
+        partial.replace(cache.blob(file))
+        return received
 
 
 def require_room(plans: Sequence[Plan]) -> None:
     """Raise ModelError unless the disk holds what is missing, and something is left."""
     missing = sum(plan.missing_bytes for plan in plans)
+    if not missing:
+        return
     folder = Path(settings().HF_HUB_CACHE)
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     with disk_errors():
         free = shutil.disk_usage(existing).free
-    if missing and free < missing + SPARE_BYTES:
+    if free < missing + SPARE_BYTES:
         names = " and ".join(plan.spec.name for plan in plans)
         raise ModelError(
             f"pulling {names} takes {amount(missing)} more, and the disk of {folder} has "
@@ -138,26 +138,22 @@ def require_room(plans: Sequence[Plan]) -> None:
         )
 
 
+@dataclass(slots=True)
 class _Meter:
-    """How much of a model's files is here, told a few times a second."""
+    """How much of a model is here, told a few times a second."""
 
-    def __init__(self, name: str, snapshot: Snapshot, progress: Progress) -> None:
-        self._name = name
-        self._total = sum(file.size for file in snapshot.files)
-        self._finished = 0
-        self._progress = progress
-        self._told = 0.0
+    name: str
+    total: int
+    progress: Progress
+    finished: int = 0
+    _told: float = 0.0
 
     def tell(self, done: int) -> None:
-        """Tell the bytes of the file in work."""
+        """Tell the bytes of the file in work, besides those of finished files."""
         now = time.monotonic()
         if now - self._told >= TELL_SECONDS:
             self._told = now
-            self._progress(self._name, self._finished + done, self._total)
-
-    def finish(self, file: RemoteFile) -> None:
-        """Count a file as here."""
-        self._finished += file.size
+            self.progress(self.name, self.finished + done, self.total)
 
 
 def _expected(spec: Located) -> str | None:

@@ -10,17 +10,16 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rapid_cli.errors import ModelError
-from rapid_cli.models.hub.backoff import Patience
-from rapid_cli.models.hub.parts import needed, parts
-from rapid_cli.models.hub.trouble import (
-    HubTrouble,
+from rapid_cli.models.hub.backoff import Backoff
+from rapid_cli.models.hub.errors import (
+    HubUnavailable,
     endpoint,
-    is_of_the_way,
-    offline,
+    is_of_the_network,
     refused,
-    require_endpoint,
+    require_hub,
     unreachable,
 )
+from rapid_cli.models.hub.parts import needed, parts
 from rapid_cli.models.specs import Location
 
 if TYPE_CHECKING:
@@ -50,25 +49,21 @@ class Snapshot:
     files: tuple[RemoteFile, ...]
 
 
-def ask(location: Location, patience: Patience) -> Snapshot:
-    """Return what has to be here of a model; HubTrouble if the hub cannot say now."""
+def ask(location: Location, backoff: Backoff) -> Snapshot:
+    """Return what has to be here of a model; HubUnavailable if the hub cannot say now."""
     assert location.repo is not None
-    if (switched_off := offline()) is not None:
-        raise switched_off
-    require_endpoint()
+    require_hub()
     while True:
         try:
             found = _model_info(location.repo, location.revision)
-        except HubTrouble as trouble:
-            patience.wait(trouble)
-        else:
             break
+        except HubUnavailable as error:
+            backoff.wait(error)
     siblings = {sibling.rfilename: sibling for sibling in found.siblings or ()}
-    wanted = _wanted(location, list(siblings))
-    commit = found.sha or ""
-    if not re.fullmatch(COMMIT, commit):
+    files = tuple(_checked(siblings[name]) for name in _wanted(location, list(siblings)))
+    if not re.fullmatch(COMMIT, found.sha or ""):
         raise _not_a_hub("it names no commit")
-    return Snapshot(location.repo, commit, tuple(_checked(siblings[name]) for name in wanted))
+    return Snapshot(location.repo, str(found.sha), files)
 
 
 def _model_info(repo: str, revision: str | None) -> ModelInfo:
@@ -88,7 +83,7 @@ def _model_info(repo: str, revision: str | None) -> ModelInfo:
             f"{repo!r} is not the name of a repository", 'it is like "organization/model"'
         ) from error
     except Exception as error:
-        if is_of_the_way(error):
+        if is_of_the_network(error):
             raise unreachable(error) from error
         if isinstance(error, OSError):  # of the disk, where a token may lie
             raise

@@ -1,6 +1,7 @@
-"""One file on its way from the hub: begun, interrupted, gone on with, checked.
+"""One file on its way from the hub, gone on with where an earlier download broke off.
 
-huggingface_hub starts every download afresh and compares nothing but sizes, so the bytes are
+huggingface_hub 2.4 deletes what came of a file when its download fails, starts afresh in the next
+run, loses up to 10 MB whenever a connection breaks and compares nothing but sizes, so the bytes are
 fetched here, through its session and with its headers.
 """
 
@@ -11,155 +12,113 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rapid_cli.errors import ModelError
-from rapid_cli.models.hub.backoff import Note, Patience
-from rapid_cli.models.hub.repository import RemoteFile, Snapshot
-from rapid_cli.models.hub.trouble import (
+from rapid_cli.models.hub.backoff import Backoff
+from rapid_cli.models.hub.errors import (
     CHECK_NETWORK,
-    HubTrouble,
+    HubUnavailable,
     amount,
     broken_off,
     refused,
     transport_errors,
 )
+from rapid_cli.models.hub.repository import RemoteFile, Snapshot
 
-PIECE_BYTES = 1 << 20
 WORTHWHILE_BYTES = 16 << 20
-"""A try that brings so much was not in vain: as many may follow as at first."""
+"""A try that brings so much was not in vain: all retries are allowed again."""
 
 Told = Callable[[int], None]
 """Told how many bytes of the file are here."""
 
 
-class Transfer:
-    """Fetches one file of a snapshot into a partial file, and says whether it came whole."""
+def fetch(snapshot: Snapshot, file: RemoteFile, partial: Path, backoff: Backoff, told: Told) -> int:
+    """Download what `partial` lacks of a file, check the whole, and return the bytes received.
 
-    def __init__(
-        self, snapshot: Snapshot, file: RemoteFile, sha256: str | None, told: Told
-    ) -> None:
-        """Take the file's own hash for right, and a `sha256` that somebody expects besides."""
-        self.received = 0
-        self._snapshot = snapshot
-        self._file = file
-        self._told = told
-        self._expected = list(dict.fromkeys(filter(None, (file.digest, sha256))))
-        self._forget()
-
-    def fetch(self, partial: Path, patience: Patience, note: Note) -> None:
-        """Download what `partial` lacks. It is kept when this fails, unless its bytes are wrong."""
-        with partial.open("a+b", buffering=0) as target:
-            here = os.fstat(target.fileno()).st_size
-            if 0 < here < self._file.size:
-                whole = amount(self._file.size)
-                note(f"{self._file.name}: going on from {amount(here)} of {whole}")
-            self._read_back(target)
-            while self._done < self._file.size:
-                before = self.received
-                try:
-                    self._stream(target)
-                except HubTrouble as trouble:
-                    if self.received - before >= WORTHWHILE_BYTES:
-                        patience.renew()
-                    self._wait(patience, trouble)
-            os.fsync(target.fileno())
-        wrong = self._wrong()
-        if wrong:
-            partial.unlink()
-            raise ModelError(
-                f"{self._file.name} did not come as the hub has it: {wrong}",
-                "it was removed; pull it again, and check HF_ENDPOINT and the proxy if it recurs",
-            )
-
-    def _wait(self, patience: Patience, trouble: HubTrouble) -> None:
-        try:
-            patience.wait(trouble)
-        except HubTrouble as last:
-            if self._done:
-                last.hint = f"the next pull goes on from {amount(self._done)}; {last.hint}"
-            raise
-
-    def _read_back(self, target: BinaryIO) -> None:
-        """Take in what an earlier try has left; nobody is told, since it is no download."""
-        target.seek(0)
-        while piece := target.read(PIECE_BYTES):
-            self._count(piece)
-        if self._done > self._file.size:
-            self._restart(target)
-
-    def _stream(self, target: BinaryIO) -> None:
-        """Read on from where `target` ends; HubTrouble if the connection ends too early."""
-        with _as_troubles(self._snapshot.repo, self._file.name), self._opened(target) as pieces:
-            for piece in pieces:
-                _write(target, piece)
-                self.received += len(piece)
-                self._count(piece)
-                self._told(self._done)
-                if self._done > self._file.size:
-                    return
-        if self._done < self._file.size:
-            here, whole = amount(self._done), amount(self._file.size)
-            raise HubTrouble(f"the connection ended after {here} of {whole}", CHECK_NETWORK)
-
-    @contextmanager
-    def _opened(self, target: BinaryIO) -> Iterator[Iterator[bytes]]:
-        from huggingface_hub import constants, get_session, hf_hub_url  # noqa: PLC0415
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
-            build_hf_headers,
-            hf_raise_for_status,
+    `partial` is kept when this fails, unless its bytes are wrong: then it is removed.
+    """
+    received = tried = 0
+    with partial.open("ab") as target:
+        if target.tell() > file.size:
+            _empty(target)
+        while target.tell() < file.size:
+            try:
+                for size in _pieces(snapshot, file, target):
+                    received += size
+                    told(target.tell())
+            except HubUnavailable as error:
+                if received - tried >= WORTHWHILE_BYTES:
+                    backoff.reset()
+                tried = received
+                _wait(backoff, error, target.tell())
+        os.fsync(target.fileno())
+    if wrong := _wrong(file, partial):
+        partial.unlink()
+        raise ModelError(
+            f"{file.name} did not come as the hub has it: {wrong}",
+            "it was removed; pull it again, and check HF_ENDPOINT and the proxy if it recurs",
         )
-
-        url = hf_hub_url(self._snapshot.repo, self._file.name, revision=self._snapshot.commit)
-        headers = build_hf_headers(library_name="rapid") | {"Accept-Encoding": "identity"}
-        if self._done:
-            headers["Range"] = f"bytes={self._done}-"
-        timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
-        with get_session().stream("GET", url, headers=headers, timeout=timeout) as response:
-            if response.status_code != 416:
-                hf_raise_for_status(response)
-            begins = f"bytes {self._done}-"
-            if self._done and not response.headers.get("content-range", "").startswith(begins):
-                here, whole = amount(self._done), amount(self._file.size)
-                self._restart(target)
-                if response.status_code != 200:
-                    raise HubTrouble(
-                        f"the server does not go on after {here} of {whole}", "pull it again later"
-                    )
-            yield response.iter_bytes()
-
-    def _count(self, piece: bytes) -> None:
-        for digest in self._digests:
-            digest.update(piece)
-        self._done += len(piece)
-
-    def _restart(self, target: BinaryIO) -> None:
-        target.truncate(0)
-        self._forget()
-
-    def _forget(self) -> None:
-        self._done = 0
-        self._digests = [_digest(expected, self._file.size) for expected in self._expected]
-
-    def _wrong(self) -> str:
-        """Return what is wrong with what came; nothing if all is right."""
-        if self._done != self._file.size:
-            return f"it has more than {self._file.size:,} bytes"
-        for digest, expected in zip(self._digests, self._expected, strict=True):
-            if digest.hexdigest() != expected:
-                return f"its hash is {digest.hexdigest()[:12]}... and not {expected[:12]}..."
-        return ""
+    return received
 
 
-def _write(target: BinaryIO, piece: bytes) -> None:
-    """Write all of a piece: an unbuffered file may take less of it at once."""
-    rest = memoryview(piece)
-    while rest:
-        rest = rest[target.write(rest) :]
+def _wait(backoff: Backoff, error: HubUnavailable, done: int) -> None:
+    try:
+        backoff.wait(error)
+    except HubUnavailable as last:
+        if done:
+            last.hint = f"the next pull goes on from {amount(done)}; {last.hint}"
+        raise
+
+
+def _pieces(snapshot: Snapshot, file: RemoteFile, target: BinaryIO) -> Iterator[int]:
+    """Append to `target` what it lacks, and yield the size of each piece.
+
+    HubUnavailable says that the connection ended too early.
+    """
+    with _hub_errors(snapshot.repo, file.name), _response(snapshot, file, target) as response:
+        for piece in response.iter_bytes():
+            target.write(piece)
+            target.flush()  # it is kept even if this process is killed
+            yield len(piece)
+            if target.tell() > file.size:
+                return
+    if target.tell() < file.size:
+        here, whole = amount(target.tell()), amount(file.size)
+        raise HubUnavailable(f"the connection ended after {here} of {whole}", CHECK_NETWORK)
 
 
 @contextmanager
-def _as_troubles(repo: str, file: str) -> Iterator[None]:
+def _response(snapshot: Snapshot, file: RemoteFile, target: BinaryIO) -> Iterator[Any]:
+    """Ask for what `target` lacks; where the server begins anew, `target` is emptied for it."""
+    from huggingface_hub import constants, get_session, hf_hub_url  # noqa: PLC0415
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
+        build_hf_headers,
+        hf_raise_for_status,
+    )
+
+    begin = target.tell()
+    url = hf_hub_url(snapshot.repo, file.name, revision=snapshot.commit)
+    headers = build_hf_headers(library_name="rapid") | {"Accept-Encoding": "identity"}
+    if begin:
+        headers["Range"] = f"bytes={begin}-"
+    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+    with get_session().stream("GET", url, headers=headers, timeout=timeout) as response:
+        if response.status_code != 416:
+            hf_raise_for_status(response)
+        found = response.headers.get("content-range", "")
+        if begin and not found.startswith(f"bytes {begin}-"):
+            _empty(target)
+            if response.status_code != 200:
+                here, whole = amount(begin), amount(file.size)
+                raise HubUnavailable(
+                    f"the server does not go on after {here} of {whole}", "pull it again later"
+                )
+        yield response
+
+
+@contextmanager
+def _hub_errors(repo: str, file: str) -> Iterator[None]:
     """Tell the library's errors as ours; those of the disk stay what they are."""
     from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
 
@@ -171,8 +130,23 @@ def _as_troubles(repo: str, file: str) -> Iterator[None]:
         raise broken_off(error) from error
 
 
-def _digest(expected: str, size: int) -> hashlib._Hash:
-    """Return the hash of the kind of `expected`: sha256, or the sha1 with which git names blobs."""
-    if len(expected) == 64:
+def _empty(target: BinaryIO) -> None:
+    target.seek(target.truncate(0))
+
+
+def _wrong(file: RemoteFile, path: Path) -> str:
+    """Return what is wrong with the bytes that came; nothing if all is right."""
+    with path.open("rb") as content:
+        if os.fstat(content.fileno()).st_size != file.size:
+            return f"it has more than {file.size:,} bytes"
+        found = hashlib.file_digest(content, lambda: _digest(file)).hexdigest()
+    if found != file.digest:
+        return f"its hash is {found[:12]}... and not {file.digest[:12]}..."
+    return ""
+
+
+def _digest(file: RemoteFile) -> hashlib._Hash:
+    """Return the hash that the hub names a file by: sha256, or the sha1 that git gives to blobs."""
+    if len(file.digest) == 64:
         return hashlib.sha256()
-    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    return hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)

@@ -1,4 +1,4 @@
-"""What the hub and the way to it can get wrong, told as errors with a way out."""
+"""What can go wrong with the hub and on the way to it, as errors with a way out."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from types import ModuleType
 from typing import Any
 
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.machine.network import may_pass, obstacle, system_error
+from rapid_cli.machine.network import Obstacle, may_pass, obstacle, system_error
 
 CHECK_NETWORK = "check the network, and try again"
 LONGEST_REASON = 200
 """Characters of what a library or a server says."""
 
 
-class HubTrouble(ModelError):
+class HubUnavailable(ModelError):
     """The hub cannot be asked now: what is here already may do.
 
-    `passing` trouble is worth another try, after `seconds` if the server has said how many.
+    A `temporary` error is worth a retry, after `retry_after_seconds` if the server has said so.
     """
 
     def __init__(
-        self, message: str, hint: str, *, passing: bool = True, seconds: float | None = None
+        self,
+        message: str,
+        hint: str,
+        *,
+        temporary: bool = True,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message, hint)
-        self.passing = passing
-        self.seconds = seconds
+        self.temporary = temporary
+        self.retry_after_seconds = retry_after_seconds
 
 
 def amount(size_bytes: int) -> str:
@@ -56,25 +61,20 @@ def endpoint() -> str:
     return str(settings().ENDPOINT)
 
 
-def require_endpoint() -> None:
-    """Raise ConfigError if HF_ENDPOINT cannot be the address of a hub."""
+def require_hub() -> None:
+    """Raise HubUnavailable if the hub is switched off, ConfigError if HF_ENDPOINT is no URL."""
+    if settings().HF_HUB_OFFLINE:
+        variable = "HF_HUB_OFFLINE" if os.environ.get("HF_HUB_OFFLINE") else "TRANSFORMERS_OFFLINE"
+        raise HubUnavailable(
+            f"{variable} is set, so nothing is downloaded",
+            f"unset it, or put {variable}=0 before the command",
+            temporary=False,
+        )
     if not endpoint().startswith(("http://", "https://")):
         raise ConfigError(
             f"HF_ENDPOINT = {endpoint()!r} is not the address of a hub",
             'it is like "https://huggingface.co"',
         )
-
-
-def offline() -> HubTrouble | None:
-    """Return the error for a user who has switched the hub off; None otherwise."""
-    if not settings().HF_HUB_OFFLINE:
-        return None
-    variable = "HF_HUB_OFFLINE" if os.environ.get("HF_HUB_OFFLINE") else "TRANSFORMERS_OFFLINE"
-    return HubTrouble(
-        f"{variable} is set, so nothing is downloaded",
-        f"unset it, or put {variable}=0 before the command",
-        passing=False,
-    )
 
 
 def transport_errors() -> type[Exception]:
@@ -87,29 +87,34 @@ def transport_errors() -> type[Exception]:
     return HfHubHTTPError.__bases__[0]
 
 
-def is_of_the_way(error: Exception) -> bool:
-    """Tell whether an error is of the way to the hub: of the client's own kinds, or met by it."""
+def is_of_the_network(error: Exception) -> bool:
+    """Tell whether an error comes from the way to the hub, and not from its answer."""
     return isinstance(error, transport_errors()) or obstacle(error, endpoint()) is not None
 
 
-def unreachable(error: Exception) -> HubTrouble:
-    """Return the error for a hub that cannot be asked; it is passing if somebody is there."""
-    found = obstacle(error, endpoint())
-    reason = found.reason if found else _reason(system_error(error))
-    hint = found.hint if found else CHECK_NETWORK
-    if os.environ.get("HF_ENDPOINT"):
-        hint = f"HF_ENDPOINT names that address: {hint}"
-    passing = found.passing if found else may_pass(error)
-    return HubTrouble(f"{endpoint()} cannot be reached: {reason}", hint, passing=passing)
+def unreachable(error: Exception) -> HubUnavailable:
+    """Return the error for a hub that cannot be asked."""
+    found = _obstacle(error, endpoint())
+    named = "HF_ENDPOINT names that address: " if os.environ.get("HF_ENDPOINT") else ""
+    return HubUnavailable(
+        f"{endpoint()} cannot be reached: {found.reason}",
+        f"{named}{found.hint}",
+        temporary=found.passing,
+    )
 
 
-def broken_off(error: Exception) -> HubTrouble:
+def broken_off(error: Exception) -> HubUnavailable:
     """Return the error for a connection that ends in the middle of a file, or at its beginning."""
     place = _asked(error)
-    found = obstacle(error, place)
-    reason = found.reason if found else _reason(system_error(error)).partition(" (")[0]
-    hint = found.hint if found else CHECK_NETWORK
-    return HubTrouble(f"the connection to {place} was lost: {reason}", hint)
+    found = _obstacle(error, place)
+    return HubUnavailable(f"the connection to {place} was lost: {found.reason}", found.hint)
+
+
+def _obstacle(error: Exception, url: str) -> Obstacle:
+    """Return what is in the way to a URL; where nobody knows, what the client says."""
+    # Clients tell in parentheses how many bytes there are of a message.
+    reason = _reason(system_error(error)).partition(" (")[0]
+    return obstacle(error, url) or Obstacle(reason, CHECK_NETWORK, may_pass(error))
 
 
 def _asked(error: Any) -> str:
@@ -122,7 +127,7 @@ def _asked(error: Any) -> str:
 
 
 def refused(error: Any, repo: str, revision: str | None, file: str | None = None) -> ModelError:
-    """Return the error for an answer of the hub that is none: an HfHubHTTPError."""
+    """Return the error for a refusal by the hub, which the library raises as HfHubHTTPError."""
     from huggingface_hub import errors  # noqa: PLC0415
 
     match error:
@@ -145,20 +150,22 @@ def refused(error: Any, repo: str, revision: str | None, file: str | None = None
 
 def _by_status(code: int, headers: Mapping[str, str], error: Exception, repo: str) -> ModelError:
     if code == 429:
-        seconds = _asked_to_wait(headers)
+        seconds = _retry_after(headers)
         when = "later" if seconds is None else f"in {seconds:,.0f} s"
         hint = f"try again {when}"
         if not _token_is_set():
             hint += "; with a token in HF_TOKEN more is let through"
-        return HubTrouble(f"{endpoint()} lets no more through (429)", hint, seconds=seconds)
-    if code >= 500 or code == 408:
-        hint = "try again later: what was downloaded is kept"
-        message = f"{endpoint()} is in trouble itself ({code})"
-        return HubTrouble(message, hint, seconds=_asked_to_wait(headers))
-    if code in (401, 403):
-        return ModelError(
-            f"{endpoint()} does not let you read {repo} ({code})", f"{_token_advice()}"
+        return HubUnavailable(
+            f"{endpoint()} lets no more through (429)", hint, retry_after_seconds=seconds
         )
+    if code >= 500 or code == 408:
+        return HubUnavailable(
+            f"{endpoint()} is in trouble itself ({code})",
+            "try again later: what was downloaded is kept",
+            retry_after_seconds=_retry_after(headers),
+        )
+    if code in (401, 403):
+        return ModelError(f"{endpoint()} does not let you read {repo} ({code})", _token_advice())
     return ModelError(
         f"{endpoint()} does not give {repo}: {_reason(error)}",
         "check HF_ENDPOINT, and the names in models.toml",
@@ -192,8 +199,8 @@ def _token_is_set() -> bool:
     return bool(get_token())
 
 
-def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Return for how many seconds a server asks not to be asked; None if it does not say."""
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return after how many seconds a server allows a retry; None if it does not say."""
     with suppress(KeyError, ValueError):
         return max(float(headers["retry-after"]), 0.0)
     limit = re.search(r"\bt\s*=\s*([0-9]+)", headers.get("ratelimit", ""))
@@ -202,7 +209,7 @@ def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Tell what the disk that holds the cache says as one sentence."""
+    """Tell errors of the disk that holds the cache in one sentence, with a hint."""
     try:
         yield
     except OSError as error:
@@ -213,12 +220,11 @@ def disk_errors() -> Iterator[None]:
                 "free some, or let HF_HOME name a folder elsewhere; the next pull goes on from "
                 "what is here",
             ) from error
-        choice = "choose one that you may write to"
-        if error.errno in (errno.EFBIG, errno.EIO):
-            choice = "choose one on another disk"
+        elsewhere = error.errno in (errno.EFBIG, errno.EIO)
+        choice = "on another disk" if elsewhere else "that you may write to"
         raise ModelError(
             f"{place} cannot be used: {_reason(error)}",
-            f"HF_HOME names the folder of downloaded models: {choice}",
+            f"HF_HOME names the folder of downloaded models: choose one {choice}",
         ) from error
 
 
