@@ -109,8 +109,9 @@ def test_the_page_of_the_architecture_agrees_with_the_code() -> None:
     assert with_sections(page) == page, "run python -m tests.support.architecture"
 
 
-def test_the_command_line_starts_without_heavy_libraries() -> None:
-    program = "import sys, rapid_cli.cli; print(*sorted(sys.modules))"
+def imported_by(module: str) -> set[str]:
+    """Return what Python has imported in a new process when a module is."""
+    program = f"import sys, {module}; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=REPOSITORY,
@@ -120,6 +121,14 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
         timeout=60,
     )
     loaded = set(done.stdout.split())
-    assert "rapid_cli.cli" in loaded
+    assert module in loaded
+    return loaded
+
+
+def test_the_command_line_starts_without_heavy_libraries() -> None:
     heavy = {"torch", "chromadb", "llama_cpp", "sentence_transformers", "transformers", "pypdf"}
-    assert loaded & heavy == set()
+    assert imported_by("rapid_cli.cli") & heavy == set()
+
+
+def test_the_library_is_searched_without_what_runs_models() -> None:
+    assert imported_by("rapid_cli.cli.commands.library") & {"llama_cpp", "torch"} == set()

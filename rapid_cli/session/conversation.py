@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, Pair, Seconds
 from rapid_cli.answering.attribution import match_sentences
@@ -16,8 +17,10 @@ from rapid_cli.answering.request import Request
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
 from rapid_cli.models.prompts import Turn
-from rapid_cli.session.pairs import PairFiles
 from rapid_cli.session.session import Session
+
+if TYPE_CHECKING:
+    from rapid_cli.session.pairs import PairFiles  # loads a native library
 
 AHEAD = 130
 """Passages searched for while the models load: as many as most drafters have room for."""

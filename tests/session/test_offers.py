@@ -40,7 +40,7 @@ file = "small.gguf"
 @pytest.fixture
 def refusal(tmp_path, monkeypatch):
     """Look for a pair of a models.toml; return the error."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
     def refusal(name, *, more="", target=None):
         path = tmp_path / "models.toml"
