@@ -12,6 +12,7 @@ import llama_cpp
 import pytest
 
 from rapid_cli.llama import engine, machine
+from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
@@ -107,7 +108,7 @@ def test_tuned_settings_reach_the_context(open_session, starter_path):
     untuned = load(open_session("ubatch = 128", untuned=True)).target
     with untuned.open(length=600, rows=4) as context:
         assert llama_cpp.llama_n_ubatch(context._handle) == 512
-        assert llama_cpp.llama_n_threads(context._handle) == 2
+        assert llama_cpp.llama_n_threads(context._handle) == available_cpus()
         assert context.state_key.endswith("k=f16")
         list(context.read(range(100, 300)))
         assert quantized < 0.6 * context.cache_bytes
