@@ -2,7 +2,7 @@
 
     python -m tests.measurements.kills_while_keeping [KILLS]
 
-It says nothing if they do not; the starter model must run here with repacked weights.
+It says nothing if they do not. The starter model must run here with repacked weights.
 """
 
 from __future__ import annotations
