@@ -452,6 +452,17 @@ def test_another_file_than_models_toml_expects_is_refused_before_its_first_byte(
     assert_failed(pull("large", HF_HUB_OFFLINE="1"), "another file than models.toml expects")
 
 
+def test_a_file_that_the_hub_calls_by_another_hash_is_not_kept_if_it_is_another(pull, hub, home):
+    hub.repositories["org/large"].files["large.model"] = CONTENT
+    text = MODELS.replace('file = "large-Q4_K_M.gguf"', 'file = "large.model"\nsha256 = "{}"')
+    (home / "models.toml").write_text(text.replace("{}", "0" * 64))
+    assert_failed(pull("large"), f"its hash is {SHA256[:12]}... and not 000000000000...")
+    assert not pointer(home, "org/large", "large.model").exists()
+    (home / "models.toml").write_text(text.replace("{}", SHA256))
+    assert pull("large").returncode == 0
+    assert pointer(home, "org/large", "large.model").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     ("status", "said"), [(500, "is in trouble itself (500)"), (503, "is in trouble itself (503)")]
 )

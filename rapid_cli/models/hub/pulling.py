@@ -102,12 +102,14 @@ class Puller:
         for file in snapshot.files:
             if not cache.holds(file):
                 with cache.locked(file, self._note):
-                    downloaded += self._fetch(snapshot, file, cache, meter)
+                    downloaded += self._fetch(spec, snapshot, file, cache, meter)
             meter.finished += file.size
         cache.publish(spec.revision)
         return downloaded
 
-    def _fetch(self, snapshot: Snapshot, file: RemoteFile, cache: Cache, meter: _Meter) -> int:
+    def _fetch(
+        self, spec: Located, snapshot: Snapshot, file: RemoteFile, cache: Cache, meter: _Meter
+    ) -> int:
         if cache.holds(file):  # another program has brought it meanwhile
             return 0
         partial = cache.partial(file)
@@ -115,7 +117,8 @@ class Puller:
         if 0 < here < file.size:
             self._note(f"{file.name}: going on from {amount(here)} of {amount(file.size)}")
         backoff = Backoff(self._note, self._pauses)
-        received = fetch(snapshot, file, partial, backoff, meter.tell)
+        sha256 = _expected(spec) if file == snapshot.files[0] else None
+        received = fetch(snapshot, file, partial, backoff, meter.tell, sha256=sha256)
         partial.replace(cache.blob(file))
         return received
 

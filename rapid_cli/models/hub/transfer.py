@@ -33,10 +33,19 @@ Told = Callable[[int], None]
 """Told how many bytes of the file are here."""
 
 
-def fetch(snapshot: Snapshot, file: RemoteFile, partial: Path, backoff: Backoff, told: Told) -> int:
+def fetch(
+    snapshot: Snapshot,
+    file: RemoteFile,
+    partial: Path,
+    backoff: Backoff,
+    told: Told,
+    *,
+    sha256: str | None = None,
+) -> int:
     """Download what `partial` lacks of a file, check the whole, and return the bytes received.
 
-    `partial` is kept when this fails, unless its bytes are wrong: then it is removed.
+    It must have the hub's own hash, and a `sha256` that somebody expects besides. `partial` is kept
+    when this fails, unless its bytes are wrong: then it is removed.
     """
     received = tried = 0
     with partial.open("ab") as target:
@@ -53,7 +62,7 @@ def fetch(snapshot: Snapshot, file: RemoteFile, partial: Path, backoff: Backoff,
                 tried = received
                 _wait(backoff, error, target.tell())
         os.fsync(target.fileno())
-    if wrong := _wrong(file, partial):
+    if wrong := _wrong(file, partial, sha256):
         partial.unlink()
         raise ModelError(
             f"{file.name} did not come as the hub has it: {wrong}",
@@ -134,19 +143,22 @@ def _empty(target: BinaryIO) -> None:
     target.seek(target.truncate(0))
 
 
-def _wrong(file: RemoteFile, path: Path) -> str:
+def _wrong(file: RemoteFile, path: Path, sha256: str | None) -> str:
     """Return what is wrong with the bytes that came; nothing if all is right."""
-    with path.open("rb") as content:
-        if os.fstat(content.fileno()).st_size != file.size:
-            return f"it has more than {file.size:,} bytes"
-        found = hashlib.file_digest(content, lambda: _digest(file)).hexdigest()
-    if found != file.digest:
-        return f"its hash is {found[:12]}... and not {file.digest[:12]}..."
+    if path.stat().st_size != file.size:
+        return f"it has more than {file.size:,} bytes"
+    for expected in dict.fromkeys(filter(None, (file.digest, sha256))):
+        found = _hash(path, expected)
+        if found != expected:
+            return f"its hash is {found[:12]}... and not {expected[:12]}..."
     return ""
 
 
-def _digest(file: RemoteFile) -> hashlib._Hash:
-    """Return the hash that the hub names a file by: sha256, or the sha1 that git gives to blobs."""
-    if len(file.digest) == 64:
-        return hashlib.sha256()
-    return hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+def _hash(path: Path, like: str) -> str:
+    """Return a file's hash of the kind of `like`: sha256, or the sha1 that git gives to blobs."""
+    if len(like) == 64:
+        state = hashlib.sha256()
+    else:
+        state = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: state).hexdigest()
