@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `-m "not models"` leaves out: what loads real models, and what is slow."""
     for item in items:
         loads = LOADING & set(getattr(item, "fixturenames", ()))
-        if loads or item.get_closest_marker("slow"):
+        if loads or any(map(item.get_closest_marker, ("slow", "long"))):
             item.add_marker("models")
 
 

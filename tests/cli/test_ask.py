@@ -358,10 +358,7 @@ def test_a_terminal_shows_a_draft_of_a_new_text_and_a_pipe_does_not(tmp_path, ho
     shown = on_a_terminal(["ask", str(path), QUESTION, "--fresh", *words], home)
     assert "draft, not checked yet:" in shown
     assert shown.count("draft, not checked yet:") > 1, "it grows, and is erased in the end"
-    result = rapid("ask", path, QUESTION, "--fresh", *words, home=home)
+    result = rapid_process("ask", path, QUESTION, "--fresh", "--json", *words, home=home)
     assert "not checked yet" not in result.stdout + result.stderr
-    answer = json.loads(
-        rapid_process("ask", path, QUESTION, "--fresh", "--json", *words, home=home).stdout
-    )
-    seconds = answer["stats"]["seconds"]
+    seconds = json.loads(result.stdout)["stats"]["seconds"]
     assert 0 < seconds["first_draft"] < seconds["first_token"] / 2

@@ -440,15 +440,11 @@ with Weights(path, spec) as weights:
 """
 
 
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.long)])
 def test_kills_at_random_moments_never_spoil_what_is_kept(
-    starter_path, tmp_path, monkeypatch, repack
+    starter_path, tmp_path, monkeypatch, repack, kills
 ):
     monkeypatch.setattr(context, "READ_BATCH", 16)  # as WRITER does
-    keep_through_kills(starter_path, tmp_path, repack, kills=5)
-
-
-def keep_through_kills(starter_path, tmp_path, repack, *, kills):
-    """Kill so many processes that keep texts, and find what each has kept whole or not at all."""
     chance = random.Random(5)
     folder = tmp_path / "texts"
     texts = [[first, *range(200, 263)] for first in range(100, 105)]

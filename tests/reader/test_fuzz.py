@@ -107,37 +107,53 @@ def fuzzed(examples: int) -> settings:
     )
 
 
+def often(usual: int, long: int) -> pytest.MarkDecorator:
+    """Give a test its number of examples."""
+    return pytest.mark.parametrize("examples", [usual, pytest.param(long, marks=pytest.mark.long)])
+
+
 @pytest.mark.parametrize("name", VALID)
 def test_the_files_that_are_damaged_are_sound(name: str) -> None:
     assert read_or_refuse(VALID[name], name) is not None
 
 
 @pytest.mark.parametrize("name", VALID)
-@fuzzed(150)
-@given(damage=damages())
-def test_damaged_bytes_end_in_a_document_or_a_reason(
-    name: str, damage: Callable[[bytes], bytes]
-) -> None:
-    read_or_refuse(damage(VALID[name]), name)
+@often(150, 450)
+def test_damaged_bytes_end_in_a_document_or_a_reason(name: str, examples: int) -> None:
+    @fuzzed(examples)
+    @given(damage=damages())
+    def read(damage: Callable[[bytes], bytes]) -> None:
+        read_or_refuse(damage(VALID[name]), name)
+
+    read()
 
 
 @pytest.mark.parametrize("name", ["book.epub", "letter.docx"])
-@fuzzed(150)
-@given(damage=damages(), which=st.integers(0, 99))
+@often(150, 450)
 def test_damaged_members_of_a_sound_archive_end_in_a_document_or_a_reason(
-    name: str, damage: Callable[[bytes], bytes], which: int
+    name: str, examples: int
 ) -> None:
     with zipfile.ZipFile(BytesIO(VALID[name])) as archive:
         members: dict[str, str | bytes] = {each: archive.read(each) for each in archive.namelist()}
-    chosen = list(members)[which % len(members)]
-    content = members[chosen]
-    assert isinstance(content, bytes)
-    read_or_refuse(make_zip(members | {chosen: damage(content)}), name)
+
+    @fuzzed(examples)
+    @given(damage=damages(), which=st.integers(0, 99))
+    def read(damage: Callable[[bytes], bytes], which: int) -> None:
+        chosen = list(members)[which % len(members)]
+        content = members[chosen]
+        assert isinstance(content, bytes)
+        read_or_refuse(make_zip(members | {chosen: damage(content)}), name)
+
+    read()
 
 
 @pytest.mark.parametrize("name", ["file.pdf", "page.html", "book.epub", "notes.txt", "file"])
-@fuzzed(100)
-@given(raw=st.binary(max_size=400))
-def test_bytes_of_no_kind_end_in_a_document_or_a_reason(name: str, raw: bytes) -> None:
-    for start in (b"", b"%PDF-1.7\n", b"PK\x03\x04", b"<html>", b"\xff\xfe"):
-        read_or_refuse(start + raw, name)
+@often(100, 200)
+def test_bytes_of_no_kind_end_in_a_document_or_a_reason(name: str, examples: int) -> None:
+    @fuzzed(examples)
+    @given(raw=st.binary(max_size=400))
+    def read(raw: bytes) -> None:
+        for start in (b"", b"%PDF-1.7\n", b"PK\x03\x04", b"<html>", b"\xff\xfe"):
+            read_or_refuse(start + raw, name)
+
+    read()

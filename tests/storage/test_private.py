@@ -47,19 +47,53 @@ def umask() -> Iterator[None]:
     assert os.umask(before) == 0o022
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new user who has indexed, searched and asked: `library` is rapid's home.
+
+    Beside it are `home` and `temporary`, the folders of the user and of the system.
+    """
+    folder = tmp_path_factory.mktemp("ran")
+    places = {name: folder / name for name in ("home", "temporary", "library")}
+    for place in places.values():
+        place.mkdir()
+    text, saved = folder / "keeper.txt", folder / "talk.md"
+    text.write_text("Edith Marlow kept the light on Gannet Rock. " * 20)
+    surroundings = {
+        "HOME": str(places["home"]),
+        "XDG_CACHE_HOME": str(places["home"] / "cache"),
+        "TMPDIR": str(places["temporary"]),
+        "HF_HUB_OFFLINE": "",
+    }
+    for words, stdin in (
+        (["index", text], ""),
+        (["search", text, "Who kept the light?"], ""),
+        (
+            ["chat", text, "--max-tokens", "4", "--strategy", "long-context"],
+            f"Who kept the light?\n/save {saved}\n",
+        ),
+    ):
+        done = rapid_process(*words, home=places["library"], stdin=stdin, **surroundings)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.mark.models
 def test_what_rapid_and_its_libraries_write_is_the_users_alone_but_not_what_they_save(
-    tmp_path: Path,
+    ran: Path,
 ) -> None:
-    home, text, saved = tmp_path / "home", tmp_path / "keeper.txt", tmp_path / "talk.md"
-    text.write_text("Edith Marlow kept the light on Gannet Rock. " * 20)
-    words = ["chat", text, "--max-tokens", "4", "--strategy", "long-context"]
-    done = rapid_process(*words, home=home, stdin=f"Who kept the light?\n/save {saved}\n")
-    assert done.returncode == 0, done.stderr
-    kinds = {path.suffix for path in home.rglob("*")}
+    library = ran / "library"
+    kinds = {path.suffix for path in library.rglob("*")}
     assert {".sqlite3", ".bin", ".lock", ".onnx", ".kv"} <= kinds
-    assert_private(home)
-    assert mode(text) == mode(saved) == 0o644
+    assert_private(library)
+    assert mode(ran / "keeper.txt") == mode(ran / "talk.md") == 0o644
+
+
+@pytest.mark.models
+def test_nothing_is_written_outside_the_library(ran: Path) -> None:
+    """Libraries would keep caches and statistics in the user's and the system's folders."""
+    left = [path for name in ("home", "temporary") for path in (ran / name).rglob("*")]
+    assert [path for path in left if path.is_file()] == []
 
 
 def test_a_home_that_others_could_read_is_closed_with_all_in_it(tmp_path: Path) -> None:
@@ -166,23 +200,3 @@ def test_the_search_for_what_can_run_finds_it(tmp_path: Path) -> None:
     )
     wanted = {"pickle", "shelve", "trust_remote_code", "allow_pickle", "torch.load"}
     assert wanted <= modules_and_keywords(source)
-
-
-@pytest.mark.models
-def test_nothing_is_written_outside_the_library(tmp_path: Path) -> None:
-    """Libraries would keep caches and statistics in the user's and the system's folders."""
-    folders = {name: tmp_path / name for name in ("home", "temporary", "library")}
-    for folder in folders.values():
-        folder.mkdir()
-    (tmp_path / "notes.txt").write_text("The whale was white.")
-    environment = os.environ | {
-        "HOME": str(folders["home"]),
-        "XDG_CACHE_HOME": str(folders["home"] / "cache"),
-        "TMPDIR": str(folders["temporary"]),
-        "RAPID_HOME": str(folders["library"]),
-    }
-    for command in (["index", "notes.txt"], ["search", "notes.txt", "Which colour?"]):
-        arguments = [sys.executable, "-m", "rapid_cli", *command]
-        subprocess.run(arguments, env=environment, cwd=tmp_path, check=True, timeout=120)
-    left = [path for name in ("home", "temporary") for path in folders[name].rglob("*")]
-    assert [path for path in left if path.is_file()] == []
