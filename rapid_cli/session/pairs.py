@@ -16,6 +16,7 @@ from rapid_cli.preflight.ways import Run
 from rapid_cli.session.copies import Copies, Progress
 from rapid_cli.session.offers import with_offers
 from rapid_cli.session.tuned import AGAIN, UNTUNED, Tuned, TunedModels
+from rapid_cli.text.sizes import megabytes
 
 ModelFile = tuple[Path, ModelSpec]
 
@@ -223,10 +224,8 @@ class Pairs:
                 copy = self.copies.make(path, format_name, progress)
             except ModelError as error:
                 return target, f"The target drafts with its own weights: {error.message}."
-            size = copy.stat().st_size / 1e6
-            note = (
-                f"The drafter is a copy of {path.name} in {format_name}, {size:,.0f} MB, made now."
-            )
+            size = megabytes(copy.stat().st_size)
+            note = f"The drafter is a copy of {path.name} in {format_name}, {size}, made now."
         return (copy, replace(spec, name=f"{spec.name} {format_name}")), note
 
 

@@ -1,16 +1,15 @@
-"""`rapid models check` in processes of its own."""
+"""`rapid models check`: whether models can be run as models.toml says."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.support.repository import REPOSITORY
+from tests.support.rapid import environment, rapid, rapid_process
 from tests.support.tiny_models import write_large_hole
 
 pytestmark = pytest.mark.models
@@ -66,20 +65,14 @@ def gemma_path(tmp_path_factory):
     path.unlink()  # a quarter of a gigabyte, which pytest would keep for three runs
 
 
-def rapid_check(home, *words, program=("-m", "rapid_cli"), **more):
-    nowhere = "http://127.0.0.1:9"
-    own = {"RAPID_HOME": str(home), "RAPID_MODELS": str(home / "models.toml")}
-    network = {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(
-        [sys.executable, *program, "models", "check", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | own | network | {"PYTHONIOENCODING": "utf-8"} | more,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd=home,
-    )
+def surroundings(home):
+    nowhere = "http://127.0.0.1:9"  # whoever asks the network fails at once
+    own = {"RAPID_MODELS": str(home / "models.toml"), "COLUMNS": "80", "HF_HUB_OFFLINE": ""}
+    return own | {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere}
+
+
+def rapid_check(home, *words, **more):
+    return rapid("models", "check", *words, home=home, cwd=home, **surroundings(home) | more)
 
 
 def test_the_default_pair_is_fine(home, starter_path):
@@ -96,7 +89,8 @@ def test_the_default_pair_is_fine(home, starter_path):
 
 
 def test_words_stand_for_marks_that_a_terminal_lacks(home):
-    done = rapid_check(home, PYTHONIOENCODING="ascii")
+    more = surroundings(home) | {"PYTHONIOENCODING": "ascii"}
+    done = rapid_process("models", "check", home=home, **more)
     assert done.returncode == 0
     assert done.stdout.startswith("ok      target file ")
 
@@ -162,7 +156,13 @@ def test_weights_of_gigabytes_are_not_read(home, tmp_path):
     assert sum(each.st_size for each in sizes) > 4e9
     assert sum(each.st_blocks * 512 for each in sizes) < 20e6
     started = time.monotonic()
-    done = rapid_check(home, "large", "--json", program=("-c", PEAK))
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, "models", "check", "large", "--json"],
+        capture_output=True,
+        text=True,
+        env=environment(home, **surroundings(home)),
+        check=False,
+    )
     assert time.monotonic() - started < 15
     assert int(done.stderr) << 10 < 400 << 20, "the models are ten times as large"
     found = json.loads(done.stdout)

@@ -37,6 +37,7 @@ from rapid_cli.llama import engine as engine_name
 from rapid_cli.llama import machine as machine_name
 from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
 from tests.support import chroma_servers
+from tests.support.rapid import COMMAND
 
 pytestmark = pytest.mark.models
 
@@ -76,7 +77,7 @@ def environment(home: Path, **more: object) -> dict[str, str]:
 
 def rapid(*words: object, home: Path, options: dict[str, object] | None = None, **more: object):
     return subprocess.run(
-        [sys.executable, "-m", "rapid_cli", *map(str, words)],
+        [*COMMAND, *map(str, words)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -586,7 +587,7 @@ def test_on_a_terminal_the_findings_come_after_what_was_shown_meanwhile(home):
     mine, theirs = pty.openpty()
     more = {"PYTHONIOENCODING": "utf-8", "RAPID_MODELS": home / "models.toml", "NO_COLOR": ""}
     with subprocess.Popen(
-        [sys.executable, "-m", "rapid_cli", "doctor"],
+        [*COMMAND, "doctor"],
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
