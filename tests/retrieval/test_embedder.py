@@ -157,7 +157,10 @@ def test_a_damaged_model_is_a_model_error_of_one_sentence(tmp_path: Path, cache:
     assert caught.value.hint
 
 
-def test_nothing_is_imported_before_use_and_nothing_is_ever_printed(tmp_path: Path) -> None:
+def test_nothing_is_imported_before_use_and_nothing_is_ever_printed(
+    tmp_path: Path, embedder: Embedder, embedder_cache: Path
+) -> None:
+    embedder.embed(["so that it is exported"])
     program = f"""
 import sys
 from pathlib import Path
@@ -168,7 +171,8 @@ from rapid_cli.library.indexing import index
 from rapid_cli.library.library import Library
 from rapid_cli.library.vectors.store import Store
 home = Path({str(tmp_path)!r})
-minilm = Embedder(lambda: Path({str(MINILM)!r}), identity="minilm", cache=home / "cache")
+cache = Path({str(embedder_cache)!r})
+minilm = Embedder(lambda: Path({str(MINILM)!r}), identity="minilm", cache=cache)
 library = Library(Catalog(home), Store(home), minilm, Extractor())
 heavy = {{"torch", "transformers", "sentence_transformers", "onnxruntime", "chromadb"}}
 assert not heavy & set(sys.modules)

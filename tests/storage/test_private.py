@@ -75,6 +75,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         done = rapid_process(*words, home=places["library"], stdin=stdin, **surroundings)
         assert done.returncode == 0, done.stderr
+        if words[0] == "index":  # exports the embedder, of which libraries have much to say
+            assert done.stderr == f"indexed {text} (new)\n"
     return folder
 
 
