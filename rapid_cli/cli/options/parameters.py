@@ -39,10 +39,10 @@ def taking_options(command: Callable[[Options], None]) -> Callable[..., None]:
 def complete_pair(incomplete: str) -> list[str]:
     """Return the names of pairs that begin like this, for the shell; none without a models.toml."""
     from rapid_cli.errors import RapidError  # noqa: PLC0415 - not for --help
-    from rapid_cli.models.models_file import find_models_file, load_models_file  # noqa: PLC0415
+    from rapid_cli.models.models_file import open_models_file  # noqa: PLC0415
 
     try:
-        pairs = load_models_file(find_models_file(None)).pairs
+        pairs = open_models_file(None).pairs
     except RapidError:
         return []
     return [name for name in pairs if name.startswith(incomplete)]
