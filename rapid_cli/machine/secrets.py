@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from rapid_cli.errors import ConfigError, StoreError
@@ -62,6 +61,8 @@ def encrypt_hint(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Tell whether a URL is on this very machine."""
+    from ipaddress import ip_address  # noqa: PLC0415 - not for who has no server
+
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback

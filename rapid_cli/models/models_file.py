@@ -191,6 +191,8 @@ def _table(
 
 
 def _settings(tables: Mapping[str, object], path: Path, *, of_project: bool) -> GlobalSettings:
+    if of_project and not _table(tables, "settings", path):
+        return _users_settings()
     at = f"{path}: [settings]"
     values = _checked_values(GlobalSettings, _table(tables, "settings", path), at)
     settings = GlobalSettings(**values)
@@ -198,6 +200,18 @@ def _settings(tables: Mapping[str, object], path: Path, *, of_project: bool) -> 
     if of_project and settings.store is not None:
         require_named_url(settings.store, f"{at} store = {shown(settings.store)}")
     return settings
+
+
+def _users_settings() -> GlobalSettings:
+    """Return what holds where a project says nothing: what the user has said, with no server.
+
+    So a folder from elsewhere does not keep answers that the user wants kept nowhere.
+    """
+    for path in _users():
+        if path.is_file():
+            settings = _settings(_tables(_content(path), path), path, of_project=False)
+            return replace(settings, store=None)
+    return GlobalSettings()
 
 
 def _specs(kind: type[Spec], tables: Mapping[str, object], key: str, path: Path) -> dict[str, Spec]:

@@ -165,6 +165,19 @@ def test_a_file_that_the_user_has_chosen_or_made_says_what_it_likes(say, again, 
     assert again("models", "list").returncode == 1, "paths would begin at the folder of the link"
 
 
+def test_what_a_folder_does_not_say_of_settings_is_as_the_user_wants_it(say, again, tmp_path):
+    own = tmp_path / "config" / "rapid" / "models.toml"
+    own.parent.mkdir(parents=True)
+    with recording() as (url, arrived):
+        own.write_text(MODELS + STORE.format(url) + "cache_gigabytes = 1e7\n")
+        done = say(MODELS, "list")
+        assert done.returncode == 1
+        assert f"{own}: [settings] cache_gigabytes" in done.stderr
+        own.write_text(MODELS + STORE.format(url) + "history = false\n")
+        assert say(MODELS, "list").returncode == 0
+        assert arrived == [], "what lies there is indexed with another embedder"
+
+
 def test_a_trusted_file_is_used_until_it_changes_or_is_trusted_no_more(say, again, folder):
     with recording() as (url, arrived):
         done = say(MODELS + STORE.format(url), "trust")

@@ -14,7 +14,11 @@ import pytest
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.models.checks import CACHE_TYPES
 from rapid_cli.models.hub import find, locate
-from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.models_file import (
+    find_models_file,
+    load_models_file,
+    open_models_file,
+)
 from rapid_cli.models.specs import (
     MOST,
     EmbedderSpec,
@@ -594,6 +598,24 @@ def test_a_models_file_is_looked_for_from_the_option_to_the_packaged_one(places,
     own.unlink()
     assert load_models_file(find_models_file(None)).default_pair == "starter"
     assert find_models_file(None).read_bytes() == PACKAGED.read_bytes()
+
+
+def test_what_a_project_does_not_say_of_settings_is_as_the_user_has_said_but_for_the_server(
+    places, monkeypatch
+):
+    chosen, _, here, own = places
+    monkeypatch.setenv("RAPID_MODELS", "")
+    said = '[settings]\nhistory = false\nstore = "http://127.0.0.1:9"\n'
+    own.write_text(MINIMAL + said, encoding="utf-8")
+    found = open_models_file(None)
+    assert (found.source.resolve(), found.of_project) == (here.resolve(), True)
+    assert (found.settings.history, found.settings.store) == (False, None)
+    assert open_models_file(chosen).settings.history is True, "a chosen file is taken as a whole"
+    own.unlink()
+    assert open_models_file(None).settings.history is True
+    here.unlink()
+    own.write_text(MINIMAL + said, encoding="utf-8")
+    assert open_models_file(None).settings.store == "http://127.0.0.1:9"
 
 
 def test_a_home_folder_is_understood(places, monkeypatch):
