@@ -49,7 +49,7 @@ def require_named_url(url: str, said: str) -> None:
 def goes_in_clear(url: str) -> bool:
     """Tell whether what is sent to a URL can be read on the way, and nobody has allowed that."""
     parts = urlsplit(url)
-    allowed = os.environ.get(PLAIN_HTTP, "").replace(",", " ").split()
+    allowed = os.environ.get(PLAIN_HTTP, "").lower().replace(",", " ").split()
     return parts.scheme == "http" and not is_loopback(url) and parts.hostname not in allowed
 
 

@@ -217,8 +217,9 @@ def needing_trust(tables: Mapping[str, object], folder: Path) -> Iterator[str]:
     for key, value in _entries(tables, "settings"):
         yield f"[settings] {key} = {shown(value)}"
     for table in _TABLES:
-        for name, _ in _entries(tables, table):
-            for key, value in _entries(dict(_entries(tables, table)), name):
+        named = dict(_entries(tables, table))
+        for name in named:
+            for key, value in _entries(named, name):
                 if _concerns_others(key, value, folder):
                     yield f"[{table}.{name}] {key} = {shown(value)}"
 

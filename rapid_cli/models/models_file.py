@@ -44,7 +44,7 @@ HERE = Path(FILE_NAME)
 NO_KEYS = ("name", "folder")
 """What a spec holds besides the keys of its table."""
 TABLES = ("default", "settings", "models", "pairs", "embedders", "rerankers")
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 18
 """The most that a models.toml may have; the packaged one has some 10 kB."""
 MOST_DOTS = 200
 """The most dots in a line: a key of thousands of parts takes minutes to read."""

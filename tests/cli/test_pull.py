@@ -714,6 +714,10 @@ def test_a_file_of_ones_own_has_the_sha256_that_is_expected(pull, home):
     assert_failed(pull("gone"), "mine.gguf is another file than models.toml expects")
 
 
+def test_half_an_address_is_no_address_of_a_hub(pull):
+    assert_failed(pull("large", HF_ENDPOINT="http://[::1"), "mend HF_ENDPOINT")
+
+
 def test_no_token_goes_over_http_to_another_machine(pull):
     with recording() as (proxy, arrived):
         away = {"HF_ENDPOINT": "http://hub.example", "HTTP_PROXY": proxy, "http_proxy": proxy}

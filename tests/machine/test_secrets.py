@@ -39,7 +39,7 @@ def test_what_goes_in_clear_is_what_leaves_the_machine_over_http(url, clear):
 
 
 def test_a_host_may_be_named_to_which_it_may_go_in_clear(monkeypatch):
-    monkeypatch.setenv("RAPID_PLAIN_HTTP", "nas.local, 192.168.1.5")
+    monkeypatch.setenv("RAPID_PLAIN_HTTP", "NAS.local, 192.168.1.5")
     assert not goes_in_clear("http://nas.local:8000/team")
     assert not goes_in_clear("http://192.168.1.5")
     assert goes_in_clear("http://chroma.example")
