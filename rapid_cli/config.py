@@ -17,6 +17,9 @@ CACHE = "cache"
 
 COLLECTIONS, SERVERS = "collections", "servers"
 
+LONGEST_NAME, MOST_NAMES = 100, 1000
+"""What a name is compared with to find what was meant."""
+
 COLLECTION_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}"
 
 
@@ -62,6 +65,7 @@ def collections(server: str | None = None) -> list[str]:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return a hint: the nearest known name, or all of them."""
-    known = list(known)
-    near = get_close_matches(name, known, n=1)
+    # Names may come from a file of anybody: those that nobody would write take minutes to compare.
+    known = [each for each in known if len(each) <= LONGEST_NAME][:MOST_NAMES]
+    near = get_close_matches(name[:LONGEST_NAME], known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"

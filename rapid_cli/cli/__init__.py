@@ -5,6 +5,7 @@ What a command does is imported when it runs, so that `--help` and the shell nee
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -164,6 +165,31 @@ def clear_texts() -> None:
     from rapid_cli.cli.commands.library import clear_texts
 
     clear_texts()
+
+
+@app.command()
+def trust(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A models.toml. Default: the one in the current folder."),
+    ] = None,
+    *,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Trust it no more.")] = False,
+    listing: Annotated[
+        bool, typer.Option("--list", help="List the files that are trusted.")
+    ] = False,
+) -> None:
+    """Let a folder's models.toml name servers, files elsewhere and settings, as it is now."""
+    from rapid_cli.cli.commands import trust as command
+
+    if listing and (file or revoke):
+        raise typer.BadParameter("--list goes with nothing else")
+    if listing:
+        command.list_trusted()
+    elif revoke:
+        command.revoke(file)
+    else:
+        command.trust(file)
 
 
 app.add_typer(models_app)

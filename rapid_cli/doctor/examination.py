@@ -17,7 +17,7 @@ from rapid_cli.library.catalog import FILE_NAME
 from rapid_cli.library.vectors.chroma import FOLDER, REBUILD
 from rapid_cli.machine.child import Child, Ended, Found
 from rapid_cli.models import hub
-from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.models_file import open_models_file
 from rapid_cli.models.specs import Location, ModelsFile, ModelSpec
 from rapid_cli.preflight.children import start_engine, start_model
 from rapid_cli.preflight.engine import trust
@@ -65,7 +65,7 @@ class Examination:
 
     def load_models_file(self) -> ModelsFile:
         """Read the models.toml in force; ConfigError if it cannot be."""
-        return load_models_file(find_models_file(self._models))
+        return open_models_file(self._models)
 
     @cached_property
     def models_file(self) -> ModelsFile:

@@ -24,7 +24,8 @@ def check_models_file(examination: Examination) -> Finding:
     """Read the models.toml in force."""
     found = examination.load_models_file()
     counts = f"{counted(len(found.models), 'model')}, {counted(len(found.pairs), 'pair')}"
-    return Finding("ok", "models.toml", f"{found.source.absolute()}: {counts}")
+    where = " (in the current folder)" if found.of_project else ""
+    return Finding("ok", "models.toml", f"{found.source.absolute()}{where}: {counts}")
 
 
 def check_default_pair(examination: Examination) -> Finding:

@@ -22,6 +22,24 @@ ROPE_SCALINGS = ("none", "linear", "yarn")
 MOST_ETA = 1000.0
 """Beyond this, knowledge transfer only meets the limits of floating-point numbers."""
 
+MOST: Mapping[str, float] = {
+    "cache_gigabytes": 1e6,
+    "chunk_tokens": 1 << 20,
+    "context_length": 1 << 24,
+    "eta": MOST_ETA,
+    "gamma": 1 << 10,
+    "gpu_layers": 10_000,
+    "passages": 10_000,
+    "retrieve_tokens": 1 << 24,
+    "rope_base": 1e12,
+    "rope_factor": 1e4,
+    "rope_original_context": 1 << 24,
+    "temperature": 100.0,
+    "threads": 4096,
+    "ubatch": 1 << 16,
+}
+"""The most that each number of models.toml may be: more than anybody has a use for."""
+
 
 class DeviceChoice(StrEnum):
     """Where a person wants models computed; with no choice made, a GPU takes what it can hold."""
@@ -183,7 +201,10 @@ class GlobalSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelsFile:
-    """A checked models.toml."""
+    """A checked models.toml; `of_project` is one of the current folder that is not the user's own.
+
+    Such a one may have come with the folder from anywhere.
+    """
 
     source: Path
     settings: GlobalSettings
@@ -194,6 +215,7 @@ class ModelsFile:
     default_pair: str
     default_embedder: str
     default_reranker: str | None
+    of_project: bool = False
 
     def pair(self, name: str | None) -> ModelPair:
         """Return the pair called `name`, or the default one; unknown names are a ConfigError."""

@@ -10,6 +10,7 @@ from rapid_cli.errors import ModelError
 from rapid_cli.llama import engine, machine, read_shape, will_offload
 from rapid_cli.machine.gpus import idle_gpu, install_command
 from rapid_cli.models.hub import locate
+from rapid_cli.models.hub.verifying import Hashes
 from rapid_cli.models.specs import ALL_LAYERS, SELF, DeviceChoice, ModelPair, ModelsFile, ModelSpec
 from rapid_cli.preflight.preflight import Preflight
 from rapid_cli.preflight.ways import Run
@@ -75,6 +76,7 @@ class Pairs:
         tuned: TunedModels,
         copies: Copies,
         preflight: Preflight,
+        hashes: Hashes,
         *,
         untuned: bool,
         device: DeviceChoice | None,
@@ -82,6 +84,7 @@ class Pairs:
         self.tuned = tuned
         self.copies = copies
         self.preflight = preflight
+        self._hashes = hashes
         self._models_file = models_file
         self._untuned = untuned
         self._device = device
@@ -131,8 +134,10 @@ class Pairs:
         return [self._find_for(pair, self._models_file.model(name)) for name in pair.models]
 
     def find_model(self, spec: ModelSpec) -> ModelFile:
-        """Find the file of one model; ModelError, with what to do, if it is not here."""
-        return locate(spec.location, spec.name), self.on_device(spec)
+        """Find the file of one model; ModelError, with what to do, if it is not here or wrong."""
+        path = locate(spec.location, spec.name)
+        self._hashes.require(spec, path)
+        return path, self.on_device(spec)
 
     def on_device(self, spec: ModelSpec) -> ModelSpec:
         """Return `spec` computed where a person wants it; ModelError if that cannot be."""
@@ -211,6 +216,7 @@ class Pairs:
             if spec not in self._models_file.models.values():  # a file on the command line
                 raise
             raise with_offers(error, self._models_file, pair) from error
+        self._hashes.require(spec, path)
         return path, self.on_device(spec)
 
     def _copied(

@@ -152,6 +152,7 @@ class Session:
     @cached_property
     def pairs(self) -> Pairs:
         """What finds the models that answer."""
+        from rapid_cli.models.hub.verifying import Hashes  # noqa: PLC0415
         from rapid_cli.session.pairs import Pairs  # noqa: PLC0415 - loads a native library
 
         return Pairs(
@@ -159,6 +160,7 @@ class Session:
             self.tuned,
             self.copies,
             self.preflight,
+            Hashes(home()),
             untuned=self._untuned,
             device=self._device,
         )

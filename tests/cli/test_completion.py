@@ -46,6 +46,12 @@ def test_names_of_strategies_are_completed():
 def test_names_of_pairs_are_completed(before, tmp_path):
     assert completed(f"{before} st", RAPID_MODELS="") == ["starter"]
     assert completed(f"{before} llama-3.2") == ["llama-3.2-1b-up"]
+    names = ("st$(touch x)", "st;x", "st`x`", "st\\u001b[2J", "start-1.5")
+    pairs = "".join(f'[pairs."{name}"]\ntarget = "a"\n' for name in names)
+    others = '[models.a]\npath = "a"\n[embedders.b]\npath = "b"\n'
+    hostile = tmp_path / "hostile.toml"
+    hostile.write_text(f'[default]\npair = "start-1.5"\nembedder = "b"\n{pairs}{others}')
+    assert completed(f"{before} st", RAPID_MODELS=str(hostile)) == ["start-1.5"]
     broken = tmp_path / "models.toml"
     broken.write_text("[[[")
     assert completed(f"{before} st", RAPID_MODELS=str(broken)) == []

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support import proxies
 from tests.support.hub_server import Fault, Repository, serving
+from tests.support.recorders import recording
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -711,6 +712,22 @@ def test_a_file_of_ones_own_has_the_sha256_that_is_expected(pull, home):
     assert pull("gone").returncode == 0
     (home / "mine.gguf").write_bytes(b"other")
     assert_failed(pull("gone"), "mine.gguf is another file than models.toml expects")
+
+
+def test_half_an_address_is_no_address_of_a_hub(pull):
+    assert_failed(pull("large", HF_ENDPOINT="http://[::1"), "mend HF_ENDPOINT")
+
+
+def test_no_token_goes_over_http_to_another_machine(pull):
+    with recording() as (proxy, arrived):
+        away = {"HF_ENDPOINT": "http://hub.example", "HTTP_PROXY": proxy, "http_proxy": proxy}
+        done = pull("large", HF_TOKEN="hf_secret", **away)
+        assert_failed(done, "HF_ENDPOINT = http://hub.example in clear", "RAPID_PLAIN_HTTP=hub.ex")
+        assert arrived == []
+        pull("large", HF_TOKEN="hf_secret", HF_HUB_DISABLE_IMPLICIT_TOKEN="1", **away)
+        assert {each.token for each in arrived} == {None}
+        pull("large", HF_TOKEN="hf_secret", RAPID_PLAIN_HTTP="hub.example", **away)
+        assert arrived[-1].token == "Bearer hf_secret"
 
 
 def test_a_newer_commit_is_pulled_and_found_from_then_on(pull, hub, home):

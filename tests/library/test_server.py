@@ -28,6 +28,7 @@ from rapid_cli.library.vectors.chroma_server import ServerDatabase, name_for
 from rapid_cli.library.vectors.store import Store
 from tests.support import chroma_servers, proxies
 from tests.support.libraries import stored_chunks
+from tests.support.recorders import recording
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -385,6 +386,23 @@ def test_the_token_from_the_environment_is_shown_to_the_server(
         refusal(url, tmp_path)
     assert len(tokens) > 1
     assert set(tokens) == {"Bearer open-sesame"}
+
+
+def test_a_token_goes_neither_in_clear_nor_to_a_server_that_it_is_not_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAPID_STORE_TOKEN", "open-sesame")
+    with recording() as (proxy, arrived):
+        monkeypatch.setenv("http_proxy", proxy)
+        error = refusal("http://chroma.example", tmp_path)
+        assert "in clear" in error.message
+        monkeypatch.setenv("RAPID_STORE_URL", "https://chroma.example")
+        assert "is for https://chroma.example" in refusal(proxy, tmp_path).message
+        assert arrived == []
+        monkeypatch.setenv("RAPID_STORE_URL", "http://chroma.example")
+        monkeypatch.setenv("RAPID_PLAIN_HTTP", "chroma.example")
+        refusal("http://chroma.example", tmp_path)
+        assert {each.token for each in arrived} == {"Bearer open-sesame"}
 
 
 def test_a_token_that_cannot_be_sent_is_named_but_not_shown(

@@ -28,10 +28,10 @@ from pathlib import Path
 from rapid_cli.reader import reading
 from rapid_cli.retrieval.chunking import split
 from rapid_cli.library.library import EMBED_CHUNKS
-from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.models_file import open_models_file
 from rapid_cli.session.session import Session
 
-with Session(load_models_file(find_models_file(None))) as session:
+with Session(open_models_file(None)) as session:
     document, embedder = reading.read(Path(sys.argv[1])), session.embedder
     embedder.embed(["loaded"])
     started = time.perf_counter()

@@ -26,7 +26,7 @@ import numpy as np
 from rapid_cli.documents import Passage
 from rapid_cli.library.library import EMBED_CHUNKS
 from rapid_cli.library.search import DEPTH
-from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.models_file import open_models_file
 from rapid_cli.reader import reading
 from rapid_cli.retrieval.chunking import split
 from rapid_cli.retrieval.embedder import CHUNK_TOKENS, Embedder
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=10**9, help="leave out longer documents")
     parser.add_argument("--limit", type=int, help="ask only so many questions of each pack")
     options = parser.parse_args()
-    with Session(load_models_file(find_models_file(None))) as session:
+    with Session(open_models_file(None)) as session:
         embedder = session.embedder
         searched = cache(lambda path: Searched(path, embedder, options.size))
         print("| pack (questions) | ranking | 512 | 1,024 | 2,048 | page among the first 5 |")

@@ -14,6 +14,9 @@ import pytest
 
 from rapid_cli.errors import ModelError
 from rapid_cli.models.hub import find, locate
+from rapid_cli.models.hub.cache import Cache
+from rapid_cli.models.hub.errors import settings
+from rapid_cli.models.hub.repository import RemoteFile, Snapshot
 from rapid_cli.models.specs import Location
 from tests.support.repository import REPOSITORY
 
@@ -116,6 +119,32 @@ def test_a_file_or_folder_of_a_package_is_found_without_importing_it(package):
     found = locate(Location(package=package.name, file="tiny.gguf"))
     assert found == package / "tiny.gguf"
     assert locate(Location(package=package.name, file="model")) == package / "model"
+
+
+def test_a_package_within_another_is_not_looked_for_since_that_would_import_the_other(package):
+    (package / "model" / "__init__.py").touch()
+    assert find(Location(package=f"{package.name}.model", file="__init__.py")) is None
+
+
+def test_a_pipe_or_a_device_is_no_model(tmp_path):
+    os.mkfifo(tmp_path / "tiny.gguf")
+    for path in (tmp_path / "tiny.gguf", "/dev/zero"):
+        with pytest.raises(ModelError, match="neither a file nor a folder"):
+            locate(Location(path=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("revision", "file"), [("../../../x", "a.gguf"), (None, "../../../../../x")]
+)
+def test_nothing_is_written_outside_of_the_folder_of_a_repository(
+    tmp_path, monkeypatch, revision, file
+):
+    monkeypatch.setattr(settings(), "HF_HUB_CACHE", str(tmp_path / "cache" / "hub"))
+    snapshot = Snapshot("org/small", COMMIT, (RemoteFile(file, 4, "0" * 64),))
+    with pytest.raises(ModelError, match="is not in"):
+        Cache(snapshot).publish(revision)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == set()
+    assert not any(path.name == "x" for path in tmp_path.rglob("*"))
 
 
 def test_a_file_that_a_package_does_not_hold_is_an_error_that_names_it(package):

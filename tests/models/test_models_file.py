@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import platformdirs
@@ -11,8 +14,19 @@ import pytest
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.models.checks import CACHE_TYPES
 from rapid_cli.models.hub import find, locate
-from rapid_cli.models.models_file import find_models_file, load_models_file
-from rapid_cli.models.specs import EmbedderSpec, ModelPair, ModelSpec, RerankerSpec
+from rapid_cli.models.models_file import (
+    find_models_file,
+    load_models_file,
+    open_models_file,
+)
+from rapid_cli.models.specs import (
+    MOST,
+    EmbedderSpec,
+    GlobalSettings,
+    ModelPair,
+    ModelSpec,
+    RerankerSpec,
+)
 from tests.support.repository import REPOSITORY
 
 PACKAGED = REPOSITORY / "models.toml"
@@ -273,6 +287,24 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_known_one(
         ('sha256 = "abc"', "sha256 = 'abc' is not one"),
         ('rpc = ["192.168.1.5"]', "rpc = '192.168.1.5' is not the address"),
         ('rpc = ["http://a:1"]', "rpc = 'http://a:1' is not the address"),
+        ('rpc = ["a:70000"]', "rpc = 'a:70000' is not the address"),
+        ('rpc = ["a:0"]', "rpc = 'a:0' is not the address"),
+        ("threads = 1000000000", "threads = 1000000000 is more than 4096"),
+        ("context_length = 4611686018427387904", "context_length = 4611686018427387904 is more"),
+        ("gpu_layers = 100000", "gpu_layers = 100000 is more than"),
+        ("ubatch = 4294967296", "ubatch = 4294967296 is more than"),
+        ("rope_base = 1e300", "rope_base = 1e+300 is more than"),
+        ("rope_original_context = 99999999", "rope_original_context = 99999999 is more"),
+        ('rope_scaling = "yarn"\nrope_factor = 1e30', "rope_factor = 1e+30 is more than"),
+        (f"rope_base = {10**400}", "rope_base = 1000"),
+        (f"stop = {['a'] * 65}", "stop has more than 64 texts"),
+        (f"stop = ['{'a' * 1001}']", "stop has more than 64 texts, or one of more than 1000"),
+        (f"threads{'.a' * 150} = 1", "threads = {'a': {'a': "),
+        (
+            'chat_template = "/dev/zero"',
+            "chat_template = '/dev/zero' cannot be read: it is no plain",
+        ),
+        ('chat_template = "a\\u0000b"', r"chat_template = 'a\x00b' cannot be read"),
         (
             'chat_template = "missing.jinja"',
             "chat_template = 'missing.jinja' cannot be read: No such",
@@ -293,6 +325,10 @@ def test_a_wrong_value_of_a_model_is_named_with_its_key(write, setting, complain
         ("eta = nan", "eta = nan"),
         ("eta = 1e39", "eta = 1e+39 is more than 1000"),
         ("temperature = inf", "temperature = inf"),
+        ("temperature = 1e9", "temperature = 1000000000.0 is more than 100"),
+        (f"eta = {10**400}", "eta = 1000"),
+        ("gamma = 100000", "gamma = 100000 is more than"),
+        ("retrieve_tokens = 4611686018427387904", "retrieve_tokens = 4611686018427387904 is more"),
         ("retrieve_tokens = 0.5", "retrieve_tokens = 0.5 is not a"),
         ("drafter = 1", "drafter = 1 is not a"),
         ("lower_precision = 1", "lower_precision = 1 is not a value of type bool"),
@@ -440,6 +476,10 @@ def test_an_unknown_pair_asked_for_later_is_answered_with_the_nearest(write):
         (b"pair = '\xff'\n", "cannot be read"),
         (b"default = 3\n", "[default] must be a table"),
         (b"models = 'x'\n", "[models] must be a table"),
+        (b"default = " + b"[" * 100_000, "nested too deeply"),
+        (b"default = " + b"9" * 5000, "cannot be read: Exceeds the limit"),
+        (b"default." + b"a." * 100_000 + b"a = 1", "more than 200 dots"),
+        (b"#" * ((1 << 18) + 1), "it has more than 262,144 bytes"),
         (b"[models]\ntiny = 'x'\n", "[models.tiny] must be a table"),
     ],
 )
@@ -451,6 +491,80 @@ def test_what_is_no_models_file_is_an_error_that_names_it(tmp_path, content, com
 
 def test_a_file_that_does_not_exist_is_an_error_that_names_it(tmp_path):
     refusal(tmp_path / "missing.toml")
+
+
+def test_numbers_of_other_tables_are_bounded_too(write):
+    for old, new, said in (
+        (
+            'path = "words"',
+            'path = "words"\nchunk_tokens = 9999999',
+            "chunk_tokens = 9999999 is more",
+        ),
+        ("[default]", "[settings]\ncache_gigabytes = 1e300\n[default]", "1e+300 is more than"),
+        ("", '[rerankers.a]\npath = "a"\npassages = 1000000', "passages = 1000000 is more"),
+    ):
+        assert said in refusal(write(old, new)).message
+
+
+def test_every_number_that_can_be_said_has_a_bound():
+    numbers = {
+        field.name
+        for kind in (ModelSpec, ModelPair, EmbedderSpec, RerankerSpec, GlobalSettings)
+        for field in fields(kind)
+        if {"int", "float"} & set(str(field.type).replace("|", " ").split())
+    }
+    assert numbers == set(MOST)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("package", name) for name in ("a.b", "..", "a/b", "os.path", "", "a b", ".a")),
+        *(
+            ("repo", name)
+            for name in ("", "../x", "a/../b", "a/b/c", "/a", "a--b", "a\\b", "a/", "-/a")
+        ),
+        *(("repo", name) for name in ("a/b\n", "a/..", "~/a", "a/" + "b" * 97)),
+        *(
+            ("revision", name)
+            for name in ("", "../../../x", "a/../b", "/etc", "a//b", "a/.git", "a\\b")
+        ),
+        *(("revision", name) for name in ("refs/", "a b", "a\n", "a" * 201)),
+        *(("file", name) for name in ("", "/etc/passwd", "../x", "a/../b", "a\\b", "C:x", "a\0b")),
+        *(("file", name) for name in ("a\nb", "a" * 1001)),
+    ],
+)
+@pytest.mark.parametrize("table", ["models.tiny", "embedders.words"])
+def test_a_name_that_leads_elsewhere_is_refused(write, table, key, value):
+    place = {} if key == "package" else {"repo": "a/b"}
+    named = {"file": "f"} | place | {key: value}
+    lines = "".join(f"{name} = {json.dumps(each)}\n" for name, each in named.items())
+    path = "tiny.gguf" if table == "models.tiny" else "words"
+    said = refusal(write(f'path = "{path}"', lines)).message
+    assert f"[{table}] {key} = {value!r}"[:200] in said
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"repo": "bartowski/Qwen2.5-7B-Instruct-GGUF", "file": "Qwen2.5-7B-Instruct-Q4_K_M.gguf"},
+        {"repo": "gpt2", "file": "sub/folder/model v1 (new).gguf", "revision": "refs/pr/1"},
+        {"repo": "a_b/c.d-e_f", "file": "x", "revision": "0a" * 20},
+        {"repo": "a/b", "file": "..x/y..", "revision": "release-1.0+cpu"},
+    ],
+)
+def test_names_as_people_give_them_are_taken(write, names):
+    lines = "".join(f'{key} = "{value}"\n' for key, value in names.items())
+    assert load_models_file(write('path = "tiny.gguf"', lines)).model("tiny").file == names["file"]
+
+
+def test_names_that_nobody_would_write_are_refused_at_once(write):
+    long = "a" * 100_000
+    path = write('target = "tiny"', f'target = "{long}b"')
+    path.write_text(path.read_text() + f'[models.{long}c]\npath = "a"\n')
+    started = time.perf_counter()
+    refusal(path)
+    assert time.perf_counter() - started < 5
 
 
 @pytest.fixture
@@ -484,6 +598,24 @@ def test_a_models_file_is_looked_for_from_the_option_to_the_packaged_one(places,
     own.unlink()
     assert load_models_file(find_models_file(None)).default_pair == "starter"
     assert find_models_file(None).read_bytes() == PACKAGED.read_bytes()
+
+
+def test_what_a_project_does_not_say_of_settings_is_as_the_user_has_said_but_for_the_server(
+    places, monkeypatch
+):
+    chosen, _, here, own = places
+    monkeypatch.setenv("RAPID_MODELS", "")
+    said = '[settings]\nhistory = false\nstore = "http://127.0.0.1:9"\n'
+    own.write_text(MINIMAL + said, encoding="utf-8")
+    found = open_models_file(None)
+    assert (found.source.resolve(), found.of_project) == (here.resolve(), True)
+    assert (found.settings.history, found.settings.store) == (False, None)
+    assert open_models_file(chosen).settings.history is True, "a chosen file is taken as a whole"
+    own.unlink()
+    assert open_models_file(None).settings.history is True
+    here.unlink()
+    own.write_text(MINIMAL + said, encoding="utf-8")
+    assert open_models_file(None).settings.store == "http://127.0.0.1:9"
 
 
 def test_a_home_folder_is_understood(places, monkeypatch):

@@ -18,13 +18,13 @@ from rapid_cli.bench.measurements import LengthProfile, PrefillProgress, Sample,
 from rapid_cli.bench.plots import check_plot_path, draw
 from rapid_cli.bench.report import LengthRow, Row, length_row, rows
 from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setup
+from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.render.bench import print_rows, print_stage
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.streams import require_output
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
-from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.session.session import Session
 
 PLAIN = "long-context"
@@ -44,7 +44,7 @@ def run(options: BenchOptions) -> None:
     strategies = _strategies(options.strategy)
     require_output()
     errors = console(quiet=options.quiet)
-    models_file = load_models_file(find_models_file(options.models))
+    models_file = models_file_in_force(options.models, errors)
     pair = models_file.pair(options.pair)
     plain = Options(
         STRATEGIES[PLAIN],

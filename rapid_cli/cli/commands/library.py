@@ -20,6 +20,7 @@ from rapid_cli.cli.commands.opening import (
     print_json,
     sources_and_question,
 )
+from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import (
@@ -37,7 +38,6 @@ from rapid_cli.config import collections as collection_names
 from rapid_cli.errors import DocumentError, RapidError
 from rapid_cli.library.indexing import index as index_paths
 from rapid_cli.library.watching import changes
-from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.session.session import Session
 from rapid_cli.text.printable import printable_line
 
@@ -50,7 +50,7 @@ def index(options: IndexOptions) -> None:
     require_output()
     errors = console(quiet=options.quiet)
     watched = paths if options.watch else []
-    with _open_session(options.models, options.collection, ocr=options.ocr) as session:
+    with _open_session(errors, options.models, options.collection, ocr=options.ocr) as session:
         seen = changes(watched) if watched else iter(())
         next(seen, None)  # what changes while the first round goes on is not missed
         counts = _index_once(session, options, errors)
@@ -106,7 +106,7 @@ def search(options: SearchOptions) -> None:
     require_output()
     errors = console(quiet=options.quiet)
     with (
-        _open_session(options.models, options.collection, ocr=options.ocr) as session,
+        _open_session(errors, options.models, options.collection, ocr=options.ocr) as session,
         open_sources(session.library, sources, errors) as gathered,
     ):
         documents = gathered.documents
@@ -122,21 +122,21 @@ def search(options: SearchOptions) -> None:
 
 def list_documents(collection: str | None, *, json: bool) -> None:
     """List what the library holds."""
-    with _open_session(None, collection) as session:
+    with _open_session(console(), None, collection) as session:
         kept = {text.name for text in session.states.entries()}
         print_entries(session.library.entries(), kept, as_json=json)
 
 
 def list_collections(*, json: bool) -> None:
     """List the names of all collections."""
-    store = load_models_file(find_models_file(None)).settings.store
+    store = models_file_in_force(None, console()).settings.store
     print_names(collection_names(store), as_json=json)
 
 
 def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None:
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
-    with _open_session(None, collection) as session:
+    with _open_session(errors, None, collection) as session:
         for name in names:
             for entry in session.library.remove(name):
                 errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
@@ -156,18 +156,22 @@ def _read_ahead(
 
 def list_texts(*, json: bool) -> None:
     """List what models have read and is kept."""
-    with _open_session(None) as session:
+    with _open_session(console()) as session:
         print_texts(session.states.entries(), as_json=json)
 
 
 def clear_texts() -> None:
     """Remove all that is kept of what models have read."""
-    with _open_session(None) as session:
+    with _open_session(console()) as session:
         print(f"freed {session.states.clear() / 1e6:,.0f} MB")
 
 
 def _open_session(
-    models: Path | None, collection: str | None = None, *, ocr: bool = False
+    errors: Console,
+    models: Path | None = None,
+    collection: str | None = None,
+    *,
+    ocr: bool = False,
 ) -> Session:
-    models_file = load_models_file(find_models_file(models))
+    models_file = models_file_in_force(models, errors)
     return Session(models_file, collection=collection, ocr=ocr)

@@ -9,7 +9,9 @@ from pathlib import Path
 import typer
 
 from rapid_cli.cli.boundary import FAILED
+from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.models import CheckOptions
+from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models
 from rapid_cli.cli.render.report import Json
@@ -20,7 +22,6 @@ from rapid_cli.doctor.pair import check as check_pair
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import engine, machine, read_format, read_shape
 from rapid_cli.models.hub import find
-from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.specs import ModelPair, ModelsFile, ModelSpec
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.offers import is_here
@@ -32,7 +33,7 @@ MISSING = {"path": "missing", "package": "not installed", "repo": "not downloade
 
 def list_models(models: Path | None, *, json: bool) -> None:
     """List the models and pairs of models.toml and copies of weights; nothing is downloaded."""
-    models_file = load_models_file(find_models_file(models))
+    models_file = models_file_in_force(models, console())
     with Session(models_file) as session:
         rows = [_row(session, name) for name in models_file.models]
         pairs = [_pair_row(models_file, pair) for pair in models_file.pairs.values()]
@@ -44,7 +45,7 @@ def list_models(models: Path | None, *, json: bool) -> None:
 def check(options: CheckOptions) -> None:
     """Check a pair, print what was found, and exit with 1 if it cannot work."""
     require_output()
-    models_file = load_models_file(find_models_file(options.models))
+    models_file = models_file_in_force(options.models, console())
     chosen = models_file.pair(options.pair)
     with Session(models_file) as session:
         checked = check_pair(session.pairs, chosen, options.target, options.drafter)
@@ -73,7 +74,7 @@ def _seen_json(seen: CheckedModel) -> Json:
 
 def clear(models: Path | None) -> None:
     """Remove the copies of weights, what tuning found, and how models were seen to run."""
-    models_file = load_models_file(find_models_file(models))
+    models_file = models_file_in_force(models, console())
     with Session(models_file) as session:
         freed, forgotten = session.copies.clear(), session.tuned.clear()
         session.preflight.forget()

@@ -18,6 +18,7 @@ from rich.console import Console
 from rapid_cli.answering.answer import Answer, Options
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.boundary import STARTED, print_error
+from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.answering import AnswerOptions
 from rapid_cli.cli.render.answers import (
     answer_view,
@@ -35,7 +36,6 @@ from rapid_cli.library.library import Library
 from rapid_cli.library.sources import Gathered, exists, forget_temporary, gather
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.machine.paths import reads_like_question
-from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.prompts import Turn
 from rapid_cli.models.specs import ModelPair
 from rapid_cli.session.conversation import Desk
@@ -178,7 +178,7 @@ def open_answering(
     from rapid_cli.llama import accelerators  # noqa: PLC0415
 
     errors = console(quiet=chosen.quiet)
-    models_file = load_models_file(find_models_file(chosen.models))
+    models_file = models_file_in_force(chosen.models, errors)
     spec = models_file.pair(chosen.pair)
     options = _options(chosen, spec)
     with Session(

@@ -12,15 +12,16 @@ import typer
 from rich.console import Console
 
 from rapid_cli.cli.boundary import FAILED, print_error
+from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.pulling import pulled_json, pulled_line
 from rapid_cli.cli.streams import require_output
-from rapid_cli.config import suggestion
+from rapid_cli.config import home, suggestion
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.models.hub.backoff import PAUSES
 from rapid_cli.models.hub.errors import amount
 from rapid_cli.models.hub.pulling import Plan, Puller, require_room
-from rapid_cli.models.models_file import find_models_file, load_models_file
+from rapid_cli.models.hub.verifying import Hashes
 from rapid_cli.models.specs import Located, ModelPair, ModelsFile
 from rapid_cli.text.printable import printable_line
 
@@ -36,8 +37,8 @@ def run(
     """Pull all names, whatever becomes of each; exit with FAILED if one of them failed."""
     if json:
         require_output()
-    models_file = load_models_file(find_models_file(models))
     errors = console(quiet=quiet)
+    models_file = models_file_in_force(models, errors)
     with Bars(errors) as bars:
         pulling = _Pulling(models_file, errors, bars, pauses)
         try:
@@ -84,7 +85,7 @@ class _Pulling:
         self._models_file = models_file
         self._errors = errors
         self._bars = bars
-        self._puller = Puller(self._note, self._progress, pauses)
+        self._puller = Puller(Hashes(home()), self._note, self._progress, pauses)
         self._done: dict[Located, bool] = {}
 
     def pull(self, name: str) -> None:

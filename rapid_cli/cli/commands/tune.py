@@ -16,6 +16,7 @@ from rapid_cli.bench.timing import TuningProgress
 from rapid_cli.bench.trials import NOISY, Comparison
 from rapid_cli.bench.tuner import Tuner, TuningResult
 from rapid_cli.cli.commands.opening import copy_progress, note
+from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.models import TuneOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.models import print_tuning, tuning_json
@@ -25,7 +26,6 @@ from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.llama import engine, machine, read_format
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models.formats import WeightFormat
-from rapid_cli.models.models_file import find_models_file, load_models_file
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.pairs import ModelFile, Pairs
@@ -39,9 +39,9 @@ def run(options: TuneOptions) -> None:
     The time is shared between them. What was found for one stays if the next is interrupted.
     """
     require_output()
-    models_file = load_models_file(find_models_file(options.models))
-    pair = models_file.pair(options.pair)
     errors = console(quiet=options.quiet)
+    models_file = models_file_in_force(options.models, errors)
+    pair = models_file.pair(options.pair)
     with Session(models_file, device=options.device) as session:
         files = _tunable(session.pairs.find_models(pair), str(models_file.source), errors)
         seconds = options.seconds and options.seconds / len(files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from rapid_cli.models.specs import DeviceChoice
 
 Options = TypeVar("Options")
+PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
 
 
 def taking_options(command: Callable[[Options], None]) -> Callable[..., None]:
@@ -37,15 +39,19 @@ def taking_options(command: Callable[[Options], None]) -> Callable[..., None]:
 
 
 def complete_pair(incomplete: str) -> list[str]:
-    """Return the names of pairs that begin like this, for the shell; none without a models.toml."""
+    """Return the names of pairs that begin like this, for the shell; none without a models.toml.
+
+    What the shell puts on a command line it would also run, so plain names alone are offered.
+    """
     from rapid_cli.errors import RapidError  # noqa: PLC0415 - not for --help
-    from rapid_cli.models.models_file import find_models_file, load_models_file  # noqa: PLC0415
+    from rapid_cli.models.models_file import open_models_file  # noqa: PLC0415
 
     try:
-        pairs = load_models_file(find_models_file(None)).pairs
+        pairs = open_models_file(None).pairs
     except RapidError:
         return []
-    return [name for name in pairs if name.startswith(incomplete)]
+    plain = (name for name in pairs if re.fullmatch(PLAIN_NAME, name))
+    return [name for name in plain if name.startswith(incomplete)]
 
 
 WORDS = typer.Argument(

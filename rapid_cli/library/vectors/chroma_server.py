@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_address
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,13 +12,13 @@ from urllib.parse import urlsplit
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.vectors.chroma import Database, load_chromadb
 from rapid_cli.machine.network import answer_of_proxy, obstacle
+from rapid_cli.machine.secrets import TOKEN, is_loopback, store_token
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
 OWN = "rapid"
-TOKEN = "RAPID_STORE_TOKEN"
 VERSION_PATH = "/api/v2/version"
 MAJOR = "1"  # servers and clients of one major version understand each other
 GREETING_SECONDS = 5.0
@@ -91,7 +90,7 @@ class ServerDatabase(Database):
 
     def _explained(self, error: BaseException) -> RapidError:
         """Return the error that tells what Chroma raised, or what is in the way to the server."""
-        found = obstacle(error, self._url, direct=_is_local(self._url))
+        found = obstacle(error, self._url, direct=is_loopback(self._url))
         return self._unusable(found.reason, found.hint) if found else super()._explained(error)
 
     def _hint(self, error: BaseException) -> str:
@@ -113,7 +112,7 @@ class ServerDatabase(Database):
             self._greet(chromadb.__version__)
             settings = Settings(anonymized_telemetry=False, chroma_server_host=self._url)
             settings.chroma_server_http_port = None  # the URL says it
-            client = chromadb.HttpClient(self._url, headers=_headers(), settings=settings)
+            client = chromadb.HttpClient(self._url, headers=_headers(self._url), settings=settings)
             assert isinstance(client, Client), "only this kind can be closed"
             server = client._server
             assert isinstance(server, FastAPI), "made for a URL"
@@ -125,8 +124,10 @@ class ServerDatabase(Database):
         """Raise StoreError unless a Chroma server answers soon, with a version that fits."""
         import httpx  # noqa: PLC0415
 
-        answer = httpx.get(self._url + VERSION_PATH, headers=_headers(), timeout=GREETING_SECONDS)
-        refusal = answer_of_proxy(answer.status_code, self._url, direct=_is_local(self._url))
+        answer = httpx.get(
+            self._url + VERSION_PATH, headers=_headers(self._url), timeout=GREETING_SECONDS
+        )
+        refusal = answer_of_proxy(answer.status_code, self._url, direct=is_loopback(self._url))
         if refusal is not None:
             raise self._unusable(refusal.reason, refusal.hint)
         if answer.status_code in (401, 403):
@@ -154,19 +155,15 @@ def name_for(collection: str | None, content: str) -> str:
     return f"{OWN}-{collection}-{content}" if collection else f"{OWN}-{content}"
 
 
-def _headers() -> dict[str, str]:
-    token = os.environ.get(TOKEN, "").strip()
-    if not (token.isascii() and token.isprintable()):
-        raise StoreError(
-            f"{TOKEN} holds more than a token", "copy it again, it is one line of ASCII"
-        )
+def _headers(url: str) -> dict[str, str]:
+    token = store_token(url)
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @contextmanager
 def _direct(url: str) -> Iterator[None]:
     """Pass by the proxies that the environment names, if `url` is on this very machine."""
-    if not _is_local(url):
+    if not is_loopback(url):
         yield
         return
     with _environment:  # else a second thread would take what the first has set for what was there
@@ -179,11 +176,3 @@ def _direct(url: str) -> Iterator[None]:
                 os.environ.pop("no_proxy", None)
             else:
                 os.environ["no_proxy"] = before
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from rapid_cli.errors import ModelError
 from rapid_cli.models.hub.backoff import Note
 from rapid_cli.models.hub.errors import settings
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot
 
+CHECK_NAMES = "check `repo`, `file` and `revision` in models.toml"
 LOCK_SECONDS = 1.0
 """How long a lock is waited for before the person is told."""
 
@@ -70,12 +72,22 @@ class Cache:
         new = self._links.with_name(f"{self._links.name}.{os.getpid()}.incomplete")
         folder = self._links if self._links.exists() else new
         for file in self._snapshot.files:
-            self._link(file, folder / file.name)
+            self._link(file, self._own(folder / file.name))
         if folder == new:
             with suppress(FileExistsError):
                 new.rename(self._links)
         if not re.fullmatch(COMMIT, revision or ""):
-            self._refer(self._folder / "refs" / (revision or "main"))
+            self._refer(self._own(self._folder / "refs" / (revision or "main")))
+
+    def _own(self, path: Path) -> Path:
+        """Return a path that is to be written; ModelError unless it is in the repository's folder.
+
+        Names are checked where they come from, and here once more: nothing is written elsewhere.
+        """
+        written = Path(os.path.normpath(path))
+        if not written.is_relative_to(os.path.normpath(self._folder)):
+            raise ModelError(f"{written} is not in {self._folder}", CHECK_NAMES)
+        return path
 
     def _link(self, file: RemoteFile, link: Path) -> None:
         if size_of(link) == file.size:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.machine.network import Obstacle, may_pass, obstacle, system_error
+from rapid_cli.machine.secrets import encrypt_hint, goes_in_clear
 
 CHECK_NETWORK = "check the network, and try again"
 LONGEST_REASON = 200
@@ -62,7 +63,10 @@ def endpoint() -> str:
 
 
 def require_hub() -> None:
-    """Raise HubUnavailable if the hub is switched off, ConfigError if HF_ENDPOINT is no URL."""
+    """Raise HubUnavailable if the hub is switched off, ConfigError if HF_ENDPOINT is no good.
+
+    It must be a URL, and one to which no token goes in clear.
+    """
     if settings().HF_HUB_OFFLINE:
         variable = "HF_HUB_OFFLINE" if os.environ.get("HF_HUB_OFFLINE") else "TRANSFORMERS_OFFLINE"
         raise HubUnavailable(
@@ -74,6 +78,12 @@ def require_hub() -> None:
         raise ConfigError(
             f"HF_ENDPOINT = {endpoint()!r} is not the address of a hub",
             'it is like "https://huggingface.co"',
+        )
+    if goes_in_clear(endpoint()) and _sends_token():
+        raise ConfigError(
+            f"your token for the hub would go to HF_ENDPOINT = {endpoint()} in clear: whoever is "
+            "on the way could read it",
+            f"{encrypt_hint(endpoint())}, or send none: HF_HUB_DISABLE_IMPLICIT_TOKEN=1",
         )
 
 
@@ -197,6 +207,10 @@ def _token_is_set() -> bool:
     from huggingface_hub import get_token  # noqa: PLC0415
 
     return bool(get_token())
+
+
+def _sends_token() -> bool:
+    return not settings().HF_HUB_DISABLE_IMPLICIT_TOKEN and _token_is_set()
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -40,6 +40,8 @@ def _whole(path: Path, location: Location) -> Path:
     """Return a path, of which all parts must be there if its model comes in several."""
     if not path.exists():
         raise _nothing_at(path, location)
+    if not (path.is_file() or path.is_dir()):  # to read a pipe or a device may never end
+        raise ModelError(f"the model {path} is neither a file nor a folder", CHECK_PATH)
     for part in parts(path.name):
         if not (path.parent / part).exists():
             raise ModelError(
@@ -60,9 +62,13 @@ def _nothing_at(path: Path, location: Location) -> ModelError:
 
 
 def _in_package(package: str) -> Path:
+    """Return the folder of a package; none of its code is run to find it.
+
+    A package within another is not looked for: Python would import the other.
+    """
     try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):  # the parent of a dotted name is missing, or no name at all
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    except (ImportError, ValueError):  # it is a module that does not say where it comes from
         spec = None
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(

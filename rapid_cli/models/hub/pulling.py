@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import time
@@ -18,6 +17,7 @@ from rapid_cli.models.hub.finding import find, locate
 from rapid_cli.models.hub.parts import parts
 from rapid_cli.models.hub.repository import COMMIT, RemoteFile, Snapshot, ask
 from rapid_cli.models.hub.transfer import fetch
+from rapid_cli.models.hub.verifying import Hashes
 from rapid_cli.models.specs import Located, ModelSpec
 from rapid_cli.storage.partial import SPARE_BYTES
 from rapid_cli.storage.private import as_usual
@@ -54,7 +54,10 @@ class Pulled:
 class Puller:
     """Downloads models, and tells how it goes on."""
 
-    def __init__(self, note: Note, progress: Progress, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(
+        self, hashes: Hashes, note: Note, progress: Progress, pauses: Sequence[float] = PAUSES
+    ) -> None:
+        self._hashes = hashes
         self._note = note
         self._progress = progress
         self._pauses = pauses
@@ -82,7 +85,7 @@ class Puller:
             with as_usual(), disk_errors():  # others may share that cache
                 downloaded = self._download(plan.spec, plan.snapshot)
         path = locate(plan.spec.location, plan.spec.name)
-        _check_sha256(plan.spec, path)
+        self._hashes.require(plan.spec, path)
         files = _files(path)
         return Pulled(
             name=plan.spec.name,
@@ -171,24 +174,6 @@ def _compare(spec: Located, snapshot: Snapshot) -> None:
             f"{snapshot.repo} has another {first.name} than models.toml expects: its sha256 is "
             f"{first.digest[:12]}... and not {expected[:12]}...",
             "set `revision` to the commit that you mean, or mend `sha256` if you trust the new one",
-        )
-
-
-def _check_sha256(spec: Located, path: Path) -> None:
-    """Raise ModelError if a file that is here is another one than models.toml expects."""
-    expected = _expected(spec)
-    if expected is None:
-        return
-    first = path.with_name(parts(path.name)[0])
-    found = first.resolve().name
-    if not re.fullmatch("[0-9a-f]{64}", found):  # in the cache, files are called by their hashes
-        with first.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        raise ModelError(
-            f"{first} is another file than models.toml expects: its sha256 is {found[:12]}... and "
-            f"not {expected[:12]}...",
-            "put the right file there, or mend `sha256` in models.toml",
         )
 
 
