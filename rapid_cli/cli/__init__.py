@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rapid_cli.cli.boundary import Boundary
+from rapid_cli.cli.endings import ending_in_order
 from rapid_cli.cli.options.answering import EXPLAINED, AskOptions, ChatOptions, HistoryOptions
 from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
@@ -269,5 +270,5 @@ def doctor(*, models: Models = None, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line."""
-    with standard_streams():
+    with ending_in_order(), standard_streams():
         app(prog_name="rapid")

@@ -77,8 +77,9 @@ class Catalog:
     Whatever goes wrong on disk is a StoreError.
     """
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / FILE_NAME
+    def __init__(self, folder: Path | None) -> None:
+        """Take the file in `folder`, or without one hold all in memory until it is closed."""
+        path = folder / FILE_NAME if folder else None
         remedy = f"delete {path} and index your documents again"
         self._file = DatabaseFile(
             path,
@@ -191,6 +192,20 @@ class Catalog:
         """Record that the path of a document holds it, which is here already."""
         with self._file.transaction() as connection:
             self._point(connection, document)
+
+    def copy(self, other: Catalog, document_id: str) -> None:
+        """Take a document of another catalog, with its chunks and the vectors that are there."""
+        document, cut = other.document(document_id), other.cut_of(document_id)
+        if document is None or cut is None:
+            return  # it was removed meanwhile
+        reader = other.reader_of(document_id) or 0
+        self.put(document, other.chunks.of(document_id), cut=cut, reader=reader)
+        if floats := other.chunks.vectors([document_id], cut).get(document_id):
+            self.embedded(document_id, floats)
+
+    def erase(self) -> None:
+        """Leave nothing in the file of what was removed."""
+        self._file.erase()
 
     def remove(self, path: str) -> None:
         """Forget a path."""

@@ -43,6 +43,7 @@ class Holdings:
         self._catalog = catalog
         self._store = store
         self._embedder = embedder
+        self._reranker = reranker
         self._retrieval = Retrieval(catalog, store, embedder, reranker)
 
     def search(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rapid_cli.documents import SHARED, Document
+from rapid_cli.documents import SHARED, STDIN, Document
 from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Catalog, Entry
 from rapid_cli.library.events import (
@@ -21,8 +21,8 @@ from rapid_cli.library.events import (
     IndexingEvent,
 )
 from rapid_cli.library.holdings import Holdings, key_of
-from rapid_cli.library.sharing import Sharing, Unshared
-from rapid_cli.library.vectors.store import Store
+from rapid_cli.library.sharing import Unshared, Unstored
+from rapid_cli.library.vectors.store import NoStore, Store
 from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 from rapid_cli.retrieval.chunking import split
@@ -51,12 +51,36 @@ class Library(Holdings):
         embedder: Embedder,
         extractor: Extractor,
         *,
-        sharing: Sharing | None = None,
+        sharing: Unshared | None = None,
         reranker: Reranker | None = None,
     ) -> None:
         """Take a `sharing` where the store is on a server."""
         super().__init__(catalog, store, embedder, extractor, reranker=reranker)
         self._sharing = sharing or Unshared()
+
+    def in_memory(self) -> Library:
+        """Return an empty library that keeps nothing on disk, with the reader of this one."""
+        return Library(
+            Catalog(None),
+            NoStore(),
+            self._embedder,
+            self.extractor,
+            sharing=Unstored(),
+            reranker=self._reranker,
+        )
+
+    def copy(self, other: Holdings, document_ids: Iterable[str]) -> None:
+        """Take documents that another library has.
+
+        Where their vectors are in its store alone, they are found by their words.
+        """
+        for document_id in document_ids:
+            if not self._catalog.holds(document_id):
+                self._catalog.copy(other._catalog, document_id)
+
+    def close(self) -> None:
+        """Close the catalog, which in memory is then gone."""
+        self._catalog.close()
 
     def enter(self, document: Document) -> None:
         """Put a document in the place of what its path held; its words can be searched at once."""
@@ -156,6 +180,20 @@ class Library(Holdings):
             self.drop(entry.path)
         self.sweep()
         return matches
+
+    def erase(self) -> None:
+        """Leave nothing on this machine's disk of what was removed."""
+        self._catalog.erase()
+        self._store.erase()
+
+    def forget_piped(self) -> None:
+        """Erase what an earlier rapid has kept of what was piped in, if it was killed."""
+        left = [entry.path for entry in self.entries() if entry.path.startswith(STDIN)]
+        for path in left:
+            self.drop(path)
+        if left:
+            self.sweep()
+            self.erase()
 
     def rebuild(self) -> Iterator[IndexingEvent]:
         """Chunk and embed all documents again, from the pages in the catalog.

@@ -107,7 +107,7 @@ class Retrieval:
         if not embedded:
             return {}
         total = sum(counts[key] for key in embedded)
-        if total <= EXACT_CHUNKS:
+        if total <= EXACT_CHUNKS or not self._store.has_vectors:
             vectors = self._catalog.chunks.vectors(embedded, self.key)
             if len(vectors) == len(embedded):
                 return dict(self._compared(question, vectors, depth))

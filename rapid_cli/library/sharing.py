@@ -45,6 +45,14 @@ class Unshared:
         """Take the text of a document off the shelf that no library holds any more."""
 
 
+class Unstored(Unshared):
+    """What a library in memory has in place of a sharing: its chunks are stored nowhere."""
+
+    def may_store(self, paths: Sequence[str]) -> bool:  # noqa: ARG002 - none
+        """Tell that the store may have the chunks of no document."""
+        return False
+
+
 class Sharing(Unshared):
     """Keeps a catalog and the shelf of a server in step.
 

@@ -25,15 +25,22 @@ EMBEDDED_FIRST = 400
 
 @dataclass(slots=True)
 class Gathered:
-    """Documents to ask about, in the order named; what could not be read; what to forget after.
+    """Documents to ask about, in the order named, and the library to ask; what could not be read.
 
+    If something was `piped` in, that is a library in memory, so that nothing of it is ever written.
     `embedded` counts the chunks that got their vectors on the way.
     """
 
+    library: Library
+    piped: bool = False
     documents: dict[str, Document] = field(default_factory=dict)
     skipped: list[FileSkipped] = field(default_factory=list)
-    temporary: list[str] = field(default_factory=list)
     embedded: int = 0
+
+    def close(self) -> None:
+        """Forget what was piped in."""
+        if self.piped:
+            self.library.close()
 
 
 def gather(
@@ -55,17 +62,12 @@ def gather(
             gathered.skipped.append(FileSkipped(name, error))
     if not gathered.documents:
         raise gathered.skipped[0].error
+    if gathered.piped:
+        gathered.library.copy(library, gathered.documents)
     yield from gathered.skipped
     pending = library.pending(gathered.documents)
     if pending.documents:
         yield pending
-
-
-def forget_temporary(gathered: Gathered, library: Library) -> None:
-    """Take out of the library what was only there for one question."""
-    for name in gathered.temporary:
-        if library.find(name):  # not if it was interrupted on its way in
-            library.remove(name)
 
 
 def exists(path: Path) -> bool:
@@ -115,8 +117,9 @@ def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterato
     with _in_a_file(stdin.read()) as path:
         read = library.extractor.read(path)
     document = replace(read, path=f"{STDIN}{read.id[:12]}")
-    gathered.temporary.append(document.path)
-    yield from _add(document, library, gathered)
+    if not gathered.piped:
+        gathered.library, gathered.piped = library.in_memory(), True
+    yield from _add(document, gathered.library, gathered)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ LARGEST_BYTES = 20 << 30
 SHARE_OF_DISK = 0.25
 SHORTEST = 64
 """Fewer tokens than these are not worth restoring."""
+MORE = re.compile(r" and \d+ more$")
 IN_USE = "another rapid is using its file"
 
 FreeBytes = Callable[[Path], int]
@@ -108,6 +110,14 @@ class PrefixCache:
                 file, tokens = path.stat(), len(footer.tokens)
                 found.append(CachedPrefix(path, footer.name, tokens, file.st_size, file.st_mtime))
         return sorted(found, key=lambda entry: -entry.used_at)
+
+    def forget(self, names: Collection[str]) -> int:
+        """Remove what is kept of texts with a document of these names; return the bytes freed.
+
+        A text of several documents is called after the first three: of more, any may be meant.
+        """
+        meant = [path for path, footer in self._readable() if _may_hold(footer.name, names)]
+        return sum(map(self._evict, meant))
 
     def clear(self) -> int:
         """Remove all that is kept and that nobody is using; return how many bytes that frees."""
@@ -245,6 +255,10 @@ def _load(path: Path, context: ReadableContext, footer: Footer) -> None:
     if len(context) != len(footer.tokens):
         context.truncate(0)
         raise UnusableState("it is damaged")
+
+
+def _may_hold(title: str, names: Collection[str]) -> bool:
+    return bool(MORE.search(title)) or any(name in title for name in names)
 
 
 def _may_hold_more(path: Path, context: ReadableContext, count: int) -> bool:

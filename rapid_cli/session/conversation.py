@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import cached_property
@@ -14,8 +14,9 @@ from rapid_cli.answering.attribution import match_sentences
 from rapid_cli.answering.pipeline import answer
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.request import Request
-from rapid_cli.documents import Document, Passage
+from rapid_cli.documents import Passage
 from rapid_cli.errors import RapidError
+from rapid_cli.library.sources import STDIN_NAME, Gathered
 from rapid_cli.models.prompts import Turn
 from rapid_cli.session.session import Session
 
@@ -34,14 +35,14 @@ class Desk:
     """Answers questions about documents. A context manager.
 
     `started` is when the person began to wait for the first answer. With `several` questions to
-    come, contexts are opened with room for them.
+    come, contexts are opened with room for them. What was piped in is in no prefix cache.
     """
 
     def __init__(
         self,
         session: Session,
         files: PairFiles,
-        documents: Mapping[str, Document],
+        gathered: Gathered,
         *,
         started: float,
         index_seconds: float,
@@ -49,15 +50,17 @@ class Desk:
     ) -> None:
         self._session = session
         self._files = files
-        self._documents = documents
+        self._gathered = gathered
         self._started: float | None = started
         self._seconds = Seconds(index=index_seconds)
         self._open = ExitStack()
+        if gathered.piped:
+            session.states.forget({STDIN_NAME})  # an earlier rapid kept that
         self._searcher = self._open.enter_context(ThreadPoolExecutor(1))
         self._contexts = self._open.enter_context(
             Contexts(
                 time.perf_counter,
-                states=session.states,
+                states=None if gathered.piped else session.states,
                 spare=SPARE_TOKENS if several else 0,
             )
         )
@@ -77,7 +80,7 @@ class Desk:
         started, self._started = self._started or time.perf_counter(), None
         # A follow-up seldom names what it is about.
         about = f"{turns[-1].question}\n{question}" if turns else question
-        library, ids = self._session.library, list(self._documents)
+        library, ids = self._gathered.library, list(self._gathered.documents)
         begun = self._searcher.submit(library.search, about, ids, AHEAD)
 
         def search(limit: int) -> list[Passage]:
@@ -88,7 +91,7 @@ class Desk:
         pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
         request = Request(
             question,
-            list(self._documents.values()),
+            list(self._gathered.documents.values()),
             search,
             pair,
             options,
@@ -111,14 +114,14 @@ class Desk:
     def _cited(self, result: Answer) -> Generator[Note, None, Answer]:
         """Match the answer's sentences to passages; an answer is not lost because that fails."""
         before = time.perf_counter()
-        library, ids = self._session.library, list(self._documents)
+        library, ids = self._gathered.library, list(self._gathered.documents)
 
         def search(sentence: str) -> list[Passage]:
             return library.search(sentence, ids, FURTHER, reranked=False)
 
         try:
             embed = self._session.embedder.embed
-            for matched in match_sentences(result, self._documents, search, embed):
+            for matched in match_sentences(result, self._gathered.documents, search, embed):
                 result = matched
         except RapidError as error:
             yield Note(f"Sentences were not matched to passages: {error.message}.")

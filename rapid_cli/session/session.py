@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rapid_cli.config import CACHE, home, library_folder
+from rapid_cli.errors import StoreError
 from rapid_cli.models.profiles import StoredProfiles
 from rapid_cli.models.specs import DeviceChoice, ModelsFile
 
@@ -55,7 +56,7 @@ class Session:
     @cached_property
     def library(self) -> Library:
         """The documents on this machine, or those of a collection."""
-        from rapid_cli.library.catalog import Catalog  # noqa: PLC0415
+        from rapid_cli.library.catalog import FILE_NAME, Catalog  # noqa: PLC0415
         from rapid_cli.library.library import Library  # noqa: PLC0415
         from rapid_cli.library.vectors.store import Store  # noqa: PLC0415
         from rapid_cli.reader.workers import Extractor  # noqa: PLC0415
@@ -69,6 +70,9 @@ class Session:
         library = Library(
             catalog, store, self.embedder, extractor, sharing=sharing, reranker=self._reranker()
         )
+        with suppress(StoreError):  # told by whoever needs what is damaged
+            if (folder / FILE_NAME).exists():
+                library.forget_piped()
         if server:
             library.adopt()
         return library

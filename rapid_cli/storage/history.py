@@ -13,6 +13,8 @@ from typing import Self
 from rapid_cli.storage.sqlite import DatabaseFile
 
 FILE_NAME = "history.sqlite3"
+TYPED_LINES = "chat_questions.txt"
+"""The questions typed in chats, for the arrow keys."""
 VERSION = 1
 
 # The index holds no text of its own: its rows are found by the ids of the answers.
@@ -99,9 +101,7 @@ class History:
         with self._file.transaction() as connection:
             connection.execute("DELETE FROM answers")
             connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-        # Deleted text stays in free pages until the file is written anew.
-        self._file.rows("VACUUM")
-        self._file.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._file.erase()
 
 
 def document_names(record: Mapping[str, object]) -> list[str]:

@@ -28,12 +28,13 @@ Connection = sqlite3.Connection
 class DatabaseFile:
     """A SQLite file that several processes may use. Whatever goes wrong on disk is a StoreError.
 
-    `title` is what people call it, and `remedy` helps where nothing else is known to.
+    `title` is what people call it, and `remedy` helps where nothing else is known to. What is
+    deleted is overwritten, and `erase` takes the rest of it out of the file.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         *,
         schema: str,
         version: int,
@@ -41,7 +42,10 @@ class DatabaseFile:
         remedy: str,
         migration: str = "",
     ) -> None:
-        """Name a file; `migration` goes before `schema` in a file of an earlier version."""
+        """Name a file; `migration` goes before `schema` in a file of an earlier version.
+
+        Without a `path` all is in memory, and gone once it is closed.
+        """
         self._path = path
         self._migration = migration
         self._schema = schema
@@ -65,7 +69,7 @@ class DatabaseFile:
 
         It is neither made nor brought up to date; StoreError if it is damaged.
         """
-        if not self._path.exists():
+        if self._path is None or not self._path.exists():
             return []
         with self.errors(), closing(self._open("rw")) as connection:
             connection.execute("PRAGMA query_only = ON")
@@ -79,12 +83,8 @@ class DatabaseFile:
     @cached_property
     def connection(self) -> Connection:
         """The open file; errors that it raises are those of sqlite3, see `errors`."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"the {self._title} folder {self._path.parent} cannot be made"
-            hint = HINTS[sqlite3.SQLITE_CANTOPEN]
-            raise StoreError(f"{message}: {error.strerror}", hint) from error
+        if self._path is not None:
+            self._make_folder(self._path.parent)
         connection = self._open("rwc")
         try:
             self._prepare(connection)
@@ -93,9 +93,16 @@ class DatabaseFile:
             raise
         return connection
 
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"the {self._title} folder {folder} cannot be made: {error.strerror}"
+            raise StoreError(message, HINTS[sqlite3.SQLITE_CANTOPEN]) from error
+
     def _open(self, mode: str) -> Connection:
         connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode={mode}",
+            f"{self._path.absolute().as_uri()}?mode={mode}" if self._path else ":memory:",
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level="IMMEDIATE",
@@ -103,7 +110,21 @@ class DatabaseFile:
             check_same_thread=False,
         )
         connection.row_factory = Row
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # no copy of a text in another file
         return connection
+
+    def erase(self) -> None:
+        """Leave nothing in the file of what was deleted.
+
+        Deleting overwrites rows, but leaves words in the index of a full-text search until that is
+        merged, and copies of pages in the log of the latest changes.
+        """
+        for index in self.rows("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5%'"):
+            with self.transaction() as connection:
+                connection.execute(f"INSERT INTO {index[0]} ({index[0]}) VALUES ('optimize')")
+        self.rows("VACUUM")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; a later use opens it again."""
@@ -118,7 +139,7 @@ class DatabaseFile:
             yield
         except (sqlite3.Error, json.JSONDecodeError) as error:
             hint = HINTS.get(_kind(error), self._remedy)
-            message = f"the {self._title} {self._path} cannot be used: {error}"
+            message = f"the {self._title} {self._path or 'in memory'} cannot be used: {error}"
             raise StoreError(message, hint) from error
 
     def _require_known(self, connection: Connection) -> int:
@@ -138,6 +159,17 @@ class DatabaseFile:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {self._version}; COMMIT;"
             )
+
+
+def erase(path: Path, overwriting: str) -> None:
+    """Leave nothing in a library's own file of what was deleted; nobody else may have it open.
+
+    `overwriting` is the SQL that overwrites what the library itself keeps of it. Raises what
+    sqlite3 raises.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.executescript(f"BEGIN IMMEDIATE; {overwriting}; COMMIT; VACUUM;")
 
 
 def _write_ahead(connection: Connection) -> None:

@@ -76,7 +76,7 @@ def _material(
     with open_sources(session.library, [str(source)], errors) as gathered:
         documents = gathered.documents
         finish_index(session.library, gathered, errors)
-        passages = session.library.search(question, list(documents), PASSAGES)
+        passages = gathered.library.search(question, list(documents), PASSAGES)
         return TextMaterial(document_text(documents.values()), question, target, passages)
 
 

@@ -21,11 +21,10 @@ from rapid_cli.config import expanded, home
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.sources import STANDARD_INPUT
 from rapid_cli.models.prompts import Turn
+from rapid_cli.storage.history import TYPED_LINES
 from rapid_cli.storage.private import as_usual
 
 COMMAND = "/"
-TYPED_LINES = "chat_questions.txt"
-"""The file that the arrow keys bring earlier questions from."""
 
 
 @dataclass(slots=True)

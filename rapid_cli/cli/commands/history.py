@@ -9,7 +9,7 @@ from rapid_cli.cli.options.answering import HistoryOptions
 from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.history import print_history, print_history_json
 from rapid_cli.config import home
-from rapid_cli.storage.history import History
+from rapid_cli.storage.history import TYPED_LINES, History
 
 EMPTY = "The history is empty: it fills as you ask."
 
@@ -41,3 +41,4 @@ def _clear(history: History, errors: Console) -> None:
     count = history.count()
     errors.print(f"deleting {count} answer{'' if count == 1 else 's'}" if count else EMPTY)
     history.clear()
+    (home() / TYPED_LINES).unlink(missing_ok=True)

@@ -36,6 +36,7 @@ from rapid_cli.cli.render.report import passages_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import collections as collection_names
 from rapid_cli.errors import DocumentError, RapidError
+from rapid_cli.library.catalog import Entry
 from rapid_cli.library.indexing import index as index_paths
 from rapid_cli.library.watching import changes
 from rapid_cli.session.session import Session
@@ -110,7 +111,7 @@ def search(options: SearchOptions) -> None:
         open_sources(session.library, sources, errors) as gathered,
     ):
         documents = gathered.documents
-        passages = session.library.search(question, list(documents), options.limit)
+        passages = gathered.library.search(question, list(documents), options.limit)
         if options.json:
             print_json(passages_json(question, passages, documents))
         else:
@@ -137,9 +138,17 @@ def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
     with _open_session(errors, None, collection) as session:
-        for name in names:
-            for entry in session.library.remove(name):
-                errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
+        removed: list[Entry] = []
+        try:
+            for name in names:
+                found = session.library.remove(name)
+                removed += found
+                for entry in found:
+                    errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
+        finally:
+            if removed:
+                session.library.erase()
+                session.states.forget({entry.name for entry in removed})
 
 
 def _read_ahead(

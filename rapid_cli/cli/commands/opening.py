@@ -33,7 +33,7 @@ from rapid_cli.cli.render.report import Json, answer_json, failure_json
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.library import Library
-from rapid_cli.library.sources import Gathered, exists, forget_temporary, gather
+from rapid_cli.library.sources import Gathered, exists, gather
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.machine.paths import reads_like_question
 from rapid_cli.models.prompts import Turn
@@ -66,14 +66,14 @@ def sources_and_question(words: Sequence[str], command: str) -> tuple[list[str],
 @contextmanager
 def open_sources(library: Library, sources: Sequence[str], errors: Console) -> Iterator[Gathered]:
     """Read and index `sources`, shown on `errors`; what came by stdin is forgotten at the end."""
-    gathered = Gathered()
+    gathered = Gathered(library)
     try:
         with Bars(errors) as bars:
             events = gather(sources, library, sys.stdin.buffer, gathered)
             render_indexing(events, bars, errors, Counter())
         yield gathered
     finally:
-        forget_temporary(gathered, library)
+        gathered.close()
 
 
 def finish_index(library: Library, gathered: Gathered, errors: Console) -> None:
@@ -161,7 +161,7 @@ class Answering:
 
     def _remember(self, record: Json) -> None:
         """Put an answer into the history, without the text of what came by standard input."""
-        if self.gathered.temporary:
+        if self.gathered.piped:
             record = record | {"sources": []}
         try:
             self.session.history.add(record)
@@ -199,7 +199,7 @@ def open_answering(
             Desk(
                 session,
                 files,
-                gathered.documents,
+                gathered,
                 started=STARTED,
                 index_seconds=time.perf_counter() - started,
                 several=several,

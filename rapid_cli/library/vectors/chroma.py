@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.machine.libraries import importing, unimportable
 from rapid_cli.storage.locks import QueuedLock
+from rapid_cli.storage.sqlite import erase
 
 if TYPE_CHECKING:
     from chromadb import Where
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["REBUILD", "Collection", "Database", "FolderDatabase", "Where", "load_chromadb"]
 
-FOLDER = "chroma"
+FOLDER, DATABASE = "chroma", "chroma.sqlite3"
+# Chroma's own index of words keeps those of deleted chunks until it is merged. Its queue of
+# changes keeps their texts, though all but their vectors has arrived where it belongs.
+OVERWRITING = """
+INSERT INTO embedding_fulltext_search (embedding_fulltext_search) VALUES ('optimize');
+UPDATE embeddings_queue SET metadata = NULL
+    WHERE metadata IS NOT NULL AND id NOT IN (SELECT embedding_id FROM embeddings)
+"""
 REBUILD = "make the library anew with `rapid index --rebuild`"
 LONGEST_REASON = 300
 # Chroma's defaults of 100 lose one passage in fifty when one document of many is asked for.
@@ -184,6 +192,18 @@ class FolderDatabase(Database):
             # Chroma keeps the space of what was deleted, so its folder goes as a whole.
             shutil.rmtree(self._folder)
         self._lock.release()
+
+    def erase(self) -> None:
+        """Leave no text on disk of chunks that were removed; their vectors may stay."""
+        if not (path := self._folder / DATABASE).exists():
+            return
+        self.close()
+        with self.errors():
+            self._lock.acquire()
+            try:
+                erase(path, OVERWRITING)
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """Close it, for others to use; a later call opens it again."""

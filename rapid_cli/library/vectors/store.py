@@ -7,7 +7,7 @@ from dataclasses import asdict
 from heapq import nlargest
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Store:
     `close`. Whatever goes wrong with the disk or the server is a StoreError.
     """
 
+    has_vectors: ClassVar[bool] = True
+
     def __init__(
         self, folder: Path, server: str | None = None, collection: str | None = None
     ) -> None:
@@ -58,6 +60,11 @@ class Store:
         """Let other processes have the folder until the next call; a server serves all at once."""
         if not self.database.shared:
             self.close()
+
+    def erase(self) -> None:
+        """Leave no text of removed chunks in the folder; a server keeps what it keeps."""
+        if isinstance(self.database, FolderDatabase):
+            self.database.erase()
 
     def reset(self) -> None:
         """Forget all chunks and the embedder, of all who share it; a damaged folder goes, too."""
@@ -182,6 +189,33 @@ class Store:
                 made = f"the library was made with {key} {recorded.get(key)}"
                 hint = SHARED_REBUILD if self.database.shared else REBUILD
                 raise StoreError(f"{made}, and now it is {value}", hint)
+
+
+class NoStore(Store):
+    """Stands beside a catalog in memory, which has all vectors itself: it keeps nothing."""
+
+    has_vectors = False
+
+    def __init__(self) -> None:
+        """Open nothing."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+    def rest(self) -> None:
+        """Do nothing: nobody waits for it."""
+
+    def check(self, identity: str) -> None:
+        """Do nothing: vectors of any embedder are right."""
+
+    def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
+        """Do nothing: no vectors will come."""
+
+    def remove(self, document_id: str) -> None:
+        """Do nothing: there are no chunks."""
+
+    def erase(self) -> None:
+        """Do nothing: there was nothing."""
 
 
 def _require_own(collection: Collection | None) -> None:
