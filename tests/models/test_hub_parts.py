@@ -33,6 +33,13 @@ def test_weights_for_other_libraries_are_not_needed():
     ]
 
 
+def test_nothing_that_could_run_is_needed():
+    files = ["modules.json", "config.json", "model.safetensors", "README.md"]
+    code = ["modeling.py", "1_Own/step.py", "weights.pkl", "model.pt", "training_args.bin", "x.so"]
+    assert needed(files + code) == files
+    assert needed(code) == []
+
+
 def test_pauses_grow():
     assert list(PAUSES) == sorted(set(PAUSES))
 

@@ -14,6 +14,12 @@ OTHER_RUNTIMES = (
 """Copies of the weights for libraries that rapid does not use."""
 PICKLED = ("pytorch_model*.bin", "pytorch_model*.bin.index.json")
 """What sentence-transformers reads only where there are no safetensors."""
+CODE = (
+    *("*.py", "*.pyc", "*.ipynb", "*.so", "*.dylib", "*.dll", "*.sh"),
+    *("*.pt", "*.pth", "*.pkl", "*.pickle", "*.joblib", "*.npy", "*.npz", "training_args.bin"),
+)
+"""What could run, as it is or when it is unpickled; no model that rapid loads needs any of it."""
+NEVER_NEEDED = (*OTHER_RUNTIMES, *CODE)
 
 
 def parts(file: str) -> list[str]:
@@ -28,5 +34,5 @@ def parts(file: str) -> list[str]:
 def needed(files: Sequence[str]) -> list[str]:
     """Return the files of a sentence-transformers model that loading it takes."""
     safe = any(file.endswith(".safetensors") for file in files)
-    patterns = (*OTHER_RUNTIMES, *PICKLED) if safe else OTHER_RUNTIMES
+    patterns = (*NEVER_NEEDED, *PICKLED) if safe else NEVER_NEEDED
     return [file for file in files if not any(fnmatchcase(file, each) for each in patterns)]
