@@ -25,7 +25,7 @@ MOST_LAYERS = 512
 """llama.cpp has room for no more."""
 LARGEST_SIZE = 1 << 20
 """The most of a row, of heads or of experts: a multiple of what any model has."""
-LONGEST_REACH = (1 << 32) - 1
+LONGEST_REACH = (1 << 31) - 1
 """The most tokens that a file may say a model reads, or sees."""
 MOST_TENSORS = 1 << 20
 MOST_FILES = 99_999
@@ -285,8 +285,10 @@ def _tensors_elsewhere(path: Path, header: _Header) -> Iterator[_Tensor]:
 def _other_files(path: Path, header: _Header) -> Iterator[Path]:
     """Yield the files of a model that are named after this one, the first of several."""
     count = header.number("split.count", most=MOST_FILES)
+    if count <= 1:
+        return
     names = parts(path.name)
-    if count > 1 and (len(names) != count or names[0] != path.name):
+    if len(names) != count or names[0] != path.name:
         raise header.untrue(f"split.count is {count}, and its name is not that of the first file")
     yield from (path.with_name(name) for name in names[1:])
 

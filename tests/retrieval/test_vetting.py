@@ -86,7 +86,9 @@ def test_a_reranker_with_code_of_its_own_is_refused_by_name(tmp_path: Path) -> N
     (folder / "evil.py").write_text(EVIL.format(mark=str(tmp_path / "mark")))
     change(folder / "config.json", auto_map={"AutoModel": "evil.Evil"}, model_type="odd")
     with pytest.raises(ModelError, match=r"config.json is not loaded: `auto_map` names evil.Evil"):
-        Reranker(lambda: folder, identity="odd", passages=2).best_first(QUESTION, passages([1.0] * 4))
+        Reranker(lambda: folder, identity="odd", passages=2).best_first(
+            QUESTION, passages([1.0] * 4)
+        )
     assert not (tmp_path / "mark").exists()
 
 
