@@ -8,7 +8,7 @@ import pytest
 
 from rapid_cli.models.hub.backoff import LONGEST_PAUSE, PAUSES, Backoff
 from rapid_cli.models.hub.errors import HubUnavailable, amount
-from rapid_cli.models.hub.parts import needed, parts
+from rapid_cli.models.hub.parts import needed, parts, stamp_of
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,17 @@ def test_a_model_in_one_file_is_that_file(file):
 def test_any_part_names_all_of_them():
     names = [f"Q4/m-{number:05}-of-00012.gguf" for number in range(1, 13)]
     assert parts(names[0]) == parts(names[7]) == names
+
+
+def test_all_parts_of_a_model_make_its_stamp(tmp_path):
+    first, second = (tmp_path / f"m-0000{number}-of-00002.gguf" for number in (1, 2))
+    first.write_bytes(b"one")
+    alone = stamp_of(first)
+    second.write_bytes(b"two")
+    before = stamp_of(first)
+    second.unlink()
+    second.write_bytes(b"owt")
+    assert len({alone, before, stamp_of(first)}) == 3
 
 
 def test_weights_for_other_libraries_are_not_needed():

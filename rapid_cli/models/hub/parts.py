@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
+
+from rapid_cli.machine.stamps import FileStamp
 
 SPLIT = re.compile(r"(?P<stem>.+)-[0-9]{5}-of-(?P<count>[0-9]{5})\.gguf")
 OTHER_RUNTIMES = (
@@ -29,6 +32,12 @@ def parts(file: str) -> list[str]:
         return [file]
     count = int(split["count"])
     return [f"{split['stem']}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)]
+
+
+def stamp_of(path: Path) -> FileStamp:
+    """Return the stamp of a GGUF model, of which all parts count; OSError if it is not there."""
+    others = [path.with_name(name) for name in parts(path.name) if name != path.name]
+    return FileStamp.of(path, *(other for other in others if other.exists()))
 
 
 def needed(files: Sequence[str]) -> list[str]:
