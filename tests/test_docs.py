@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
@@ -303,7 +304,9 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
         "error": FAILED,
         "wrong usage": CliRunner().invoke(app, ["ask", "--nothing"]).exit_code,
         "done but some inputs were skipped": SKIPPED,
+        "ended because its terminal was closed": 128 + signal.SIGHUP,
         "interrupted with Ctrl-C": INTERRUPTED,
+        "ended by `kill`": 128 + signal.SIGTERM,
     }
 
 

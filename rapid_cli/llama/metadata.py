@@ -18,8 +18,21 @@ from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
 from rapid_cli.llama.model import check_magic
 from rapid_cli.models.formats import WeightFormat
+from rapid_cli.models.hub.parts import parts
 from rapid_cli.models.memory import ModelShape
 
+MOST_LAYERS = 512
+"""llama.cpp has room for no more."""
+LARGEST_SIZE = 1 << 20
+"""The most of a row, of heads or of experts: a multiple of what any model has."""
+LONGEST_REACH = (1 << 31) - 1
+"""The most tokens that a file may say a model reads, or sees."""
+MOST_TENSORS = 1 << 20
+MOST_FILES = 99_999
+"""More do not fit into the names of a model's files."""
+LONGEST_NAME = 64
+"""Letters of an architecture's name."""
+UNTRUE = "download the file again, and from somebody you trust: it says what no model is like"
 _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 """GGUF's types of whole numbers, as `struct` calls them."""
@@ -63,8 +76,8 @@ native.declare(
 def read_shape(path: Path) -> ModelShape:
     """Return the sizes of the model in `path`; ModelError if it is no GGUF file of a model."""
     with _opened(path) as header:
-        architecture = header.text("general.architecture")
-        layers = header.number(f"{architecture}.block_count")
+        architecture = header.architecture()
+        layers = header.number(f"{architecture}.block_count", most=MOST_LAYERS)
         embedding = header.number(f"{architecture}.embedding_length")
         vocabulary = header.count("tokenizer.ggml.tokens")
         if not (layers and embedding and vocabulary):
@@ -86,8 +99,8 @@ def read_shape(path: Path) -> ModelShape:
             embedding=embedding,
             feed_forward=_feed_forward(header, architecture),
             vocabulary=vocabulary,
-            sliding_window=header.number(f"{attention}.sliding_window"),
-            context_length=header.number(f"{architecture}.context_length"),
+            sliding_window=header.number(f"{attention}.sliding_window", most=LONGEST_REACH),
+            context_length=header.number(f"{architecture}.context_length", most=LONGEST_REACH),
             tensor_bytes=sum(tensor.size_bytes for tensor in tensors),
             outside_bytes=sum(tensor.size_bytes for tensor in tensors if not tensor.in_layer),
             output_bytes=_output_bytes(tensors),
@@ -112,7 +125,7 @@ def read_extents(path: Path) -> dict[Path, int]:
 def read_format(path: Path) -> WeightFormat:
     """Return the format of the weights in `path`; ModelError if it is no GGUF file of a model."""
     with _opened(path) as header:
-        label = _LABELS.get(header.number("general.file_type", -1), "")
+        label = _LABELS.get(header.number("general.file_type", -1, most=LONGEST_REACH), "")
         tensors = [*header.tensors(), *_tensors_elsewhere(path, header)]
         own_bytes = sum(tensor.size_bytes for tensor in header.tensors())
         header_bytes = max(path.stat().st_size - own_bytes, 0)
@@ -120,10 +133,10 @@ def read_format(path: Path) -> WeightFormat:
     sizes: Counter[str] = Counter()
     for tensor in layers:
         sizes[tensor.kind] += tensor.size_bytes
-    if not sizes:
+    weights = sum(tensor.weights for tensor in layers)
+    if not weights:
         raise ModelError(f"{path} holds no layers", "download the file again")
     kind = sizes.most_common(1)[0][0]
-    weights = sum(tensor.weights for tensor in layers)
     return WeightFormat(
         label=label or kind.upper(),
         kind=kind.lower(),
@@ -151,22 +164,39 @@ class _Tensor:
 
 
 class _Header:
-    """The keys of an open GGUF file."""
+    """The keys of an open GGUF file, whose numbers are no larger than those of any model.
 
-    def __init__(self, file: ctypes.c_void_p) -> None:
+    llama.cpp sees to it that texts and lists are no longer than the file.
+    """
+
+    def __init__(self, file: ctypes.c_void_p, path: Path) -> None:
         self._file = file
+        self._path = path
+
+    def architecture(self) -> str:
+        """Return what kind of model it is, "" if it does not say so."""
+        name = self.text("general.architecture")
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise self.untrue(f"the name of its architecture has {len(name):,} characters")
+        return name
 
     def text(self, key: str) -> str:
         entry = self._find(key, _STRING)
         raw = libggml.gguf_get_val_str(self._file, entry) if entry >= 0 else b""
         return str(raw.decode("utf-8", "replace"))
 
-    def number(self, key: str, default: int = 0) -> int:
-        """Return the number under `key`, the largest one of a list of them, or `default`."""
-        return max(self.numbers(key), default=default)
+    def number(self, key: str, default: int = 0, *, most: int = LARGEST_SIZE) -> int:
+        """Return the number under `key`, the largest one of a list of them, or `default`.
 
-    def numbers(self, key: str) -> list[int]:
-        """Return the number or the list of numbers under `key`; nothing if there is none."""
+        ModelError if it is below 0 or above `most`.
+        """
+        return max(self.numbers(key, most=most), default=default)
+
+    def numbers(self, key: str, *, most: int = LARGEST_SIZE) -> list[int]:
+        """Return the number or the numbers of each layer under `key`; nothing if there is none.
+
+        ModelError if one of them is below 0 or above `most`.
+        """
         entry = libggml.gguf_find_key(self._file, key.encode())
         if entry < 0:
             return []
@@ -178,9 +208,15 @@ class _Header:
             read = libggml.gguf_get_arr_data
         if kind not in _NUMBERS:
             return []
+        if count > MOST_LAYERS:
+            raise self.untrue(f"{key} has {count:,} numbers, and a model at most {MOST_LAYERS}")
         layout = f"={count}{_NUMBERS[kind]}"
         raw = ctypes.string_at(read(self._file, entry), struct.calcsize(layout))
-        return list(struct.unpack(layout, raw))
+        found = list(struct.unpack(layout, raw))
+        for number in found:
+            if not 0 <= number <= most:
+                raise self.untrue(f"{key} is {number:,}, and may be from 0 to {most:,}")
+        return found
 
     def count(self, key: str) -> int:
         """Return how long the list under `key` is; 0 if there is none."""
@@ -189,7 +225,10 @@ class _Header:
 
     def tensors(self) -> Iterator[_Tensor]:
         start = libggml.gguf_get_data_offset(self._file)
-        for entry in range(libggml.gguf_get_n_tensors(self._file)):
+        count = libggml.gguf_get_n_tensors(self._file)
+        if count > MOST_TENSORS:
+            raise self.untrue(f"it has {count:,} tensors, and may have {MOST_TENSORS:,}")
+        for entry in range(count):
             kind = libggml.gguf_get_tensor_type(self._file, entry)
             size = libggml.gguf_get_tensor_size(self._file, entry)
             weights = size // libggml.ggml_type_size(kind) * libggml.ggml_blck_size(kind)
@@ -200,6 +239,10 @@ class _Header:
     def end(self) -> int:
         """Return where the last of the tensors ends, in bytes from the beginning of the file."""
         return max((tensor.end for tensor in self.tensors()), default=0)
+
+    def untrue(self, what: str) -> ModelError:
+        """Return the error for something that no file of a model says."""
+        return ModelError(f"{self._path} cannot be loaded: {what}", UNTRUE)
 
     def _find(self, key: str, kind: int) -> int:
         entry = int(libggml.gguf_find_key(self._file, key.encode()))
@@ -219,7 +262,7 @@ def _opened(path: Path) -> Iterator[_Header]:
         raise ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
     file = ctypes.c_void_p(raw)
     try:
-        yield _Header(file)
+        yield _Header(file, path)
     finally:
         libggml.gguf_free(file)
 
@@ -229,7 +272,7 @@ def _kv_heads(header: _Header, attention: str, layers: int, heads: int) -> tuple
     found = header.numbers(f"{attention}.head_count_kv") or [heads]
     if len(found) < layers:
         found = [max(found)] * layers
-    own = layers - header.number(f"{attention}.shared_kv_layers")
+    own = layers - header.number(f"{attention}.shared_kv_layers", most=layers)
     return tuple(found[:own] + [0] * (layers - own))
 
 
@@ -241,10 +284,13 @@ def _tensors_elsewhere(path: Path, header: _Header) -> Iterator[_Tensor]:
 
 def _other_files(path: Path, header: _Header) -> Iterator[Path]:
     """Yield the files of a model that are named after this one, the first of several."""
-    count = header.number("split.count")
-    for part in range(2, count + 1):
-        name = path.name.replace(f"-00001-of-{count:05}", f"-{part:05}-of-{count:05}")
-        yield path.with_name(name)
+    count = header.number("split.count", most=MOST_FILES)
+    if count <= 1:
+        return
+    names = parts(path.name)
+    if len(names) != count or names[0] != path.name:
+        raise header.untrue(f"split.count is {count}, and its name is not that of the first file")
+    yield from (path.with_name(name) for name in names[1:])
 
 
 def _output_bytes(tensors: Iterable[_Tensor]) -> int:

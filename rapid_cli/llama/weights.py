@@ -12,6 +12,7 @@ from rapid_cli.llama.devices import ComputeDevice, accelerators, compute_devices
 from rapid_cli.llama.model import Model
 from rapid_cli.llama.rpc import rpc_devices
 from rapid_cli.machine.processor import available_cpus
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ALL_LAYERS, ModelSpec
 
 
@@ -117,7 +118,7 @@ class Weights(Model):
     @property
     def fingerprint(self) -> str:
         """What the speed of these weights depends on, as one line."""
-        file, spec = self.path.stat(), self.spec
+        spec = self.spec
         settings = (
             self._chosen_layers,
             threads_of(spec),
@@ -127,20 +128,19 @@ class Weights(Model):
         )
         ubatch = "" if spec.ubatch is None else f"ubatch={spec.ubatch} "
         return (
-            f"{self.path.name} {file.st_size} {file.st_mtime_ns} {settings} {ubatch}"
+            f"{stamp_of(self.path)} {settings} {ubatch}"
             f"{self.device}{self._packing} {native.engine()}"
         )
 
     def state_key_of(self, spec: ModelSpec) -> str:
         """Return what keys and values in a context run as `spec` says depend on, as one line.
 
-        What the file says of positions and windows stands here by its size and time.
+        What the file says of positions and windows stands here by its stamp.
         """
-        file = self.path.stat()
         rope = (spec.rope_scaling, spec.rope_factor, spec.rope_base, spec.rope_original_context)
         scaled = f" rope={rope}" if any(each is not None for each in rope) else ""
         return (
-            f"{self.path.name} {file.st_size} {file.st_mtime_ns} {self.device} "
+            f"{stamp_of(self.path)} {self.device} "
             f"gpu_layers={self._chosen_layers} flash_attention={self.flash_attention_of(spec)} "
             f"v={spec.v_type} swa_full=True{scaled}{self._packing}"
         )

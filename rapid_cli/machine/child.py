@@ -32,12 +32,22 @@ class Ended(Exception):
 class Child:
     """A process that runs a module of rapid, from its construction on."""
 
-    def __init__(self, module: str, *words: str, environment: Mapping[str, str] = NOTHING) -> None:
-        """Start it with these words as arguments; OSError if no process can be had."""
+    def __init__(
+        self,
+        module: str,
+        *words: str,
+        environment: Mapping[str, str] = NOTHING,
+        given: bytes | None = None,
+    ) -> None:
+        """Start it with these words as arguments; OSError if no process can be had.
+
+        `given` is what `found` lets it read from its standard input.
+        """
+        self._given = given
         # -P: nothing in the folder where the user happens to be is imported.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *words],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
@@ -49,7 +59,7 @@ class Child:
         RapidError if the child raised one, Ended if it crashed or took too long.
         """
         try:
-            output, errors = self._process.communicate(timeout=seconds)
+            output, errors = self._process.communicate(self._given, timeout=seconds)
         except subprocess.TimeoutExpired:
             raise Ended(f"nothing came of it in {seconds:.0f} s") from None
         finally:

@@ -7,18 +7,14 @@ documents and people say is plain text, whatever it looks like.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property, partial
-from itertools import product
-
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from functools import cached_property
+from pathlib import Path
 
 from rapid_cli.documents import Document, Passage
-from rapid_cli.errors import ModelError
+from rapid_cli.models.templates.rendering import Rendered, Request, render, unusable
 
 INSTRUCTIONS = (
     "You answer questions about the text that the user gives you. "
@@ -86,17 +82,22 @@ class PromptFormat:
         bos: str = "",
         eos: str = "",
         reasoning: bool | None = None,
+        kept: Path | None = None,
     ) -> None:
-        """Render `template` once, in Jinja's sandbox, since a GGUF file is untrusted input.
+        """Render `template` in a process of its own, since a GGUF file is untrusted input.
 
-        `reasoning` tells it whether the model is to think first; None leaves that to it.
+        `reasoning` tells it whether the model is to think first; None leaves that to it. What comes
+        of it is kept in the folder `kept`, so that it need not be rendered again.
         """
-        self._render = partial(_render, template or "", bos, eos, reasoning)
-        self._has_template = bool(template)
-        rendered = self._render(_ONE_QUESTION) if template else _plain()
+        self._rendered: tuple[Rendered, ...] | None = None
+        rendered = _plain()
+        if template:
+            asked = Request(template, bos, eos, reasoning, INSTRUCTIONS, _CONVERSATIONS)
+            self._rendered = render(asked, kept)
+            rendered = _text(self._rendered[0])
         split = re.split(f"{_TEXT}|{_QUESTION}", rendered)
         if len(split) != 3:
-            raise _bad_template(ValueError("it does not repeat the message it is given"))
+            raise unusable("it does not repeat the message it is given")
         self._before, self._between, after = split
         found = _PREAMBLE.search(after)
         self.preamble = found[0] if found else ""
@@ -141,12 +142,11 @@ class PromptFormat:
     @cached_property
     def _around_answers(self) -> tuple[str, str]:
         """What stands between a question of before and its answer, and from there to the next."""
-        if not self._has_template:
+        if self._rendered is None:
             return self._after, "\n\nQuestion: "
-        rendered = self._render(_TWO_QUESTIONS)
-        split = re.split(f"{_QUESTION}|{_ANSWER}|{_FOLLOW_UP}", rendered)
+        split = re.split(f"{_QUESTION}|{_ANSWER}|{_FOLLOW_UP}", _text(self._rendered[1]))
         if len(split) != 4:
-            raise _bad_template(ValueError("it does not repeat a conversation"))
+            raise unusable("it does not repeat a conversation")
         _, begin, end, _ = split
         return begin if begin.startswith(self._after) else self._after, end
 
@@ -186,65 +186,11 @@ _TWO_QUESTIONS = (
     {"role": "assistant", "content": _ANSWER},
     {"role": "user", "content": f"Question: {_FOLLOW_UP}"},
 )
+_CONVERSATIONS = (_ONE_QUESTION, _TWO_QUESTIONS)
 
 
-def _render(
-    template: str, bos: str, eos: str, reasoning: bool | None, messages: Sequence[dict[str, str]]
-) -> str:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals["raise_exception"] = _raise
-    # Templates call the switch by one of these names.
-    switches = {} if reasoning is None else {"enable_thinking": reasoning, "thinking": reasoning}
-    failure: Exception = ValueError("it leaves out what it is given")
-    for given, said in product(_WITHOUT_AND_WITH_DATE, list(_ways_to_say(messages))):
-        try:
-            rendered = environment.from_string(template).render(
-                messages=said,
-                bos_token=bos,
-                eos_token=eos,
-                add_generation_prompt=True,
-                **switches,
-                **given,
-            )
-        except TemplateError as error:
-            failure = error
-        except Exception as error:  # a template is a program: it can fail in any way
-            raise _bad_template(error) from error
-        else:
-            if INSTRUCTIONS in rendered:
-                return rendered
-    raise _bad_template(failure)
-
-
-def _ways_to_say(messages: Sequence[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
-    """Yield the messages with the instructions as the system's, then with them in the first.
-
-    Some templates (Gemma, Mistral) refuse or drop a system message.
-    """
-    first, *others = messages
-    yield [{"role": "system", "content": INSTRUCTIONS}, *messages]
-    yield [{"role": "user", "content": f"{INSTRUCTIONS}\n\n{first['content']}"}, *others]
-
-
-def _now(layout: str) -> str:
-    """Return the date for templates that insist on it; others do not get it.
-
-    With a date in it, what was read would be of no use the next day.
-    """
-    return datetime.now().strftime(layout)
-
-
-def _bad_template(error: Exception) -> ModelError:
-    return ModelError(
-        f"the model's chat template cannot be used: {error}",
-        "download the model again, or use another one",
-    )
-
-
-def _raise(message: str) -> str:
-    raise TemplateError(message)
-
-
-_WITHOUT_AND_WITH_DATE: tuple[dict[str, Callable[[str], str]], ...] = ({}, {"strftime_now": _now})
+def _text(rendered: Rendered) -> str:
+    """Return what a template makes of a conversation; ModelError if it refused that."""
+    if rendered.error:
+        raise unusable(rendered.error)
+    return rendered.text

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.machine.stamps import sampled
 from rapid_cli.retrieval.loading import first_line, load_errors
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ CHUNK_TOKENS = 128
 LONGEST_TOKEN = 16
 PIECE = 200_000
 """Characters that are cut into tokens at once: while that lasts they take 150 bytes each."""
+HEAD_BYTES = 64 << 10
+"""Of each file so much is read to know it, and samples of the rest: the whole takes too long."""
 FORMAT = 1
 """The version of what an export holds: another one makes all of them anew."""
 LOAD_HINT = (
@@ -162,8 +165,8 @@ def export_name(folder: Path) -> str:
     """
     folder = folder.resolve()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return f"{_digest(str(folder))}-{_digest(repr((FORMAT, stats)))}"
+    stamps = [(str(path), path.stat().st_mtime_ns, sampled(path, HEAD_BYTES)) for path in files]
+    return f"{_digest(str(folder))}-{_digest(repr((FORMAT, stamps)))}"
 
 
 def _digest(text: str) -> str:

@@ -12,6 +12,7 @@ from rapid_cli.documents import Passage
 from rapid_cli.machine.libraries import importing
 from rapid_cli.retrieval.loading import load_errors
 from rapid_cli.retrieval.torch_embedder import silence
+from rapid_cli.retrieval.vetting import require_no_code
 
 with importing("torch"):
     import torch
@@ -55,8 +56,10 @@ class Reranker:
     def _model(self) -> CrossEncoder:
         silence()
         with load_errors(f"the reranker {self._identity}", LOAD_HINT):
+            folder = self._find()
+            require_no_code(folder)
             with warnings.catch_warnings(action="ignore"):
-                model: CrossEncoder = CrossEncoder(str(self._find()))
+                model: CrossEncoder = CrossEncoder(str(folder), local_files_only=True)
             # Of another kind of model the library would make up the last layer.
             kinds = (model.config and model.config.architectures) or ()
             if not any("SequenceClassification" in kind for kind in kinds):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rapid_cli.machine.libraries import importing
 from rapid_cli.retrieval.onnx_embedder import MODEL, TOKENIZER, Description, Exported, uncut
+from rapid_cli.retrieval.vetting import require_no_code
 
 with importing("torch"):
     import torch
@@ -31,11 +32,15 @@ PROBES = (
 
 
 class Loaded:
-    """A sentence-transformers model in memory; a folder without one raises errors of any kind."""
+    """A sentence-transformers model in memory; a folder without one raises errors of any kind.
+
+    ModelError if it names code that comes with it.
+    """
 
     def __init__(self, folder: Path) -> None:
+        require_no_code(folder)
         silence()
-        self.model = SentenceTransformer(str(folder))
+        self.model = SentenceTransformer(str(folder), local_files_only=True)
         self._uncut = uncut(self.model.tokenizer.backend_tokenizer)
         self.description = Description(
             # The method that says so has changed its name between releases; vectors have not.

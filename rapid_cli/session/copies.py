@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rapid_cli.errors import ModelError
-from rapid_cli.session.tuned import FileStamp
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
 from rapid_cli.text.sizes import megabytes
 
@@ -111,9 +111,8 @@ class Copies:
 
     def _path(self, source: Path, format_name: str) -> Path:
         """Return the path of a file's copy; OSError if the file itself is not there."""
-        stamp = FileStamp.of(source)
-        key = f"{stamp.name}\n{stamp.size}\n{stamp.modified_ns}\n{format_name}"
-        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        key = f"{stamp_of(source)}\n{format_name}"
+        digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:16]
         return self._folder / f"{source.stem}-{format_name}-{digest}{SUFFIX}"
 
     def _require_room(self, source: Path, format_name: str, needed: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rapid_cli.answering.answer import Pair
+from rapid_cli.config import CACHE, home
 from rapid_cli.llama import (
     LlamaContext,
     Vocabulary,
@@ -21,6 +22,7 @@ from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.offloading import PLANNED_LENGTH
 from rapid_cli.models.prompts import PromptFormat
 from rapid_cli.models.specs import ModelSpec
+from rapid_cli.models.templates.rendering import FOLDER
 from rapid_cli.preflight.preflight import Preflight
 from rapid_cli.session.fitting import Memory
 from rapid_cli.session.pairs import Adjusted, PairFiles, Pairs
@@ -127,6 +129,7 @@ class LoadedModel:
             bos=vocabulary.text(vocabulary.bos) if vocabulary.bos >= 0 else "",
             eos=vocabulary.text(vocabulary.eos) if vocabulary.eos >= 0 else "",
             reasoning=weights.spec.reasoning,
+            kept=home() / CACHE / FOLDER,
         )
 
     @property

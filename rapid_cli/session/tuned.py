@@ -8,29 +8,16 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from rapid_cli.machine.stamps import FileStamp
 from rapid_cli.models.checks import CACHE_TYPES
 from rapid_cli.models.formats import FORMATS
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.storage.whole import write_json
 
 logger = logging.getLogger(__name__)
 _SUFFIX = ".json"
 AGAIN = "rapid models tune"
-
-
-@dataclass(frozen=True, slots=True)
-class FileStamp:
-    """Identifies a file, and a version of it, without reading it."""
-
-    name: str
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> FileStamp:
-        """Return the stamp of a file; OSError if it is not there."""
-        found = path.stat()
-        return cls(path.name, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +81,7 @@ class TunedModels:
 
         With `lower_precision` what was chosen without it counts too. OSError without the file.
         """
-        file = FileStamp.of(path)
+        file = stamp_of(path)
         known = [
             tuned
             for tuned in self.entries()
@@ -138,6 +125,8 @@ class TunedModels:
 def _why_not(tuned: Tuned, file: FileStamp, machine: str, engine: str) -> str:
     if tuned.machine != machine:
         reason = f"on another machine ({tuned.machine})"
+    elif not tuned.file.content:
+        reason = "by an earlier rapid, which told files apart less well"
     elif tuned.file != file:
         reason = "when its file was another one"
     else:

@@ -12,12 +12,13 @@ from rapid_cli.doctor import memory
 from rapid_cli.doctor.pair import check
 from rapid_cli.errors import IncompatibleModels, ModelError
 from rapid_cli.llama import Outline, Weights, check_pair, engine, machine
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.memory import GIB
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
-from rapid_cli.session.tuned import FileStamp, Settings, Tuned
+from rapid_cli.session.tuned import Settings, Tuned
 from tests.support.tiny_models import (
     write_changed,
     write_hole,
@@ -379,7 +380,7 @@ def test_tuning_is_told_as_the_list_tells_it(session, tiny, tmp_path):
     )
     assert of(check(pairs, pair, path), "target tuning").hint == "", "tuning takes pairs"
     before = check(pairs, pair).memory[0].needed_bytes
-    tuned = Tuned(str(path), FileStamp.of(path), machine(), engine(), False, SETTINGS)
+    tuned = Tuned(str(path), stamp_of(path), machine(), engine(), False, SETTINGS)
     pairs.tuned.put(tuned)
     found = check(pairs, pair)
     assert of(found, "target tuning").text == "tuned on this machine"
@@ -401,7 +402,7 @@ def test_the_tuning_of_a_drafter_is_told_too(session, tiny, tmp_path):
     pairs, pair = opened.pairs, opened.models_file.pair("two")
     hint = "fastest settings: rapid models tune two"
     assert of(check(pairs, pair), "drafter tuning").hint == hint
-    pairs.tuned.put(Tuned(str(path), FileStamp.of(path), machine(), engine(), False, SETTINGS))
+    pairs.tuned.put(Tuned(str(path), stamp_of(path), machine(), engine(), False, SETTINGS))
     found = check(pairs, pair)
     assert of(found, "drafter tuning").text == "tuned on this machine"
     assert of(found, "target tuning").text == "not tuned"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typer import BadParameter
 
 from rapid_cli.cli.commands.opening import sources_and_question
 from rapid_cli.errors import DocumentError, StoreError
+from rapid_cli.library import search
 from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.events import (
     Embedded,
@@ -27,8 +29,9 @@ from rapid_cli.library.events import (
     FileStarted,
 )
 from rapid_cli.library.library import Library
-from rapid_cli.library.sources import STANDARD_INPUT, Gathered, forget_temporary, gather
+from rapid_cli.library.sources import STANDARD_INPUT, Gathered, gather
 from rapid_cli.library.vectors.store import Store
+from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 
 
@@ -82,9 +85,15 @@ def docs(tmp_path: Path) -> Path:
 
 def collect(library: Library, *names: str | Path, stdin: bytes = b""):
     """Return what was gathered, and the events on the way."""
-    gathered = Gathered()
+    gathered = Gathered(library)
     events = list(gather(list(map(str, names)), library, BytesIO(stdin), gathered))
     return gathered, events
+
+
+def holders(folder: Path, word: bytes) -> list[str]:
+    """Return the names of the files below a folder that have a word in them, in any case."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [path.name for path in files if word in path.read_bytes().lower()]
 
 
 def names_of(gathered: Gathered) -> list[str]:
@@ -153,44 +162,80 @@ def test_documents_come_in_the_order_named_and_once_each(library, docs):
     assert names_of(gathered) == ["cherry.txt", "apple.txt", "banana.txt"]
 
 
-def test_standard_input_is_a_temporary_document(library):
+def test_standard_input_is_a_document_of_which_nothing_is_ever_written(library, docs, tmp_path):
     gathered, events = collect(library, STANDARD_INPUT, stdin=b"Zebras are striped.")
     assert names_of(gathered) == ["stdin"]
     assert [state for _, state in done(events)] == ["new"]
     (document,) = gathered.documents.values()
     assert document.text == "Zebras are striped."
-    assert library.search("zebras", [document.id], 1)[0].chunk.text == "Zebras are striped."
-    assert gathered.temporary == [document.path]
-    forget_temporary(gathered, library)
-    assert library.entries() == []
+    found = gathered.library.search("zebras", [document.id], 1)
+    assert found[0].chunk.text == "Zebras are striped."
+    collect(library, docs)  # the library itself is written now
+    assert holders(tmp_path, b"zebra") == []
+    gathered.close()
+    assert len(library.entries()) == 3
     with pytest.raises(StoreError, match="missing from the library"):
         library.search("zebras", [document.id], 1)
 
 
-def test_forgetting_what_is_temporary_leaves_the_file_with_the_same_text(library, docs):
+def test_what_is_piped_in_is_searched_together_with_documents_of_the_library(library, docs):
     text = (docs / "apple.txt").read_bytes()
-    collect(library, docs / "apple.txt")
-    gathered, _ = collect(library, docs / "banana.txt", STANDARD_INPUT, stdin=text)
-    assert len(gathered.documents) == 2
-    forget_temporary(gathered, library)
-    assert [entry.name for entry in library.entries()] == ["apple.txt", "banana.txt"]
+    collect(library, docs / "apple.txt", docs / "cherry.txt")
+    names = (docs / "banana.txt", STANDARD_INPUT, "cherry.txt")
+    gathered, _ = collect(library, *names, stdin=text)
+    assert names_of(gathered) == ["banana.txt", "stdin", "cherry.txt"]
+    for number, word in enumerate(("banana", "apple", "cherry")):
+        (best,) = gathered.library.search(word, list(gathered.documents), 1)
+        assert best.chunk.document_id == list(gathered.documents)[number]
+    gathered.close()
+    names = ["apple.txt", "banana.txt", "cherry.txt"]
+    assert [entry.name for entry in library.entries()] == names
     (apple,) = library.find("apple.txt")
     assert library.search("apple", [apple.document_id], 1)
 
 
-def test_forgetting_with_nothing_temporary_forgets_nothing(library, docs):
+def test_closing_with_nothing_piped_forgets_nothing(library, docs):
     gathered, _ = collect(library, docs)
-    forget_temporary(gathered, library)
+    gathered.close()
     assert len(library.entries()) == 3
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), StoreError("the disk is full")])
-def test_forgetting_what_never_arrived_hides_no_interruption(library, embedder, failure):
-    gathered, embedder.fail = Gathered(), failure
+def test_what_was_interrupted_on_its_way_in_leaves_nothing(library, embedder, failure, tmp_path):
+    gathered, embedder.fail = Gathered(library), failure
     with pytest.raises(type(failure)):
         list(gather(["-"], library, BytesIO(b"Zebras are striped."), gathered))
-    forget_temporary(gathered, library)
+    gathered.close()
     assert library.entries() == []
+    assert holders(tmp_path, b"zebra") == []
+
+
+def test_what_an_earlier_version_kept_of_standard_input_is_erased(library, docs, tmp_path):
+    collect(library, docs / "apple.txt")
+    left = reading.read_bytes(b"Zebras are striped.", name="stdin", path="stdin:12ab")
+    list(library.add(left))
+    assert holders(tmp_path, b"zebra")
+    library.forget_piped()
+    assert holders(tmp_path, b"zebra") == []
+    assert [entry.name for entry in library.entries()] == ["apple.txt"]
+    (apple,) = library.find("apple.txt")
+    assert library.search("apple", [apple.document_id], 1)
+
+
+def test_what_is_removed_is_nowhere_on_disk_and_the_rest_is_found_by_the_store_too(
+    library, docs, tmp_path, monkeypatch
+):
+    collect(library, docs)
+    library.remove("banana.txt")
+    library.erase()
+    shutil.rmtree(docs)
+    assert holders(tmp_path, b"banana") == []
+    assert holders(tmp_path, b"cherry")
+    monkeypatch.setattr(search, "EXACT_CHUNKS", 0)
+    ids = [entry.document_id for entry in library.entries()]
+    texts = [passage.chunk.text for passage in library.search("cherry", ids, 2)]
+    assert len(texts) == 2
+    assert "cherry" in texts[0]
 
 
 @pytest.mark.parametrize("name", ["banana.txt", "{path}", "{id}"])
@@ -253,7 +298,7 @@ def test_empty_standard_input_costs_only_itself(library, docs):
     gathered, events = collect(library, STANDARD_INPUT, docs / "apple.txt")
     assert names_of(gathered) == ["apple.txt"]
     assert [skip.path for skip in events if isinstance(skip, FileSkipped)] == ["-"]
-    forget_temporary(gathered, library)
+    gathered.close()
     assert len(library.entries()) == 1
 
 
@@ -303,7 +348,7 @@ def test_what_may_be_meant_as_it_is_written_is_taken_so(docs, monkeypatch, words
 
 
 def test_what_was_gathered_is_right_at_any_interruption(library, docs, embedder):
-    gathered = Gathered()
+    gathered = Gathered(library)
     events = gather([str(docs)], library, BytesIO(b""), gathered)
     for event in events:
         if isinstance(event, FileDone):
@@ -313,7 +358,7 @@ def test_what_was_gathered_is_right_at_any_interruption(library, docs, embedder)
 
 
 def test_files_of_a_folder_are_read_ahead_while_others_are_embedded(library, docs):
-    gathered = Gathered()
+    gathered = Gathered(library)
     events = gather([str(docs)], library, BytesIO(b""), gathered)
     next(event for event in events if isinstance(event, Embedded))
     time.sleep(1.5)
@@ -325,7 +370,7 @@ def test_files_of_a_folder_are_read_ahead_while_others_are_embedded(library, doc
 
 def test_a_file_whose_document_is_removed_meanwhile_is_read_again(library, docs):
     collect(library, docs)
-    gathered = Gathered()
+    gathered = Gathered(library)
     events = gather([str(docs)], library, BytesIO(b""), gathered)
     next(event for event in events if isinstance(event, FileDone))
     library.remove("banana.txt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from rapid_cli.bench import synthetic
 from rapid_cli.errors import ModelError
-from rapid_cli.llama import read_extents, read_shape
+from rapid_cli.llama import read_extents, read_format, read_shape
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,8 @@ def text(value):
 
 def value(content):
     """Return a GGUF value: of a list a list of the kind of its first item."""
+    if isinstance(content, Raw):
+        return bytes(content)
     if isinstance(content, list):
         items = b"".join(value(one)[4:] for one in content)
         return (
@@ -85,6 +88,14 @@ def value(content):
     if isinstance(content, str):
         return struct.pack("<I", 8) + text(content)
     return struct.pack("<Ii", 5, content)
+
+
+class Raw(bytes):
+    """A GGUF value as it lies in the file."""
+
+
+def unsigned(number):
+    return Raw(struct.pack("<IQ", 10, number))
 
 
 def write_header(path, tensors=(), **keys):
@@ -181,4 +192,67 @@ def test_a_file_that_is_no_gguf_is_one_sentence_and_a_hint(tmp_path, capfd, name
 def test_a_gguf_file_that_is_no_language_model_is_refused(tmp_path):
     path = write_header(tmp_path / "other.gguf", [8], general__architecture="clip")
     with pytest.raises(ModelError, match="does not describe a language model"):
+        read_shape(path)
+
+
+ENDLESS = [0] * 513
+HOSTILE = {
+    "layers without end": ({"odd__block_count": unsigned(2**32 - 1)}, "odd.block_count is 4,294"),
+    "fewer layers than none": ({"odd__block_count": -1}, "odd.block_count is -1"),
+    "files without end": ({"split__count": unsigned(1 << 62)}, "split.count is 4,611"),
+    "files of another name": ({"split__count": unsigned(99_999)}, "split.count is 99999"),
+    "fewer files than none": ({"split__count": -2}, "split.count is -2"),
+    "a row of exabytes": ({"odd__embedding_length": unsigned(1 << 63)}, "odd.embedding_length is"),
+    "heads without end": ({"odd__attention__head_count": unsigned(1 << 40)}, "head_count is"),
+    "a head for each byte": ({"odd__attention__head_count_kv": ENDLESS}, "head_count_kv has 513"),
+    "fewer heads than none": ({"odd__attention__head_count_kv": [4, -9, 4, 4]}, "is -9"),
+    "a head of exabytes": ({"odd__attention__key_length": unsigned(1 << 60)}, "key_length is"),
+    "other layers without end": ({"odd__attention__shared_kv_layers": 5}, "is 5, and may be"),
+    "others below none": ({"odd__attention__shared_kv_layers": -(2**31)}, "is -2,147,483,648"),
+    "experts without end": ({"odd__expert_used_count": unsigned(1 << 63)}, "expert_used_count is"),
+    "texts without end": ({"odd__context_length": unsigned(1 << 63)}, "odd.context_length is"),
+    "a long name": ({"general__architecture": "a" * 1_000_000}, "has 1,000,000 characters"),
+    "a name that rings": ({"general__architecture": "odd\a"}, "architecture has 4 characters"),
+    "a text longer than the file": ({"x": Raw(struct.pack("<IQ", 8, 1 << 34))}, "string length"),
+    "a list longer than the file": ({"x": Raw(struct.pack("<IIQ", 9, 0, 1 << 34))}, "key-value"),
+    "texts more than the file": ({"x": Raw(struct.pack("<IIQ", 9, 8, 1 << 29))}, "key-value"),
+    "lists within lists": ({"x": Raw(struct.pack("<IIQ", 9, 9, 3))}, "type 9"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_header_that_claims_more_than_can_be_is_refused_at_once(tmp_path, capfd, kind):
+    keys, said = HOSTILE[kind]
+    path = write_header(tmp_path / "hostile.gguf", **(MODEL | keys))
+    begun, peak = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelError, match="cannot be loaded") as raised:
+        read_shape(path)
+    assert time.process_time() - begun < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000, "kB"
+    assert said in raised.value.message
+    assert raised.value.message.startswith(str(path))
+    assert "\n" not in raised.value.message
+    assert raised.value.hint
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_number_that_is_none_counts_as_not_given(tmp_path):
+    keys = {"odd__attention__head_count_kv": Raw(struct.pack("<If", 6, float("nan")))}
+    shape = read_shape(write_header(tmp_path / "a.gguf", **(MODEL | keys)))
+    assert shape.kv_heads == (4, 4, 4, 4)
+
+
+def test_a_model_whose_layers_are_empty_has_no_format(tmp_path):
+    path = write_header(tmp_path / "a.gguf", [0], **MODEL)
+    path.write_bytes(path.read_bytes().replace(text("t0"), text("blk.0.t")))
+    with pytest.raises(ModelError, match="holds no layers"):
+        read_format(path)
+
+
+@pytest.mark.parametrize("kind", [4, 5, 31, 36, 255])
+def test_tensors_of_a_format_that_is_gone_are_refused(tmp_path, kind):
+    path = write_header(tmp_path / "a.gguf", [32], **MODEL)
+    old, new = (text("t0") + struct.pack("<IQI", 1, 32, each) for each in (0, kind))
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(ModelError, match="cannot be loaded"):
         read_shape(path)

@@ -26,7 +26,7 @@ SHORT = [
 def test_what_keeps_a_model_from_loading_decides_what_is_to_be_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, helps: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(embedder, "_load", fail)

@@ -8,7 +8,7 @@ import pytest
 
 from rapid_cli.models.hub.backoff import LONGEST_PAUSE, PAUSES, Backoff
 from rapid_cli.models.hub.errors import HubUnavailable, amount
-from rapid_cli.models.hub.parts import needed, parts
+from rapid_cli.models.hub.parts import needed, parts, stamp_of
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,17 @@ def test_any_part_names_all_of_them():
     assert parts(names[0]) == parts(names[7]) == names
 
 
+def test_all_parts_of_a_model_make_its_stamp(tmp_path):
+    first, second = (tmp_path / f"m-0000{number}-of-00002.gguf" for number in (1, 2))
+    first.write_bytes(b"one")
+    alone = stamp_of(first)
+    second.write_bytes(b"two")
+    before = stamp_of(first)
+    second.unlink()
+    second.write_bytes(b"owt")
+    assert len({alone, before, stamp_of(first)}) == 3
+
+
 def test_weights_for_other_libraries_are_not_needed():
     files = ["modules.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx"]
     assert needed(files) == ["modules.json", "model.safetensors"]
@@ -31,6 +42,13 @@ def test_weights_for_other_libraries_are_not_needed():
         "1_Dense/pytorch_model.bin",
         "1_Dense/config.json",
     ]
+
+
+def test_nothing_that_could_run_is_needed():
+    files = ["modules.json", "config.json", "model.safetensors", "README.md"]
+    code = ["modeling.py", "1_Own/step.py", "weights.pkl", "model.pt", "training_args.bin", "x.so"]
+    assert needed(files + code) == files
+    assert needed(code) == []
 
 
 def test_pauses_grow():

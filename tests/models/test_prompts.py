@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import resource
+import time
 
 import pytest
 
@@ -216,6 +218,17 @@ HOSTILE = [
     "{{ messages[0].update(content='Obey.') }}",
     "{% include '/etc/passwd' %}",
     "{% for i in range(999999999) %}{% endfor %}",
+    "{{ 'a' * 3000000000 }}",
+    "{% set a = 'a' * 3000000000 %}",
+    "{{ 'x'.ljust(10 ** 10) }}",
+    "{{ '%*d' % (10 ** 10, 1) }}",
+    "{{ '%10000000000d' | format(1) }}",
+    "{{ '{:>10000000000}'.format(1) }}",
+    "{{ messages | tojson(indent=10 ** 10) }}",
+    "{{ 'x' | center(10 ** 10) }}",
+    "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+    "{{ '<think>' * 200000 }}",
+    "{{ [1] * 10 ** 10 }}",
 ]
 
 
@@ -227,6 +240,29 @@ def test_a_hostile_template_is_refused_and_does_nothing(tmp_path, monkeypatch, a
         PromptFormat(attack.replace("SPOILED", str(tmp_path / "spoiled")) + rest)
     assert raised.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+ENDLESS = [
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "{{ 3 ** (10 ** 9) }}",
+    "{% set n = namespace(l=[1]) %}{% for i in range(60) %}{% set n.l = [n.l, n.l] %}{% endfor %}"
+    "{{ n.l }}",
+    # It waits for the second question, which `rapid chat` would ask.
+    "{% if messages | length > 3 %}{% for i in range(99999) %}{% for j in range(99999) %}"
+    "{% endfor %}{% endfor %}{% endif %}",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", ENDLESS)
+def test_a_template_without_an_end_is_ended(attack):
+    begun = time.monotonic()
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    with pytest.raises(ModelError, match="takes too much time or memory"):
+        PromptFormat(attack + CHATML)
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    assert now.ru_utime - own.ru_utime < 1, "it runs elsewhere"
+    assert time.monotonic() - begun < 60, "its seconds may be shared with others"
 
 
 BROKEN = {

@@ -19,10 +19,13 @@ from rapid_cli.bench.materials import built_in_text
 from rapid_cli.bench.perplexity import perplexity
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import LlamaContext, Weights, read_format
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
+from rapid_cli.session.tuned import Settings, Tuned, TunedModels
 from rapid_cli.storage.partial import SPARE_BYTES
 from tests.support.repository import REPOSITORY
+from tests.support.tiny_models import write_tiny
 
 pytestmark = pytest.mark.models
 Usage = namedtuple("Usage", "total used free")
@@ -119,6 +122,49 @@ def test_a_copy_of_a_file_that_changed_or_went_is_stale_and_not_found(made, star
     size = path.stat().st_size
     assert copies.clear() == size
     assert list((tmp_path / "weights").iterdir()) == []
+
+
+def twins(folder):
+    """Write two models of one name, size and time that differ in a weight in their middle."""
+    one, other = (folder / each / "model.gguf" for each in ("one", "other"))
+    for path in (one, other):
+        path.parent.mkdir()
+        write_tiny(path)
+    content = bytearray(other.read_bytes())
+    content[-20_001] ^= 1
+    other.write_bytes(content)
+    for path in (one, other):
+        os.utime(path, ns=(10**18, 10**18))
+    return one, other
+
+
+def test_models_of_one_name_size_and_time_share_nothing(tmp_path):
+    one, other = twins(tmp_path)
+    assert (one.stat().st_size, one.stat().st_mtime_ns) == (
+        other.stat().st_size,
+        other.stat().st_mtime_ns,
+    )
+    copies = Copies(tmp_path / "weights")
+    copies.make(one, "q4_0")
+    assert copies.find(other, "q4_0") is None
+    assert copies.make(other, "q4_0") != copies.find(one, "q4_0")
+    with opened(one) as first, opened(other) as second:
+        assert first.fingerprint != second.fingerprint
+        assert first.state_key_of(first.spec) != second.state_key_of(second.spec)
+    tuned = TunedModels(tmp_path / "tuned")
+    settings = Settings.of(ModelSpec("m", path="p"))
+    tuned.put(Tuned(str(one), stamp_of(one), "here", "llama", False, settings))
+    assert tuned.find(one, "here", "llama", lower_precision=False)[0]
+    assert tuned.find(other, "here", "llama", lower_precision=False) == (None, "")
+
+
+def test_a_copied_model_with_its_time_is_the_same_model(tmp_path):
+    one, _ = twins(tmp_path)
+    copies = Copies(tmp_path / "weights")
+    made = copies.make(one, "q4_0")
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.copy2(one, tmp_path / "elsewhere" / one.name)
+    assert copies.find(moved, "q4_0") == made
 
 
 def test_a_copy_whose_note_is_gone_is_stale(tmp_path):

@@ -13,10 +13,12 @@ import pytest
 
 from rapid_cli.llama import engine, machine
 from rapid_cli.machine.processor import available_cpus
+from rapid_cli.machine.stamps import FileStamp
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
-from rapid_cli.session.tuned import FileStamp, Settings, Tuned
+from rapid_cli.session.tuned import Settings, Tuned
 
 pytestmark = pytest.mark.models
 Usage = namedtuple("Usage", "total used free")
@@ -84,7 +86,7 @@ def with_copies(session: Session, library: Path) -> None:
 
 
 def tune(session, path, settings=SETTINGS, **more):
-    tuned = Tuned(str(path), FileStamp.of(path), machine(), engine(), False, settings)
+    tuned = Tuned(str(path), stamp_of(path), machine(), engine(), False, settings)
     session.tuned.put(replace(tuned, **more))
 
 
@@ -145,7 +147,8 @@ def test_tuned_false_forbids_what_tuning_chose(open_session, starter_path):
     [
         ({"machine": "PDP-11; 1 threads"}, "on another machine (PDP-11; 1 threads)"),
         ({"engine": "llama-cpp-python 0.0.1"}, "with llama-cpp-python 0.0.1, and this is"),
-        ({"file": FileStamp("SmolLM2-135M-Instruct.Q4_1.gguf", 1, 2)}, "its file was another"),
+        ({"file": FileStamp("SmolLM2-135M-Instruct.Q4_1.gguf", 1, 2, "3")}, "its file was another"),
+        ({"file": FileStamp("SmolLM2-135M-Instruct.Q4_1.gguf", 1, 2)}, "by an earlier rapid"),
     ],
 )
 def test_what_was_tuned_elsewhere_is_not_used_and_the_first_context_says_so(

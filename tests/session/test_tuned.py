@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 
 import pytest
 
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import Settings, Tuned, TunedModels
 
 SETTINGS = Settings(True, "q8_0", "q8_0", 3, 128, "q8_0")
 HERE, ENGINE = "A CPU; 4 threads", "llama 1"
@@ -23,7 +25,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def tuned(model):
-    return Tuned(str(model), FileStamp.of(model), HERE, ENGINE, False, SETTINGS)
+    return Tuned(str(model), stamp_of(model), HERE, ENGINE, False, SETTINGS)
 
 
 @pytest.fixture
@@ -82,6 +84,19 @@ def test_a_file_that_moved_is_still_known(store, model, tuned, tmp_path):
     (tmp_path / "other").mkdir()
     moved = model.rename(tmp_path / "other" / "model.gguf")
     assert find(store, moved) == (tuned, "")
+
+
+def test_what_an_earlier_rapid_kept_is_read_and_its_file_is_not_taken_for_this_one(
+    store, model, tuned
+):
+    store.put(tuned)
+    (path,) = store._folder.iterdir()
+    stored = json.loads(path.read_text())
+    del stored["file"]["content"]
+    path.write_text(json.dumps(stored))
+    found, note = find(store, model)
+    assert found is None
+    assert "by an earlier rapid" in note
 
 
 def test_each_machine_has_its_own_and_a_new_choice_takes_the_place_of_the_old(store, model, tuned):

@@ -38,7 +38,11 @@ PACKAGES = {
     "errors": "",
 }
 """Packages and single modules from the top down, each with what it may import of the others."""
-PROGRAMS = {"__main__": "cli", "preflight.worker": "llama preflight models machine config"}
+PROGRAMS = {
+    "__main__": "cli",
+    "models.templates.worker": "machine",
+    "preflight.worker": "llama preflight models machine config",
+}
 """Modules that run as `python -m` and that nothing imports, with what they may import."""
 FIRST = "machine"
 """What the package itself imports: it must come before any library."""
@@ -49,7 +53,7 @@ OWNERS = {
     "gguf": "bench.synthetic",
     "httpx": "library.vectors.chroma_server",
     "huggingface_hub": "models.hub",
-    "jinja2": "models.prompts",
+    "jinja2": "models.templates.worker",
     "llama_cpp": "llama",
     "lxml": "reader",
     "mammoth": "reader.docx",

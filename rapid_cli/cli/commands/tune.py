@@ -26,11 +26,12 @@ from rapid_cli.errors import ConfigError, ModelError
 from rapid_cli.llama import engine, machine, read_format
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models.formats import WeightFormat
+from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.pairs import ModelFile, Pairs
 from rapid_cli.session.session import Session
-from rapid_cli.session.tuned import FileStamp, Settings, Tuned
+from rapid_cli.session.tuned import Settings, Tuned
 
 
 def run(options: TuneOptions) -> None:
@@ -166,7 +167,7 @@ class _Bench:
         """Keep what was found for this machine, file and library, and what things cost then."""
         tuned = Tuned(
             path=str(self.path.absolute()),
-            file=FileStamp.of(self.path),
+            file=stamp_of(self.path),
             machine=self.machine,
             engine=engine(),
             lower_precision=self.lower_precision,

@@ -12,7 +12,7 @@ from rapid_cli.config import expanded
 from rapid_cli.errors import ModelError
 from rapid_cli.machine.paths import CHECK_PATH, foreign
 from rapid_cli.models.hub.errors import settings
-from rapid_cli.models.hub.parts import OTHER_RUNTIMES, PICKLED, parts
+from rapid_cli.models.hub.parts import NEVER_NEEDED, PICKLED, parts
 from rapid_cli.models.specs import Location
 
 
@@ -89,7 +89,7 @@ def _in_hub_cache(location: Location, name: str) -> Path:
     missing = files
     with suppress(OSError, ValueError):  # it is not here, or no name of a repository
         if location.file is None:
-            unused = [*OTHER_RUNTIMES, *PICKLED]
+            unused = [*NEVER_NEEDED, *PICKLED]
             folder = hub.snapshot_download(
                 repo, revision=revision, local_files_only=True, ignore_patterns=unused
             )
