@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from rapid_cli.answering.answer import Note, Prefilled
 from rapid_cli.cli.render.console import Bars, tell
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.report import place
 from rapid_cli.cli.render.tables import in_megabytes, print_list
 from rapid_cli.documents import Document, Passage
@@ -150,7 +150,7 @@ def print_entries(entries: Sequence[Entry], kept: Container[str], *, as_json: bo
 def print_names(names: Sequence[str], *, as_json: bool) -> None:
     """Print names, a line each."""
     if as_json:
-        print(json.dumps(names))
+        print_json(names)
         return
     for name in names:
         print(printable_line(name))
