@@ -20,6 +20,7 @@ from weakref import finalize
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
+from rapid_cli.machine.surroundings import clean_environment
 from rapid_cli.reader.worker import LONGER, STARTED, Request, remove, result
 
 TIMEOUT_SECONDS = 30.0
@@ -180,7 +181,7 @@ class Extractor:
                 raise ChildProcessError(0, "reading was given up")
             if self._idle:
                 return self._idle.pop()
-            worker = _Worker(self._memory_bytes)
+            worker = _Worker(self._memory_bytes, ocr=self.ocr)
             self._living.add(worker)
             return worker
 
@@ -193,17 +194,18 @@ class Extractor:
 class _Worker:
     """A process that reads files one after the other, until it is killed or fails."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, *, ocr: bool) -> None:
         module = "rapid_cli.reader.worker"
         folder = mkdtemp(prefix="rapid-")
+        words = (str(memory_bytes), folder, *(["ocr"] if ocr else []))
         self._remove_folder = finalize(self, remove, folder)
         # -P: nothing in the folder where the user happens to be is imported.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(memory_bytes), folder],
+            [sys.executable, "-P", "-m", module, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": folder},
+            env=clean_environment(own={"TMPDIR": folder}),
             bufsize=1 << 16,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
         )

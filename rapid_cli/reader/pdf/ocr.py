@@ -16,6 +16,7 @@ import psutil
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
+from rapid_cli.machine.surroundings import clean_environment
 from rapid_cli.reader.cleaning import clean, one_line
 from rapid_cli.reader.finding import load
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
@@ -90,13 +91,12 @@ def _run(program: str, source: Path, target: Path, name: str, seconds: float) ->
 
 def _wait(command: list[str], stderr: IO[bytes], folder: Path, seconds: float) -> int | None:
     """Return the exit code of a command, None if it took too long; leave no process behind."""
-    environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
-        env=environment,
+        env=clean_environment(own={"TMPDIR": str(folder)}),
     ) as started:
         try:
             return started.wait(seconds)
