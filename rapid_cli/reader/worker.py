@@ -37,11 +37,13 @@ ANSWER_SHARE = 8
 class Request(TypedDict):
     """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most.
 
+    It is below the `searched` folder, unless that is empty; both are named from the `folder`.
     A `careful` reader does without libraries that may crash.
     """
 
     path: str
     folder: str
+    searched: str
     ocr: bool
     careful: bool
     seconds: float
@@ -125,6 +127,7 @@ def _answer(request: Request, largest: int, take_longer: Callable[[float], None]
             ocr=request["ocr"],
             takes=take_longer,
             careful=request["careful"],
+            folder=Path(request["searched"]) if request["searched"] else None,
         )
         line = _line(asdict(document))
         return line if len(line) <= largest else _line(_too_large())

@@ -151,6 +151,6 @@ def test_a_program_that_hangs_is_stopped_with_its_children(
 def test_the_real_program_reads_what_is_only_drawn(tmp_path: Path) -> None:
     path = tmp_path / "scan.pdf"
     path.write_bytes(make_drawn_pdf(["A lighthouse stands there"]))
-    read = ocr.read_scanned(path)
+    read = ocr.read_scanned(path, path.read_bytes())
     assert read.pages[0].text.strip() == "A lighthouse stands there"
     assert read.id == hashlib.sha256(path.read_bytes()).hexdigest()
