@@ -59,9 +59,9 @@ def find(path: Path) -> Found:
     """Return the documents at `path`: a file itself, or all documents below a folder.
 
     Hidden files and folders are skipped, links to folders not followed, nor links to files outside
-    of the folder. What cannot be read is
-    found too where it is called like a document: reading it says why. A missing path or a folder
-    without documents is a DocumentError.
+    of the folder. What cannot be read is found too where it is called like a document: reading it
+    says why. A missing path, a place of the system, or a folder without documents is a
+    DocumentError.
     """
     try:
         if not path.is_dir():

@@ -98,9 +98,9 @@ def _passed_over(kinds: Mapping[str, int]) -> str:
     shown = [f"{count} {suffix or 'without suffix'}" for suffix, count in most[:KINDS_SHOWN]]
     more = sum(count for _, count in most[KINDS_SHOWN:])
     total = sum(kinds.values())
-    files = "1 file that is no document" if total == 1 else f"{total} files that are no documents"
+    files = "file that is no document" if total == 1 else "files that are no documents"
     rest = f" and {more} more" if more else ""
-    return f"passed over {files}: {', '.join(shown)}{rest}"
+    return f"passed over {total} {files} here: {', '.join(shown)}{rest}"
 
 
 def _pending(event: Pending) -> str:
