@@ -16,6 +16,8 @@ from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.catalog import FILE_NAME
 from rapid_cli.library.vectors.chroma import FOLDER, REBUILD
 from rapid_cli.machine.child import Child, Ended, Found
+from rapid_cli.machine.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
+from rapid_cli.machine.surroundings import CONNECTING
 from rapid_cli.models import hub
 from rapid_cli.models.models_file import open_models_file
 from rapid_cli.models.specs import Location, ModelsFile, ModelSpec
@@ -157,7 +159,9 @@ class Examination:
     def _child(self, name: str, **arguments: str | None) -> Child:
         """Begin one of the trials of `doctor.trial`."""
         environment = {"TMPDIR": str(self.temporary)}
-        return Child(TRIAL, name, json.dumps(arguments), environment=environment)
+        keeping = (TOKEN, TOKEN_URL, PLAIN_HTTP, *CONNECTING) if arguments.get("server") else ()
+        words = (TRIAL, name, json.dumps(arguments))
+        return Child(*words, environment=environment, keeping=keeping)
 
     def _begun(self, child: Child, failing: str, remedy: str = "") -> Trial:
         """Return a trial that has begun, and is ended with this examination."""

@@ -64,7 +64,7 @@ class FileRemoved:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """Files in a folder that are no documents, counted by suffix."""
+    """Files that are no documents or lie elsewhere, of a folder, counted by suffix or kind."""
 
     counts: Mapping[str, int]
 

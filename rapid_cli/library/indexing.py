@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def index(library: Library, paths: Iterable[Path]) -> Iterator[IndexingEvent]:
     library.check()
     known = (path for folder in wanted if folder.is_dir() for path in library.below(folder))
     gone = [path for path in known if not Path(path).exists()]
-    files: list[Path] = []
+    files: dict[Path, Path | None] = {}
     yield from _find(wanted, files, strict=len(wanted) == 1 and not gone)
     yield from add_files(library, files, _adding(library))
     for path in gone:
@@ -45,9 +45,11 @@ def index(library: Library, paths: Iterable[Path]) -> Iterator[IndexingEvent]:
     library.rest()
 
 
-def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator[IndexingEvent]:
-    """Add to `files` what there is to read, each file once."""
-    found: dict[str, Path] = {}
+def _find(
+    paths: Sequence[Path], files: dict[Path, Path | None], *, strict: bool
+) -> Iterator[IndexingEvent]:
+    """Add to `files` what there is to read, each file once, with the folder searched for it."""
+    found: dict[str, tuple[Path, Path | None]] = {}
     passed_over: Counter[str] = Counter()
     for path in paths:
         try:
@@ -58,18 +60,23 @@ def _find(paths: Sequence[Path], files: list[Path], *, strict: bool) -> Iterator
             yield FileSkipped(str(path), error)
             continue
         # Unlike `Path.resolve`, this does not mind links that have come to lead in a circle.
-        found |= {os.path.realpath(file): file for file in here.files}
+        found |= {os.path.realpath(file): (file, here.folder) for file in here.files}
         passed_over.update(here.passed_over)
-    files += found.values()
+    files.update(found.values())
     if passed_over:
         yield PassedOver(passed_over)
 
 
-def add_files(library: Library, files: Sequence[Path], add: Add) -> Iterator[IndexingEvent]:
-    """Have files added in their order; those that changed are read ahead of their embedding."""
+def add_files(
+    library: Library, files: Mapping[Path, Path | None], add: Add
+) -> Iterator[IndexingEvent]:
+    """Have files added in their order; those that changed are read ahead of their embedding.
+
+    With each file goes the folder that it is read from, if one was searched.
+    """
     held = {path: known for path in files if (known := library.held(path))}
     changed = (path for path in files if path not in held)
-    with closing(library.extractor.read_ahead(changed)) as extracted:
+    with closing(library.extractor.read_ahead(changed, files)) as extracted:
         for number, path in enumerate(files, start=1):
             yield FileStarted(str(path), number, len(files))
             found = held[path] if path in held else next(extracted)

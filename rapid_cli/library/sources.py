@@ -145,7 +145,7 @@ def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[Ind
         document = library.read_again(file, read) if isinstance(read, str) else read
         return _add(document, library, gathered)
 
-    for event in add_files(library, found.files, add):
+    for event in add_files(library, found.folders, add):
         if isinstance(event, FileSkipped):
             gathered.skipped.append(event)  # told when it is known that others are left
         else:

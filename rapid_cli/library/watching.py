@@ -14,6 +14,7 @@ from watchfiles import watch
 
 from rapid_cli.config import home
 from rapid_cli.errors import ConfigError
+from rapid_cli.machine.places import is_of_system
 
 QUIET_SECONDS = 1.0
 """Changes are told when there was none for this time."""
@@ -44,7 +45,7 @@ def _ticks(paths: Sequence[Path]) -> Generator[bool, None, None]:
 
     It ends when the watch is to begin anew.
     """
-    roots = {path.resolve() for path in paths if path.is_dir()}
+    roots = {path.resolve() for path in paths if path.is_dir() and not is_of_system(path)}
     files = {file for path in paths if not path.is_dir() for file in _names(path)}
     # A file that an editor replaces is another file to the system, so its folder is watched.
     parents = {file.parent for file in files if file.parent.is_dir()}
@@ -95,7 +96,12 @@ def _to_watch(roots: Iterable[Path]) -> Iterator[Path]:
             continue
         for place, below, _ in os.walk(root):
             yield Path(place)
-            below[:] = [name for name in below if _is_read(Path(place, name), {root})]
+            folders = {name: Path(place, name) for name in below}
+            below[:] = [name for name, path in folders.items() if _is_watched(path, root)]
+
+
+def _is_watched(folder: Path, root: Path) -> bool:
+    return _is_read(folder, {root}) and not (folder.is_mount() and is_of_system(folder))
 
 
 def _is_read(path: Path, roots: Iterable[Path]) -> bool:

@@ -17,6 +17,7 @@ import llama_cpp
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
 from rapid_cli.machine.processor import available_cpus
+from rapid_cli.machine.surroundings import clean_environment
 
 Progress = Callable[[int], None]
 """Told the bytes written so far."""
@@ -38,6 +39,7 @@ def requantize(source: Path, copy: Path, format_name: str, progress: Progress) -
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        env=clean_environment(),
         start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
     )
     with process:

@@ -18,6 +18,7 @@ from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
 from rapid_cli.llama.devices import ComputeDevice, described
 from rapid_cli.machine.gpus import install_command
+from rapid_cli.machine.surroundings import clean_environment
 
 AddServer = Callable[[bytes], int | None]
 """Connects to a server, and returns ggml's list of its devices."""
@@ -90,6 +91,7 @@ def _check(server: str, *, answer_seconds: float = 10.0) -> None:
             [sys.executable, "-P", "-c", _WORKER, server],
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            env=clean_environment(),
             timeout=answer_seconds,
             check=False,
         )

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
 
 from rapid_cli.errors import RapidError
+from rapid_cli.machine.surroundings import NOTHING, clean_environment
 
 Found = dict[str, object]
 """The result of a child, as a JSON object."""
 LONGEST_REASON = 300
 SPOKEN = "rapid: "
 """The beginning of lines that rapid itself writes for a person."""
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Ended(Exception):
@@ -37,10 +35,12 @@ class Child:
         module: str,
         *words: str,
         environment: Mapping[str, str] = NOTHING,
+        keeping: Iterable[str] = (),
         given: bytes | None = None,
     ) -> None:
         """Start it with these words as arguments; OSError if no process can be had.
 
+        Of our environment it has what any process needs, and the variables named by `keeping`.
         `given` is what `found` lets it read from its standard input.
         """
         self._given = given
@@ -50,7 +50,7 @@ class Child:
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+            env=clean_environment(keeping, {"PYTHONIOENCODING": "utf-8", **environment}),
         )
 
     def found(self, seconds: float) -> Found:

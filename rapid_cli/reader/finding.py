@@ -6,13 +6,14 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.machine.paths import CHECK_PATH, QUESTION_LAST, meant
+from rapid_cli.machine.places import is_made_up, is_of_system
 from rapid_cli.machine.shortage import shortage_hint
 from rapid_cli.reader import kinds
 from rapid_cli.reader.archive import MEGABYTE
@@ -31,44 +32,69 @@ _NO_FILES = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_FOLDER_LINK, _CIRCLE = "leading to a folder elsewhere", "leading in a circle"
+_FOLDER_LINK, _FILE_LINK = "leading to a folder elsewhere", "leading to a file elsewhere"
+_CIRCLE, _OF_SYSTEM = "leading in a circle", "of the system"
+# A pipe that takes a file's place is not waited for.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The documents at a path, sorted; how many other files were passed over, by suffix or kind."""
+    """The documents at a path, sorted; how many other files were passed over, by suffix or kind.
+
+    `folder` is the one that was searched; files that leave it are not to be read.
+    """
 
     files: list[Path]
     passed_over: dict[str, int]
+    folder: Path | None = None
+
+    @property
+    def folders(self) -> dict[Path, Path | None]:
+        """The files, each with the folder that was searched for it."""
+        return dict.fromkeys(self.files, self.folder)
 
 
 def find(path: Path) -> Found:
     """Return the documents at `path`: a file itself, or all documents below a folder.
 
-    Hidden files and folders are skipped, links to folders not followed. What cannot be read is
-    found too where it is called like a document: reading it says why. A missing path or a folder
-    without documents is a DocumentError.
+    Hidden files and folders are skipped, links to folders not followed, nor links to files outside
+    of the folder. What cannot be read is found too where it is called like a document: reading it
+    says why. A missing path, a place of the system, or a folder without documents is a
+    DocumentError.
     """
     try:
         if not path.is_dir():
             path.stat()
             return Found([path], {})
+        if is_of_system(path):
+            raise _of_system(clean(str(path)))
         passed_over: Counter[str] = Counter()
         files = list(_documents(path, passed_over))
     except OSError as error:
         raise _unreadable(path, error) from error
     if not files:
-        hint = f"folders are searched for {', '.join(kinds.READABLE_SUFFIXES)}"
-        raise DocumentError(f"{clean(str(path))} has no documents", hint)
-    return Found(files, dict(sorted(passed_over.items())))
+        raise DocumentError(f"{clean(str(path))} has no documents", _what_to_do(passed_over))
+    return Found(files, dict(sorted(passed_over.items())), path)
 
 
-def load(path: Path) -> bytes:
-    """Return the bytes of a file, only its head if that shows that it is no document."""
+def _what_to_do(passed_over: Mapping[str, int]) -> str:
+    """Return the hint for a folder in which nothing was found."""
+    if links := passed_over[_FILE_LINK]:
+        count = "a link leads to a file" if links == 1 else f"{links} links lead to files"
+        return f"{count} elsewhere: name what is to be read, or its own folder"
+    return f"folders are searched for {', '.join(kinds.READABLE_SUFFIXES)}"
+
+
+def load(path: Path, folder: Path | None = None) -> bytes:
+    """Return the bytes of a file, only its head if that shows that it is no document.
+
+    DocumentError if it is not, or is no longer, in the folder that was searched.
+    """
     name = clean(path.name)
     try:
         _check_file(path, name)
-        with path.open("rb") as file:
+        with _opened(path, name, folder) as file:
             # A model given by mistake is gigabytes, and its first bytes are enough to refuse it.
             head = file.read(HEAD)
             if not head.startswith(b"PK") and kinds.kind_of(file, name) == kinds.BINARY:
@@ -86,18 +112,58 @@ def load(path: Path) -> bytes:
     return raw
 
 
-def _check_file(path: Path, name: str) -> None:
-    """Raise DocumentError if nothing or something else than a file is at a path."""
+def _opened(path: Path, name: str, folder: Path | None) -> BinaryIO:
+    """Open a file; what is checked is what was opened, even if its name stands for another now."""
+    file = os.fdopen(os.open(path, _FLAGS), "rb")
     try:
-        kind = stat.S_IFMT(path.stat().st_mode)
+        found = os.fstat(file.fileno())
+        _check_kind(found, name)
+        if is_made_up(found):
+            raise _of_system(name)
+        if folder is not None and not _is_below(_place(file, path), folder):
+            hint = "it was searched for as a file of that folder: name it to have it read"
+            raise DocumentError(f"{name} is not in {clean(str(folder))}", hint)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _place(file: BinaryIO, path: Path) -> str:
+    """Return where an open file is, as the system knows it, or else as its path has it."""
+    try:
+        return str(Path("/proc/self/fd", str(file.fileno())).readlink())
+    except OSError:
+        return os.path.realpath(path)
+
+
+def _is_below(place: str, folder: Path) -> bool:
+    return Path(place).is_relative_to(os.path.realpath(folder))
+
+
+def _of_system(name: str) -> DocumentError:
+    hint = "what is in /proc, /sys and /dev is not read: give a file of yours"
+    return DocumentError(f"{name} is no document, but of the system", hint)
+
+
+def _check_kind(found: os.stat_result, name: str) -> None:
+    if what := _NO_FILES.get(stat.S_IFMT(found.st_mode)):
+        raise DocumentError(f"{name} is {what} and no file", "give a file")
+
+
+def _check_file(path: Path, name: str) -> None:
+    """Raise DocumentError if nothing, or something else than a file of a user, is at a path."""
+    try:
+        found = path.stat()
     except FileNotFoundError:
         if not path.is_symlink():
             raise
         target = clean(str(path.readlink()))
         hint = "mend the link, or remove it"
         raise DocumentError(f"{name} is a link to {target}, which does not exist", hint) from None
-    if kind in _NO_FILES:
-        raise DocumentError(f"{name} is {_NO_FILES[kind]} and no file", "give a file")
+    _check_kind(found, name)  # before it is opened, which some devices take for an order
+    if is_of_system(path):
+        raise _of_system(name)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -115,18 +181,23 @@ def _too_large(name: str) -> DocumentError:
 
 
 def _documents(root: Path, passed_over: Counter[str]) -> Iterator[Path]:
-    waiting = [root]
+    waiting, device = [root], root.stat().st_dev
     while waiting:
         path = waiting.pop()
         try:
-            mode = path.stat().st_mode
-            if stat.S_ISDIR(mode):
-                if path == root or not path.is_symlink():
+            found = path.stat()
+            if stat.S_ISDIR(found.st_mode):
+                if found.st_dev != device and is_of_system(path):
+                    passed_over[_OF_SYSTEM] += 1
+                elif path == root or not path.is_symlink():
                     entries = sorted(path.iterdir(), reverse=True)
                     waiting += (entry for entry in entries if not entry.name.startswith("."))
-                elif not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+                elif not _is_below(os.path.realpath(path), root):
                     passed_over[_FOLDER_LINK] += 1
                 continue  # a link may lead back up
+            if path.is_symlink() and not _is_below(os.path.realpath(path), root):
+                passed_over[_FILE_LINK] += 1
+                continue
         except OSError as error:
             if error.errno == errno.ELOOP:
                 passed_over[_CIRCLE] += 1
@@ -152,7 +223,7 @@ def _holds_document(path: Path) -> bool:
         found = path.stat()
         if not (stat.S_ISREG(found.st_mode) and found.st_size):  # others may never end
             return False
-        with path.open("rb") as file:
+        with _opened(path, path.name, None) as file:
             kind = kinds.kind_of(file, path.name)
             file.seek(0)
             is_page = kind == kinds.HTML and kinds.is_html_page(file.read(HEAD))

@@ -34,13 +34,14 @@ def read(
     ocr: bool = False,
     takes: Callable[[float], None] | None = None,
     careful: bool = False,
+    folder: Path | None = None,
 ) -> Document:
-    """Read one file; whatever is wrong with it is a DocumentError.
+    """Read one file, which is in `folder` if one was searched; DocumentError for all that is wrong.
 
     With `ocr`, a PDF that has pages without text is read through ocrmypdf; `takes` is told before
     for how many seconds at most. With `careful`, native libraries that may crash are not used.
     """
-    raw = load(path)
+    raw = load(path, folder)
     try:
         document = read_bytes(raw, name=path.name, path=str(path.absolute()), careful=careful)
     except Textless:
@@ -51,7 +52,7 @@ def read(
             return document
     from rapid_cli.reader.pdf.ocr import read_scanned  # noqa: PLC0415 - rarely needed
 
-    return read_scanned(path, takes)
+    return read_scanned(path, raw, takes)
 
 
 def needs_ocr(document: Document) -> bool:

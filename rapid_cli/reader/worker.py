@@ -24,6 +24,7 @@ from typing import BinaryIO, TypedDict
 
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError
+from rapid_cli.machine.confinement import allow_seconds, confine, forbid_processes
 
 STARTED = b"started\n"
 LONGER = b"longer "
@@ -36,11 +37,13 @@ ANSWER_SHARE = 8
 class Request(TypedDict):
     """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most.
 
+    It is below the `searched` folder, unless that is empty; both are named from the `folder`.
     A `careful` reader does without libraries that may crash.
     """
 
     path: str
     folder: str
+    searched: str
     ocr: bool
     careful: bool
     seconds: float
@@ -70,15 +73,17 @@ def remove(folder: str) -> None:
         time.sleep(0.05)
 
 
-def main(memory_bytes: int, folder: str) -> None:
+def main(memory_bytes: int, folder: str, *, ocr: bool) -> None:
     """Answer requests until there can be no more, or a file has taken much memory.
 
-    `folder` is for temporary files, and removed in the end.
+    `folder` is for temporary files, and removed in the end. Without `ocr` no program is started.
     """
     requests, answers = _private_pipes()
-    _limit(memory_bytes)
+    confine(memory_bytes, starts_programs=ocr)
     lines: SimpleQueue[bytes] = SimpleQueue()
     Thread(target=_listen, args=(requests, lines, folder), daemon=True).start()
+    if not ocr:
+        forbid_processes()
     first = lines.get()
     # What is imported for the first file costs that file none of its time.
     from rapid_cli.reader import reading  # noqa: F401, PLC0415
@@ -94,7 +99,7 @@ def _serve(lines: Iterable[bytes], answers: BinaryIO, memory_bytes: int) -> None
     for line in lines:
         request: Request = json.loads(line)
         _send(answers, STARTED)
-        _set_alarm(request["seconds"] + GRACE_SECONDS)
+        _allow(request["seconds"] + GRACE_SECONDS)
         answer = _answer(request, largest, partial(_take_longer, request, answers))
         _send(answers, answer)
         _set_alarm(0)
@@ -106,7 +111,7 @@ def _serve(lines: Iterable[bytes], answers: BinaryIO, memory_bytes: int) -> None
 
 def _take_longer(request: Request, answers: BinaryIO, seconds: float) -> None:
     """Have so many seconds before the time for a file begins anew."""
-    _set_alarm(seconds + request["seconds"] + GRACE_SECONDS)
+    _allow(seconds + request["seconds"] + GRACE_SECONDS)
     _send(answers, b"%s%d\n" % (LONGER, seconds))
 
 
@@ -122,6 +127,7 @@ def _answer(request: Request, largest: int, take_longer: Callable[[float], None]
             ocr=request["ocr"],
             takes=take_longer,
             careful=request["careful"],
+            folder=Path(request["searched"]) if request["searched"] else None,
         )
         line = _line(asdict(document))
         return line if len(line) <= largest else _line(_too_large())
@@ -166,23 +172,17 @@ def _peak_bytes() -> int:
     return 0
 
 
-def _limit(memory_bytes: int) -> None:
-    """Refuse this process and its children more address space, where the system can do that."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - not everywhere
-
-    limits = ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0))
-    for kind, limit in limits:
-        with suppress(OSError, ValueError):  # there may be a lower one already
-            resource.setrlimit(kind, (limit, limit))
-
-
 def _listen(requests: BinaryIO, lines: SimpleQueue[bytes], folder: str) -> None:
     """Pass on what is asked; once nobody can ask, end at once, whatever is being read."""
     for line in requests:
         lines.put(line)
     _end(folder)
+
+
+def _allow(seconds: float) -> None:
+    """Go on for so many seconds at most, and compute no longer on all processors together."""
+    allow_seconds(seconds * (os.cpu_count() or 1))
+    _set_alarm(seconds)
 
 
 def _set_alarm(seconds: float) -> None:
@@ -200,4 +200,4 @@ def _end(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], ocr=bool(sys.argv[3:]))

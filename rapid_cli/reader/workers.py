@@ -9,17 +9,19 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Event, Lock, Timer
+from types import MappingProxyType
 from typing import Self
 from weakref import finalize
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
+from rapid_cli.machine.surroundings import clean_environment
 from rapid_cli.reader.worker import LONGER, STARTED, Request, remove, result
 
 TIMEOUT_SECONDS = 30.0
@@ -31,6 +33,7 @@ START_SECONDS = 60.0
 """A worker that is not ready by then does not run here at all."""
 
 Result = Document | DocumentError
+NO_FOLDERS: Mapping[Path, Path | None] = MappingProxyType({})
 
 
 class Extractor:
@@ -79,15 +82,20 @@ class Extractor:
             raise found
         return found
 
-    def read_ahead(self, paths: Iterable[Path]) -> Generator[Result, None, None]:
+    def read_ahead(
+        self, paths: Iterable[Path], folders: Mapping[Path, Path | None] = NO_FOLDERS
+    ) -> Generator[Result, None, None]:
         """Yield what `read` returns or raises for each path, in their order.
+
+        A file of one of the `folders` is read only if it is in there.
 
         At most `workers` + 2 paths are taken ahead of the one whose result was yielded.
         """
         pending: deque[Future[Result]] = deque()
         try:
             for path in paths:
-                pending.append(self._threads.submit(self._read, path, _folder(), self._stopping))
+                task = self._request(path, folders.get(path)), path, self._stopping
+                pending.append(self._threads.submit(self._read, *task))
                 if len(pending) > self._worker_count + 2:
                     yield _next(pending)
             while pending:
@@ -116,15 +124,18 @@ class Extractor:
             self._living.clear()
             self._idle.clear()
 
-    def _read(self, path: Path, folder: str, stopping: Event) -> Result:
-        """Have a file read, in a thread of its own; a relative path begins at `folder`."""
-        request: Request = {
+    def _request(self, path: Path, searched: Path | None) -> Request:
+        return {
             "path": str(path),
-            "folder": folder,
+            "folder": _folder(),
+            "searched": str(searched) if searched else "",
             "ocr": self.ocr,
             "careful": False,
             "seconds": self._seconds,
         }
+
+    def _read(self, request: Request, path: Path, stopping: Event) -> Result:
+        """Have a file read, in a thread of its own."""
         name = os.fsencode(path.name).decode("utf-8", "replace")
         try:
             return result(self._answer(request, stopping), name)
@@ -180,7 +191,7 @@ class Extractor:
                 raise ChildProcessError(0, "reading was given up")
             if self._idle:
                 return self._idle.pop()
-            worker = _Worker(self._memory_bytes)
+            worker = _Worker(self._memory_bytes, ocr=self.ocr)
             self._living.add(worker)
             return worker
 
@@ -193,17 +204,18 @@ class Extractor:
 class _Worker:
     """A process that reads files one after the other, until it is killed or fails."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, *, ocr: bool) -> None:
         module = "rapid_cli.reader.worker"
         folder = mkdtemp(prefix="rapid-")
+        words = (str(memory_bytes), folder, *(["ocr"] if ocr else []))
         self._remove_folder = finalize(self, remove, folder)
         # -P: nothing in the folder where the user happens to be is imported.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(memory_bytes), folder],
+            [sys.executable, "-P", "-m", module, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": folder},
+            env=clean_environment(own={"TMPDIR": folder}),
             bufsize=1 << 16,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent alone
         )

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rapid_cli.config import home
-from rapid_cli.text.printable import printable
+from rapid_cli.text.printable import printable_line
 
 if TYPE_CHECKING:
     from logging.handlers import RotatingFileHandler
@@ -28,8 +28,8 @@ class Line(logging.Formatter):
         super().__init__("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record, which a terminal shows and does not obey."""
-        text = printable(super().format(record))
+        """Return a record as one line, which a terminal shows and does not obey."""
+        text = printable_line(super().format(record).strip())
         return text if len(text) <= LONGEST_MESSAGE else text[:LONGEST_MESSAGE] + " …"
 
 

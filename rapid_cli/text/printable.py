@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # What moves the cursor, colours, reorders, or hides what it stands beside. The marks and joiners
@@ -16,6 +17,9 @@ _UNSEEN = (
 )
 _IN_TEXT = re.compile(rf"[\x00-\x08\x0b-\x1f{_UNSEEN}]")
 _IN_LINE = re.compile(rf"[\x00-\x1f{_UNSEEN}]")
+# In JSON an escape is the same data, so marks and spaces of no width are escaped too. The joiners
+# stay, for they are part of words.
+_IN_JSON = re.compile(rf"[\u00ad\u061c\u180e\u200b\u200e\u200f{_UNSEEN}]")
 
 
 def printable(text: str) -> str:
@@ -30,6 +34,18 @@ def printable(text: str) -> str:
 def printable_line(text: str) -> str:
     """Return `text` as one line, such as a file name: line breaks and tabs are made visible too."""
     return _IN_LINE.sub(_visible, text)
+
+
+def printable_json(value: object) -> str:
+    """Return `value` as JSON on one line, in which all that a terminal would obey is escaped.
+
+    It is the same data as without: only strings can hold such characters.
+    """
+    return _IN_JSON.sub(_escaped, json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
 
 
 def _visible(found: re.Match[str]) -> str:

@@ -165,17 +165,17 @@ def test_warnings_of_readers_are_data_too() -> None:
 @pytest.mark.parametrize(
     ("counts", "line"),
     [
-        ({".png": 1}, "passed over 1 file that is no document: 1 .png"),
+        ({".png": 1}, "passed over 1 file that is no document here: 1 .png"),
         (
             {".py": 2, "": 1, ".png": 9},
-            "passed over 12 files that are no documents: 9 .png, 2 .py, 1 without suffix",
+            "passed over 12 files that are no documents here: 9 .png, 2 .py, 1 without suffix",
         ),
         (
             {f".{letter}": count for count, letter in enumerate("abcdefgh", start=1)},
-            "passed over 36 files that are no documents: 8 .h, 7 .g, 6 .f, 5 .e, 4 .d, 3 .c "
+            "passed over 36 files that are no documents here: 8 .h, 7 .g, 6 .f, 5 .e, 4 .d, 3 .c "
             "and 3 more",
         ),
-        ({".\x1b[m\n": 1}, "passed over 1 file that is no document: 1 .␛[m␊"),
+        ({".\x1b[m\n": 1}, "passed over 1 file that is no document here: 1 .␛[m␊"),
     ],
 )
 def test_files_that_are_no_documents_are_counted_by_kind(counts: dict[str, int], line: str) -> None:

@@ -39,6 +39,21 @@ def docs(tmp_path: Path) -> Path:
     return folder
 
 
+def test_no_secret_gets_into_the_library_by_a_link(tmp_path: Path, docs: Path) -> None:
+    secret = tmp_path / "elsewhere" / "private.txt"
+    secret.parent.mkdir()
+    write(secret, "the whistle is under the stone")
+    write(docs / "apple.txt", "apple")
+    (docs / "environment.txt").symlink_to("/proc/self/environ")
+    (docs / "private.txt").symlink_to(secret)
+    with opened(tmp_path / "home") as library:
+        (passed,) = [e for e in events_of(library, [docs]) if isinstance(e, PassedOver)]
+        assert dict(passed.counts) == {"leading to a file elsewhere": 2}
+        assert [entry.name for entry in library.entries()] == ["apple.txt"]
+        list(events_of(library, [docs / "private.txt"]))  # which is the person's own choice
+        assert {entry.name for entry in library.entries()} == {"apple.txt", "private.txt"}
+
+
 def test_what_is_no_document_is_passed_over_and_counted(tmp_path: Path, docs: Path) -> None:
     write(docs / "apple.txt", "apple")
     (docs / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))

@@ -176,8 +176,8 @@ def test_what_only_looks_like_a_file_is_named_for_what_it_is(tmp_path: Path) -> 
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket.txt"))
     (tmp_path / "device.txt").symlink_to("/dev/zero")
-    assert find_names(tmp_path) == ["device.txt", "good.txt", "pipe.pdf", "socket.txt"]
-    assert reading.find(tmp_path).passed_over == {"": 1}
+    assert find_names(tmp_path) == ["good.txt", "pipe.pdf", "socket.txt"]
+    assert reading.find(tmp_path).passed_over == {"": 1, "leading to a file elsewhere": 1}
     for name, what in (("pipe.pdf", "pipe"), ("socket.txt", "socket"), ("device.txt", "device")):
         with pytest.raises(DocumentError, match=f"{name} is a {what} and no file"):
             reading.read(tmp_path / name)
@@ -204,6 +204,76 @@ def test_a_link_to_a_folder_elsewhere_is_counted(tmp_path: Path) -> None:
     (tmp_path / "here" / "up").symlink_to(tmp_path / "here")
     found = reading.find(tmp_path / "here")
     assert found.passed_over == {"leading to a folder elsewhere": 1}
+
+
+def test_links_to_files_elsewhere_are_counted_and_those_within_are_followed(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    fill(here, {"good.txt": b"text"})
+    fill(there, {"private.txt": b"secret"})
+    (here / "within.txt").symlink_to("good.txt")
+    (here / "notes.txt").symlink_to("/proc/self/environ")
+    (here / "users.txt").symlink_to("/etc/passwd")
+    (here / "up.txt").symlink_to("../there/private.txt")
+    (here / "chain.txt").symlink_to("up.txt")
+    (here / "back.txt").symlink_to("../here/good.txt")
+    (tmp_path / "link").symlink_to(here)
+    for folder in (here, tmp_path / "link"):
+        assert find_names(folder) == ["back.txt", "good.txt", "within.txt"]
+        assert reading.find(folder).passed_over == {"leading to a file elsewhere": 4}
+
+
+def test_a_folder_of_links_alone_says_where_they_lead(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").symlink_to("/etc/passwd")
+    with pytest.raises(DocumentError, match="has no documents") as caught:
+        reading.find(tmp_path)
+    assert caught.value.hint.startswith("a link leads to a file elsewhere")
+
+
+def test_a_link_that_is_given_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    fill(tmp_path / "there", {"letter.txt": b"text"})
+    (tmp_path / "link.txt").symlink_to("there/letter.txt")
+    (found,) = reading.find(tmp_path / "link.txt").files
+    assert reading.read(found).text == "text"
+
+
+@pytest.mark.parametrize(
+    "place", ["/proc/self/environ", "/proc/self/root/etc/passwd", "/sys/kernel/mm/ksm/run"]
+)
+def test_what_is_of_the_system_is_never_read(place: str, tmp_path: Path) -> None:
+    if not Path(place).exists():
+        pytest.skip(f"there is no {place} here")
+    (tmp_path / "link.txt").symlink_to(place)
+    (tmp_path / "folder").symlink_to(Path(place).parent)
+    for path in (place, tmp_path / "link.txt", tmp_path / "folder" / Path(place).name):
+        with pytest.raises(DocumentError, match="is no document, but of the system"):
+            reading.read(Path(path))
+    with pytest.raises(DocumentError, match="is no document, but of the system"):
+        reading.find(tmp_path / "folder")
+
+
+def test_a_file_that_becomes_a_link_after_it_was_found_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    fill(tmp_path, {"private.txt": b"secret"})
+    fill(tmp_path / "here", {"letter.txt": b"text"})
+    found = reading.find(tmp_path / "here")
+    (letter,) = found.files
+    assert reading.read(letter, folder=found.folder).text == "text"
+    letter.unlink()
+    letter.symlink_to(tmp_path / "private.txt")
+    with pytest.raises(DocumentError, match=r"letter\.txt is not in .*here"):
+        reading.read(letter, folder=found.folder)
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    monkeypatch.setattr(finding, "_check_file", lambda *_: None)  # it was a file then
+    with pytest.raises(DocumentError, match=r"pipe\.txt is a pipe and no file"):
+        reading.read(tmp_path / "pipe.txt")
 
 
 def test_a_folder_that_is_gone_in_the_meantime_hides_nothing(

@@ -33,7 +33,8 @@ def install(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Put a program called ocrmypdf before all others."""
     (folder / "bin").mkdir()
     program = folder / "bin" / "ocrmypdf"
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    given = f"FOUND={folder}/found.pdf CHILD={folder}/child"
+    program.write_text(f"#!/bin/sh\n{given}\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
 
@@ -74,7 +75,6 @@ def test_the_document_is_the_original_in_all_but_its_text(
     path = tmp_path / "scan.pdf"
     path.write_bytes(make_partly_scanned_pdf(texts))
     (tmp_path / "found.pdf").write_bytes(make_pdf(["one", "found"]))
-    monkeypatch.setenv("FOUND", str(tmp_path / "found.pdf"))
     install(monkeypatch, tmp_path, FAKES["adds text"])
     document = reading.read(path, ocr=True)
     assert [page.text.strip() for page in document.pages] == ["one", "found"]
@@ -135,7 +135,6 @@ def test_a_program_that_hangs_is_stopped_with_its_children(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr(ocr, "TIMEOUT_SECONDS", 0.5)
     monkeypatch.setattr(ocr, "PAGE_SECONDS", 0.1)
-    monkeypatch.setenv("CHILD", str(tmp_path / "child"))
     install(monkeypatch, tmp_path, FAKES["hangs"])
     with pytest.raises(DocumentError, match="it took longer than"):
         reading.read(scan, ocr=True)
@@ -151,6 +150,6 @@ def test_a_program_that_hangs_is_stopped_with_its_children(
 def test_the_real_program_reads_what_is_only_drawn(tmp_path: Path) -> None:
     path = tmp_path / "scan.pdf"
     path.write_bytes(make_drawn_pdf(["A lighthouse stands there"]))
-    read = ocr.read_scanned(path)
+    read = ocr.read_scanned(path, path.read_bytes())
     assert read.pages[0].text.strip() == "A lighthouse stands there"
     assert read.id == hashlib.sha256(path.read_bytes()).hexdigest()

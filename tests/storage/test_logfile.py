@@ -55,6 +55,19 @@ def test_what_pypdf_has_to_say_of_a_damaged_file_is_in_the_log(home: Path) -> No
     assert any(" WARNING pypdf" in line for line in lines(home))
 
 
+def test_each_record_is_one_line_that_no_terminal_obeys(home: Path) -> None:
+    forged = "odd\n2026-01-01 00:00:00,000 1 ERROR rapid_cli: forged\x9b31m\u202e"
+    with logged():
+        try:
+            raise ValueError(forged)
+        except ValueError:
+            logging.getLogger("some.library").warning(forged, exc_info=True)
+    (line,) = lines(home)
+    assert "odd␊2026" in line
+    assert "Traceback" in line
+    assert not {"\x9b", "\u202e"} & set(line)
+
+
 def test_the_terminal_sees_nothing_of_it(home: Path) -> None:
     program = (
         "import logging, warnings\n"

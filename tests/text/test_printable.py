@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from rapid_cli.storage.history import History
-from rapid_cli.text.printable import printable, printable_line
+from rapid_cli.text.printable import printable, printable_json, printable_line
 
 SAFE = "".join(map(chr, range(0x20, 0x7F)))
 DECEIVING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029, 0xFEFF, 0xE0041]
@@ -131,3 +132,21 @@ def test_what_an_output_has_no_letters_for_is_no_error(tmp_path):
         history.add(record | {"sources": [], "stats": {}})
     ended = rapid("history", home=tmp_path, PYTHONIOENCODING="ascii")
     assert (ended.returncode, b"na?ve" in ended.stdout) == (0, True), ended.stderr.decode()
+
+
+def test_json_holds_all_of_unicode_and_no_character_that_a_terminal_obeys():
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    line = printable_json({everything: [everything]})
+    assert json.loads(line.encode()) == json.loads(json.dumps({everything: [everything]}))
+    assert printable_line(line) == line
+    assert not set("\u00ad\u061c\u180e\u200b\u200e\u200f") & set(line)
+
+
+def test_what_words_are_written_with_stays_readable_in_json():
+    text = "naïve 漢字 می\u200cخواهم 👩\u200d🚀"
+    assert printable_json(text) == f'"{text}"'
+
+
+def test_json_is_escaped_as_json_escapes():
+    text = "a\x9b\u202e\U000e0041\ud83d"
+    assert printable_json(text) == r'"a\u009b\u202e\udb40\udc41\ud83d"'

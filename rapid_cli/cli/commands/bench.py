@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import resource
 import sys
 import time
@@ -22,6 +21,7 @@ from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.render.bench import print_rows, print_stage
 from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
@@ -222,7 +222,7 @@ def _print_json(found: _Found, title: str, table: Sequence[Row]) -> None:
         "stages": [asdict(stage) for stage in found.stages],
         "rows": [asdict(row) for row in table],
     }
-    print(jsonlib.dumps(measured))
+    print_json(measured)
 
 
 def _print_tables(found: _Found, title: str, table: Sequence[Row]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from rapid_cli.cli.boundary import FAILED
 from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.findings import print_findings
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.doctor.checks import examine
 from rapid_cli.doctor.findings import nothing_failed
@@ -27,7 +27,7 @@ def run(models: Path | None, *, json: bool) -> None:
         findings = examine(models, output)
     ok = nothing_failed(findings)
     if json:
-        print(jsonlib.dumps({"ok": ok, "findings": list(map(asdict, findings))}))
+        print_json({"ok": ok, "findings": list(map(asdict, findings))})
     else:
         print_findings(findings)
     if not ok:

@@ -17,7 +17,6 @@ from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.commands.opening import (
     finish_index,
     open_sources,
-    print_json,
     sources_and_question,
 )
 from rapid_cli.cli.commands.trust import models_file_in_force
@@ -32,6 +31,7 @@ from rapid_cli.cli.render.documents import (
     render_indexing,
     render_reading,
 )
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.report import passages_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import collections as collection_names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rapid_cli.cli.options.models import CheckOptions
 from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.doctor.model import CheckedModel
@@ -50,7 +50,7 @@ def check(options: CheckOptions) -> None:
     with Session(models_file) as session:
         checked = check_pair(session.pairs, chosen, options.target, options.drafter)
     if options.json:
-        print(jsonlib.dumps(_checked_json(chosen.name, checked)))
+        print_json(_checked_json(chosen.name, checked))
     else:
         print_findings(checked.findings)
     if not checked.ok:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import shlex
 import sys
 import time
@@ -29,6 +28,7 @@ from rapid_cli.cli.render.answers import (
 )
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import render_indexing
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.report import Json, answer_json, failure_json
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import RapidError, StoreError
@@ -95,11 +95,6 @@ def note(errors: Console, text: str) -> None:
     """Print what a person should know, if there is anything, on one line in yellow."""
     if text:
         errors.print(printable_line(text), style="yellow", soft_wrap=True)
-
-
-def print_json(record: Json) -> None:
-    """Print one object on one line, at once."""
-    print(jsonlib.dumps(record, ensure_ascii=False), flush=True)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from rich.console import Console
 from rapid_cli.cli.boundary import FAILED, print_error
 from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.pulling import pulled_json, pulled_line
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import home, suggestion
@@ -50,7 +50,7 @@ def run(
             raise
     if json:
         for row in pulling.rows:
-            print(jsonlib.dumps(row))
+            print_json(row)
     for pair in pulling.complete:
         _say_next(errors, pair, models)
     if pulling.failed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.models import TuneOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.models import print_tuning, tuning_json
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError, ModelError
@@ -53,7 +53,7 @@ def run(options: TuneOptions) -> None:
             stages, found = bench.tune(SamplingParams(pair.temperature), seconds)
             about = (spec.name, bench.format, bench.machine, stages, found)
             if options.json:
-                print(jsonlib.dumps(tuning_json(*about)))
+                print_json(tuning_json(*about))
             else:
                 print_tuning(*about)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from rapid_cli.answering.answer import Note, Prefilled
 from rapid_cli.cli.render.console import Bars, tell
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.report import place
 from rapid_cli.cli.render.tables import in_megabytes, print_list
 from rapid_cli.documents import Document, Passage
@@ -98,9 +98,9 @@ def _passed_over(kinds: Mapping[str, int]) -> str:
     shown = [f"{count} {suffix or 'without suffix'}" for suffix, count in most[:KINDS_SHOWN]]
     more = sum(count for _, count in most[KINDS_SHOWN:])
     total = sum(kinds.values())
-    files = "1 file that is no document" if total == 1 else f"{total} files that are no documents"
+    files = "file that is no document" if total == 1 else "files that are no documents"
     rest = f" and {more} more" if more else ""
-    return f"passed over {files}: {', '.join(shown)}{rest}"
+    return f"passed over {total} {files} here: {', '.join(shown)}{rest}"
 
 
 def _pending(event: Pending) -> str:
@@ -150,7 +150,7 @@ def print_entries(entries: Sequence[Entry], kept: Container[str], *, as_json: bo
 def print_names(names: Sequence[str], *, as_json: bool) -> None:
     """Print names, a line each."""
     if as_json:
-        print(json.dumps(names))
+        print_json(names)
         return
     for name in names:
         print(printable_line(name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,6 +9,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.storage.history import Remembered, document_names
 from rapid_cli.text.printable import printable, printable_line
 
@@ -36,8 +36,7 @@ def print_history(found: Iterable[Remembered], *, full: bool) -> None:
 def print_history_json(found: Iterable[Remembered]) -> None:
     """Print one object a line: the time, then all of the answer."""
     for one in found:
-        print(json.dumps({"asked_at": one.asked_at, **one.record}, ensure_ascii=False))
-    sys.stdout.flush()
+        print_json({"asked_at": one.asked_at, **one.record})
 
 
 def _heading(one: Remembered) -> tuple[str, str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from rapid_cli.bench.trials import Comparison, Trial
 from rapid_cli.bench.tuner import TuningResult
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.render.tables import in_megabytes, print_markdown, print_table
 from rapid_cli.models.formats import WeightFormat
@@ -65,7 +65,7 @@ def print_models(
     if as_json:
         listed = {"models": list(map(asdict, models)), "pairs": list(map(asdict, pairs))}
         listed["copies"] = [_copy_json(copy, is_used=copy.path in used) for copy in copies]
-        print(json.dumps(listed))
+        print_json(listed)
         return
     print_table(MODELS, list(map(_model_cells, models)))
     print()

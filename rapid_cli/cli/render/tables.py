@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
+from rapid_cli.cli.render.objects import print_json
 from rapid_cli.text.printable import printable_line
 
 Rows = Sequence[Sequence[str]]
@@ -14,7 +14,7 @@ Rows = Sequence[Sequence[str]]
 def print_list(columns: Sequence[str], rows: Rows, objects: object, *, as_json: bool) -> None:
     """Print the same things as a table or as JSON."""
     if as_json:
-        print(json.dumps(objects))
+        print_json(objects)
     else:
         print_table(columns, rows)
 

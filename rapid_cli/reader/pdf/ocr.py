@@ -16,8 +16,8 @@ import psutil
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
+from rapid_cli.machine.surroundings import clean_environment
 from rapid_cli.reader.cleaning import clean, one_line
-from rapid_cli.reader.finding import load
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
 
@@ -33,8 +33,8 @@ _INSTALL = (
 _STDERR_BYTES = 4096
 
 
-def read_scanned(path: Path, takes: Callable[[float], None] | None = None) -> Document:
-    """Read a PDF after ocrmypdf has added text to the pages without it.
+def read_scanned(path: Path, raw: bytes, takes: Callable[[float], None] | None = None) -> Document:
+    """Read a PDF of these bytes after ocrmypdf has added text to the pages without it.
 
     `takes` is told before for how many seconds at most. The document is the one at `path` in all
     but the text: its id is that of the original bytes.
@@ -43,7 +43,6 @@ def read_scanned(path: Path, takes: Callable[[float], None] | None = None) -> Do
     name = clean(path.name)
     if program is None:
         raise DocumentError(f"{name} needs OCR, and {PROGRAM} is not installed", _INSTALL)
-    raw = load(path)
     seconds = _limit(raw)
     if takes:
         takes(seconds)
@@ -90,13 +89,12 @@ def _run(program: str, source: Path, target: Path, name: str, seconds: float) ->
 
 def _wait(command: list[str], stderr: IO[bytes], folder: Path, seconds: float) -> int | None:
     """Return the exit code of a command, None if it took too long; leave no process behind."""
-    environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
-        env=environment,
+        env=clean_environment(own={"TMPDIR": str(folder)}),
     ) as started:
         try:
             return started.wait(seconds)
