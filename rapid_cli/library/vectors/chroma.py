@@ -23,13 +23,23 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-__all__ = ["REBUILD", "Collection", "Database", "FolderDatabase", "Where", "load_chromadb"]
+__all__ = [
+    "REBUILD",
+    "Collection",
+    "Database",
+    "FolderDatabase",
+    "Where",
+    "load_chromadb",
+    "without_functions",
+]
 
 FOLDER = "chroma"
 REBUILD = "make the library anew with `rapid index --rebuild`"
 LONGEST_REASON = 300
 # Chroma's defaults of 100 lose one passage in fifty when one document of many is asked for.
 RECALL = 200
+# What Chroma writes where a collection has no embedding function.
+NO_FUNCTION = ({"type": "legacy"}, {"type": "unknown"})
 
 _loading = Lock()
 
@@ -64,7 +74,7 @@ class Database(ABC):
     def create(self, name: str, metadata: Mapping[str, str | int]) -> Collection:
         """Make a collection for vectors that are compared by their cosine."""
         with self.errors():
-            return self._opened().create_collection(
+            made = self._opened().create_collection(
                 name,
                 metadata=dict(metadata),
                 embedding_function=None,
@@ -72,6 +82,7 @@ class Database(ABC):
                     "hnsw": {"space": "cosine", "ef_construction": RECALL, "ef_search": RECALL}
                 },
             )
+            return without_functions(made)
 
     def largest_batch(self) -> int:
         """Return how many rows Chroma takes at once."""
@@ -117,16 +128,57 @@ class Database(ABC):
         return self._client
 
 
-def load_chromadb() -> None:
-    """Import chromadb so that it logs into the log alone, and reads no .env file.
+def without_functions(collection: Collection) -> Collection:
+    """Return the collection, fit to be used: nothing is left in it that Chroma would build.
 
-    It would take its settings from one where the user happens to be, or trip over it.
+    What a collection says of its embedding functions comes from a server, or with a folder, and
+    Chroma builds them in this process whenever it writes: one of sentence-transformers may run
+    code of its model. StoreError if there are any, as rapid makes no such collection.
+    """
+    model = collection.get_model()
+    if _names_function([model.configuration_json, model.serialized_schema]):
+        message = f"the collection {collection.name!r} wants an embedding function to be run here"
+        raise StoreError(message, "rapid never made it so: delete it, or take another place")
+    # Neither is needed to read and write vectors, so that Chroma gets to see no part of them.
+    model.configuration_json = {}
+    model.serialized_schema = None
+    return collection
+
+
+def _names_function(json: object) -> bool:
+    """Tell whether anything in a collection's settings is an embedding function with a name."""
+    waiting = [json]
+    while waiting:
+        match waiting.pop():
+            case dict() as held:
+                function = held.get("embedding_function")
+                if function is not None and function not in NO_FUNCTION:
+                    return True
+                waiting += held.values()
+            case list() as held:
+                waiting += held
+    return False
+
+
+def load_chromadb() -> None:
+    """Import chromadb so that it logs into the log alone, reads no .env file, builds no functions.
+
+    It would take its settings from a file where the user happens to be, or trip over it.
     """
     with _loading:
         if "chromadb" not in sys.modules:
             logging.getLogger("chromadb").addHandler(logging.NullHandler())
             with importing("chromadb"):
                 _load_settings_first()
+                _forget_functions()
+
+
+def _forget_functions() -> None:
+    """Let Chroma know no embedding function that it could build, wherever it may try to."""
+    from chromadb.utils import embedding_functions  # noqa: PLC0415 - takes a second
+
+    embedding_functions.known_embedding_functions.clear()
+    embedding_functions.sparse_known_embedding_functions.clear()
 
 
 def _load_settings_first() -> None:
@@ -171,7 +223,8 @@ class FolderDatabase(Database):
                 client = self._opened()
                 if all(known.name != name for known in client.list_collections()):
                     return None
-                self._collections[name] = client.get_collection(name, embedding_function=None)
+                found = client.get_collection(name, embedding_function=None)
+                self._collections[name] = without_functions(found)
         return self._collections[name]
 
     def clear(self) -> None:
