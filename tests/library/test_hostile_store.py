@@ -6,6 +6,7 @@ import json
 import sqlite3
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -172,3 +173,116 @@ def test_chroma_knows_no_function_that_it_could_build() -> None:
     from chromadb.utils import embedding_functions as known
 
     assert known.known_embedding_functions == known.sparse_known_embedding_functions == {}
+
+
+PLACE = {"index": 0, "start": 0, "end": 8, "first_page": 1, "last_page": 1}
+PLACE |= {"document_id": CHUNK.document_id}
+FOUND = {"ids": [["a"]], "documents": [["the text"]], "metadatas": [[PLACE]], "distances": [[0.1]]}
+ALL = {"ids": ["a"], "documents": ["the text"], "metadatas": [PLACE], "embeddings": [[1.0, 0.0]]}
+
+
+@contextmanager
+def answering(query: dict[str, Any], get: dict[str, Any], folder: Path) -> Iterator[Store]:
+    chunks = collection("rapid-chunks", EMBEDDER)
+    with saying(FakeChroma([chunks], query, get)) as fake, Store(folder, fake.url) as store:
+        yield store
+
+
+def test_an_honest_answer_is_taken(tmp_path: Path) -> None:
+    with answering(FOUND, ALL, tmp_path) as store:
+        for limit in (1, 5):
+            (found,) = store.search(VECTORS[0], [CHUNK.document_id], limit)
+            assert found.chunk == CHUNK
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"embeddings": None},
+        {"embeddings": []},
+        {"embeddings": [[1.0]]},
+        {"embeddings": [[1.0, 0.0], [1.0]]},
+        {"embeddings": [["a", "b"]]},
+        {"embeddings": [[1e308, 1e308]], "documents": [None]},
+        {"embeddings": [[None, None]]},
+        {"documents": None},
+        {"documents": [7]},
+        {"documents": ["one", "two"]},
+        {"metadatas": None},
+        {"metadatas": [None]},
+        {"metadatas": [{}]},
+        {"metadatas": [{**PLACE, "index": "0"}]},
+        {"metadatas": [{**PLACE, "index": True}]},
+        {"metadatas": [{**PLACE, "index": -1}]},
+        {"metadatas": [{**PLACE, "index": 2**64}]},
+        {"metadatas": [{**PLACE, "start": 0.5}]},
+        {"metadatas": [{**PLACE, "document_id": 1}]},
+        {"metadatas": [{**PLACE, "text": "twice"}]},
+        {"metadatas": ["no table"]},
+    ],
+)
+def test_hits_that_are_none_are_a_store_error(odd: dict[str, Any], tmp_path: Path) -> None:
+    less = {name: [[]] for name in FOUND}
+    with answering(less, ALL | odd, tmp_path) as store, pytest.raises(StoreError, match="cannot"):
+        store.search(VECTORS[0], [CHUNK.document_id], 1)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"distances": [[None]]},
+        {"distances": [["near"]]},
+        {"distances": [[0.1, 0.2]]},
+        {"distances": None},
+        {"distances": [[[0.1]]]},
+        {"documents": None},
+        {"documents": [None]},
+        {"documents": [["one", "two"]]},
+        {"documents": [[None]]},
+        {"metadatas": None},
+        {"metadatas": []},
+        {"metadatas": [[None]]},
+        {"metadatas": "none"},
+    ],
+)
+def test_a_query_answered_with_nonsense_is_a_store_error(
+    odd: dict[str, Any], tmp_path: Path
+) -> None:
+    with answering(FOUND | odd, ALL, tmp_path) as store, pytest.raises(StoreError, match="cannot"):
+        store.search(VECTORS[0], [CHUNK.document_id], 1)
+
+
+def test_passages_that_were_not_asked_for_are_left_out(tmp_path: Path) -> None:
+    other = {**PLACE, "document_id": "e" * 64}
+    found = {
+        "ids": [["a", "b", "c"]],
+        "documents": [["the text"] * 3],
+        "metadatas": [[other, PLACE, {**PLACE, "index": 1}]],
+        "distances": [[-5.0, 0.1, 0.2]],
+    }
+    with answering(found, ALL, tmp_path) as store:
+        (best,) = store.search(VECTORS[0], [CHUNK.document_id], 1)
+        assert best.chunk == CHUNK
+
+
+@pytest.mark.parametrize("dimension", ["many", None, 2**62, -1])
+def test_an_impossible_dimension_is_a_store_error(dimension: object, tmp_path: Path) -> None:
+    chunks = collection("rapid-chunks", EMBEDDER | {"dimension": dimension})
+    with (
+        saying(FakeChroma([chunks])) as fake,
+        Store(tmp_path, fake.url) as store,
+        pytest.raises(StoreError, match="cannot be used"),
+    ):
+        store.probe()
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_server_that_takes_no_rows_is_a_store_error(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(FOUND, ALL, tmp_path) as store:
+        store.use("minilm", 2, 8)
+        client = store.database._opened()
+        monkeypatch.setattr(client, "get_max_batch_size", lambda: most)
+        with pytest.raises(StoreError, match="cannot be used"):
+            store.add([CHUNK], VECTORS)

@@ -87,7 +87,10 @@ class Database(ABC):
     def largest_batch(self) -> int:
         """Return how many rows Chroma takes at once."""
         with self.errors():
-            return self._opened().get_max_batch_size()
+            size = self._opened().get_max_batch_size()
+            if size < 1:
+                raise ValueError(f"it takes {size} rows at once")
+            return size
 
     def close(self) -> None:
         """Close it; a later call opens it again."""
