@@ -38,16 +38,24 @@ REBUILD = "make the library anew with `rapid index --rebuild`"
 LONGEST_REASON = 300
 # Chroma's defaults of 100 lose one passage in fifty when one document of many is asked for.
 RECALL = 200
+# With less free than that nothing can be written, whatever Chroma says of it.
+LEAST_FREE = 2**20
 # What Chroma writes where a collection has no embedding function.
 NO_FUNCTION = ({"type": "legacy"}, {"type": "unknown"})
 
 _loading = Lock()
 
 # What Chroma says, and what helps; a library made anew helps with all else.
+_ROOM = "make room on the disk, then try again"
 HINTS = {
     "is locked": "another program is using it: try again when it is done",
-    "disk is full": "make room on the disk, then try again",
-    "no space left": "make room on the disk, then try again",
+    "disk is full": _ROOM,
+    "no space left": _ROOM,
+    "quota exceeded": _ROOM,
+    "file too large": "let files be larger (`ulimit -f unlimited`), then try again",
+    "disk i/o error": "make room on the disk, or see whether it is broken; then try again",
+    # All that is said of files that may not grow, but also of some that are damaged.
+    "apply logs to the metadata segment": f"make room on the disk; if there is some, {REBUILD}",
     "readonly database": "make its files writable",
     "permission denied": "let its files be yours to read and write",
     "unable to open database file": "let its files be yours to read and write",
@@ -250,7 +258,15 @@ class FolderDatabase(Database):
             self._lock.release()
 
     def _hint(self, error: BaseException) -> str:
-        return next((hint for mark, hint in HINTS.items() if mark in str(error).lower()), REBUILD)
+        said = str(error).lower()
+        return next((hint for mark, hint in HINTS.items() if mark in said), self._unnamed_hint())
+
+    def _unnamed_hint(self) -> str:
+        """Return what helps where Chroma does not say what is wrong."""
+        with suppress(OSError):
+            if shutil.disk_usage(self._folder).free < LEAST_FREE:
+                return _ROOM
+        return REBUILD
 
     def _connect(self) -> Client:
         self._require_writable()
