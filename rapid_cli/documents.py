@@ -61,6 +61,16 @@ def is_file(path: str) -> bool:
     return not path.startswith((STDIN, SHARED))
 
 
+def is_shared(path: str) -> bool:
+    """Tell whether a document with this path is what another library on the server holds."""
+    return path.startswith(SHARED)
+
+
+def origin_of(path: str) -> str | None:
+    """Return which other library a document with this path is from; None if it is one's own."""
+    return path.removeprefix(SHARED).partition(":")[0] if is_shared(path) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """`document.text[start:end]`, and the 1-based pages it touches."""

@@ -11,6 +11,7 @@ from rapid_cli.models.interface import LanguageModel, PromptTokens, tokenize_pro
 from rapid_cli.models.prompts import Turn, document_text, passages_text
 from rapid_cli.retrieval.passages import about_budget, drafter_budget, joined, whole_sentences
 from rapid_cli.retrieval.ranking import similar_enough, without_near_duplicates
+from rapid_cli.text.naming import title
 
 Search = Callable[[int], list[Passage]]
 """Returns up to so many passages for the question at hand, best first."""
@@ -109,7 +110,7 @@ def read_passages(task: Task, model: LanguageModel, document_tokens: int) -> Rea
 
 
 def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Passage]) -> Reading:
-    names = {document.id: document.name for document in task.documents}
+    names = {document.id: title(document.name) for document in task.documents}
     documents = {document.id: document for document in task.documents}
     limit = _room(task, model)
     different = without_near_duplicates(found)

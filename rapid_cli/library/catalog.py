@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from rapid_cli.documents import Chunk, Document, Page
+from rapid_cli.documents import SHARED, Chunk, Document, Page
 from rapid_cli.library.chunks import SCHEMA as CHUNKS_SCHEMA
 from rapid_cli.library.chunks import Chunks
 from rapid_cli.storage.sqlite import Connection, DatabaseFile, Row
@@ -17,6 +17,8 @@ from rapid_cli.storage.sqlite import Connection, DatabaseFile, Row
 FILE_NAME = "library.sqlite3"
 VERSION = 3
 SHORTEST_PREFIX = 8
+ADOPTED = 0
+"""In place of the version of the reader: the text was read on another machine, if it was at all."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -129,8 +131,11 @@ class Catalog:
         """Return a document under one of its paths, or None if there is no path to it."""
         rows = self._file.rows(
             "SELECT name, path, pages, paged, warnings FROM documents"
-            " JOIN sources ON document_id = id WHERE id = ? ORDER BY path LIMIT 1",
+            " JOIN sources ON document_id = id WHERE id = ?1"
+            # Of its paths one of this machine counts, whatever others call it.
+            " ORDER BY substr(path, 1, length(?2)) = ?2, path LIMIT 1",
             document_id,
+            SHARED,
         )
         for name, path, pages, paged, warnings in rows:
             read = tuple(Page(*page) for page in json.loads(pages))
@@ -154,7 +159,8 @@ class Catalog:
     def put(self, document: Document, chunks: Sequence[Chunk], *, cut: str, reader: int) -> None:
         """Record a document with its chunks, and that its path holds it; it is not embedded yet.
 
-        `cut` says what the chunks were cut for, `reader` is the version of what read the pages.
+        `cut` says what the chunks were cut for, `reader` is the version of what read the pages, or
+        ADOPTED.
         """
         pages = [(page.number, page.label, page.text) for page in document.pages]
         values = (
@@ -187,6 +193,13 @@ class Catalog:
             if floats is not None:
                 self.chunks.keep_vectors(connection, document_id, floats)
             connection.execute("UPDATE documents SET embedded = 1 WHERE id = ?", (document_id,))
+
+    def vouch(self, document_id: str, reader: int) -> None:
+        """Record that this version of the reader has read just the pages that are here."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                "UPDATE documents SET reader = ? WHERE id = ?", (reader, document_id)
+            )
 
     def point(self, document: Document) -> None:
         """Record that the path of a document holds it, which is here already."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rapid_cli.documents import SHARED, STDIN, Document
+from rapid_cli.documents import STDIN, Chunk, Document, is_shared
 from rapid_cli.errors import StoreError
-from rapid_cli.library.catalog import Catalog, Entry
+from rapid_cli.library.catalog import ADOPTED, Catalog, Entry
 from rapid_cli.library.events import (
     Embedded,
     EmbedderPrepared,
@@ -89,9 +89,8 @@ class Library(Holdings):
     def _enter(self, document: Document, version: int) -> None:
         document = replace(document, path=key_of(document.path))
         self.check()
-        cut, known = self._catalog.cut_of(document.id), self._catalog.reader_of(document.id)
-        same = (cut, known) == (self._retrieval.key, version)
-        if same and not self._lacks_ocr(document.id):
+        same = self._catalog.cut_of(document.id) == self._retrieval.key
+        if same and self._is_known(document, version) and not self._lacks_ocr(document.id):
             self._catalog.point(document)
             if self._catalog.is_embedded(document.id):
                 self._sharing.embedded(document.id, [document.path])
@@ -126,7 +125,7 @@ class Library(Holdings):
 
     def _enter_again(self, document_id: str) -> None:
         """Cut a document anew from the pages in the catalog."""
-        self._enter(self.get(document_id), self._catalog.reader_of(document_id) or 0)
+        self._enter(self.get(document_id), self._catalog.reader_of(document_id) or ADOPTED)
 
     def complete(self, document_ids: Iterable[str]) -> Iterator[Embedded]:
         """Embed those of the documents whose vectors are missing."""
@@ -175,7 +174,7 @@ class Library(Holdings):
             paths = ", ".join(entry.path for entry in matches)
             raise StoreError(f"{name!r} may mean several documents: {paths}", "give one path")
         for entry in matches:
-            if entry.path.startswith(SHARED):
+            if is_shared(entry.path):
                 raise StoreError(f"{entry.path} is in another library", "remove it there")
             self.drop(entry.path)
         self.sweep()
@@ -224,13 +223,38 @@ class Library(Holdings):
             return False
         return True
 
+    def _is_known(self, document: Document, version: int) -> bool:
+        """Tell whether what is held under the id of a document is what was read of it here."""
+        if not self._is_adopted(document.id):
+            return self._catalog.reader_of(document.id) == version
+        if not self._is_as_held(document):
+            return False
+        self._catalog.vouch(document.id, version)
+        return True
+
+    def _is_adopted(self, document_id: str) -> bool:
+        """Tell whether the text of a document that is held was read elsewhere, or nowhere."""
+        paths = self._catalog.paths_of(document_id)
+        only_others = bool(paths) and all(map(is_shared, paths))
+        return only_others or self._catalog.reader_of(document_id) == ADOPTED
+
+    def _is_as_held(self, document: Document) -> bool:
+        """Tell whether a document that was read here is just what others say that it is."""
+        held = self._catalog.document(document.id)
+        if held is None or replace(held, name=document.name, path=document.path) != document:
+            return False
+        return self._catalog.chunks.of(document.id) == self._split(document)
+
     def _cut(self, document: Document, version: int) -> None:
         """Enter a document with new chunks; vectors of chunks that were cut before go."""
         if self._catalog.holds(document.id):
             self._store.remove(document.id)
-        starts = self._embedder.token_starts(document.text)
-        chunks = split(document, starts, size=self._embedder.chunk_tokens)
+        chunks = self._split(document)
         self._catalog.put(document, chunks, cut=self._retrieval.key, reader=version)
+
+    def _split(self, document: Document) -> list[Chunk]:
+        starts = self._embedder.token_starts(document.text)
+        return split(document, starts, size=self._embedder.chunk_tokens)
 
     def _embed(self, document_id: str) -> Iterator[Embedded]:
         """Store the vectors of a document's chunks, then say so in the catalog."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rapid_cli.documents import SHARED, Chunk, is_file
+from rapid_cli.documents import SHARED, Chunk, is_file, is_shared
 from rapid_cli.errors import StoreError
-from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.catalog import ADOPTED, Catalog
 from rapid_cli.library.shelf import Shelf, Shelved
-from rapid_cli.reader import reading
+from rapid_cli.text.printable import printable_line
 
 ORIGIN_FILE = "origin"
+LONGEST_ORIGIN = 80
+LONGEST_NAME = 255
+ORIGIN = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_ORIGIN}}}")
+NO_ORIGIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Unshared:
@@ -101,7 +107,7 @@ class Sharing(Unshared):
         places = [(each.start, each.end, each.first_page, each.last_page) for each in chunks]
         if own:
             self._shelf.put(own[0], places)
-        elif any(path.startswith(SHARED) for path in paths):
+        elif any(map(is_shared, paths)):
             self._shelf.put_text(document, places)
         for each in own[1:]:
             self._shelf.point(each)
@@ -122,24 +128,29 @@ class Sharing(Unshared):
     def _taken_over(self) -> dict[str, str]:
         """Return the paths of what others have shelved, with the ids of the documents."""
         entries = self._catalog.entries()
-        return {each.path: each.document_id for each in entries if each.path.startswith(SHARED)}
+        return {each.path: each.document_id for each in entries if is_shared(each.path)}
 
     def _adopt(self, path: str, entry: Shelved, cut: str) -> None:
-        if self._catalog.is_embedded(entry.document_id):
+        if self._is_ours(entry.document_id) or self._catalog.is_embedded(entry.document_id):
             known = self._catalog.document(entry.document_id)
             if known is not None:
-                self._catalog.point(replace(known, path=path, name=entry.name))
+                self._catalog.point(replace(known, path=path, name=_shown(entry.name)))
                 return
         if (fetched := self._shelf.fetch(entry.document_id)) is None:
             return  # it is being written, or was just removed
         document, places = fetched
-        document = replace(document, path=path, name=entry.name)
+        document = replace(document, path=path, name=_shown(entry.name))
         chunks = [
             Chunk(document.id, number, document.text[start:end], start, end, first, last)
             for number, (start, end, first, last) in enumerate(places)
         ]
-        self._catalog.put(document, chunks, cut=cut, reader=reading.VERSION)
+        # Nobody can tell whether it is the text of the file with this hash.
+        self._catalog.put(document, chunks, cut=cut, reader=ADOPTED)
         self._catalog.embedded(document.id, None)
+
+    def _is_ours(self, document_id: str) -> bool:
+        """Tell whether a document was read on this machine."""
+        return not all(map(is_shared, self._catalog.paths_of(document_id)))
 
 
 def origin_in(folder: Path) -> str:
@@ -158,4 +169,17 @@ def origin_in(folder: Path) -> str:
 
 
 def _path(entry: Shelved) -> str:
-    return f"{SHARED}{entry.origin}:{entry.path}"
+    return f"{SHARED}{_plain(entry.origin)}:{printable_line(entry.path)}"
+
+
+def _plain(origin: str) -> str:
+    """Return an origin as it is if it looks like one, and else what cannot be taken for another."""
+    if ORIGIN.fullmatch(origin):
+        return origin
+    digest = hashlib.sha256(origin.encode()).hexdigest()[:8]
+    return f"{NO_ORIGIN.sub('_', origin)[:LONGEST_ORIGIN]}-{digest}"
+
+
+def _shown(name: str) -> str:
+    """Return a file's name of another library as one line, without what a terminal would obey."""
+    return printable_line(name)[:LONGEST_NAME] or "unnamed"

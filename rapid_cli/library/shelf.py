@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +28,10 @@ CONTENT = "documents"
 FORMAT = 1
 PART_CHARACTERS = 400_000
 LARGEST_TEXT = 2**30
+LONGEST_FIELD = 2**15
+ID = re.compile("[0-9a-f]{64}")
+# Of two texts of a document the later by this many seconds is the later.
+STEP = 1.0
 # Nothing here is searched by its vector, but Chroma wants one.
 VECTOR = [1.0]
 
@@ -76,7 +82,7 @@ class Shelf:
     def put_text(self, document: Document, places: Sequence[Place]) -> None:
         """Write the text of a document and the places of its chunks, instead of older ones."""
         text = _packed(document, places)
-        digest, written_at = _digest(text), self._now().timestamp()
+        digest, written_at = _digest(text), self._next_time(document.id)
         common: Metadata = {"kind": "part", "document_id": document.id}
         common |= {"digest": digest, "written_at": written_at}
         for number, start in enumerate(range(0, len(text), PART_CHARACTERS)):
@@ -86,6 +92,20 @@ class Shelf:
         self._delete(
             {"kind": "part", "document_id": document.id, "written_at": {"$lt": written_at}}
         )
+
+    def _next_time(self, document_id: str) -> float:
+        """Return the time, but a later one than that of any text of the document on the shelf.
+
+        So the latest text counts, even if the clock here goes back or that of another is ahead.
+        """
+        collection = self._collection()
+        now = self._now().timestamp()
+        if collection is None:
+            return now
+        with self._database.errors():
+            wanted = _where({"kind": "part", "document_id": document_id})
+            keys = collection.get(where=wanted, include=[])["ids"]
+            return max([now, *(_finite(key.split(":")[-2]) + STEP for key in keys)])
 
     def point(self, document: Document) -> None:
         """Let the path of a document, whose text is here, lead to it."""
@@ -105,7 +125,7 @@ class Shelf:
         """Return the entries of all libraries with these fields, by origin and path."""
         rows = self._rows(kind="entry", **wanted)
         with self._database.errors():
-            found = [Shelved(*(str(row[name]) for name in Shelved.__slots__)) for row in rows]
+            found = [_entry(row) for row in rows]
         return sorted(found, key=lambda entry: (entry.origin, entry.path))
 
     def is_wanted(self, document_id: str) -> bool:
@@ -136,7 +156,7 @@ class Shelf:
         rows = self._rows(kind="part", document_id=document_id)
         with self._database.errors():
             for row in sorted(rows, key=lambda row: int(str(row["number"]))):
-                texts[float(str(row["written_at"])), str(row["digest"])] += str(row["text"])
+                texts[_finite(row["written_at"]), str(row["digest"])] += str(row["text"])
         return [text for (_, digest), text in sorted(texts.items()) if _digest(text) == digest]
 
     def _rows(self, **wanted: str) -> Sequence[Mapping[str, object]]:
@@ -144,7 +164,10 @@ class Shelf:
         if collection is None:
             return []
         with self._database.errors():
-            return collection.get(where=_where(wanted), include=["metadatas"])["metadatas"] or []
+            rows = collection.get(where=_where(wanted), include=["metadatas"])["metadatas"] or []
+            _require(all(isinstance(row, Mapping) for row in rows), "what stands there is no table")
+            # A server may send more than it was asked for.
+            return [row for row in rows if wanted.items() <= dict(row).items()]
 
     def _upsert(self, key: str, metadata: Metadata) -> None:
         collection = self._collection()
@@ -188,14 +211,62 @@ def _packed(document: Document, places: Sequence[Place]) -> str:
 
 
 def _unpacked(text: str, entry: Shelved) -> tuple[Document, list[Place]]:
+    """Return what was packed; ValueError, or what else Python raises, if it was something else."""
     unzipped = zlib.decompressobj().decompress(base64.b64decode(text), LARGEST_TEXT)
     paged, warnings, pages, places = json.loads(unzipped)
     document = Document(
         entry.document_id,
         entry.name,
         entry.path,
-        tuple(Page(*page) for page in pages),
+        tuple(_page(number, *page) for number, page in enumerate(pages, start=1)),
         bool(paged),
-        tuple(warnings),
+        tuple(_text(warning, LONGEST_FIELD) for warning in warnings),
     )
-    return document, [(start, end, first, last) for start, end, first, last in places]
+    _require(bool(document.pages), "a text has no pages")
+    return document, [_place(document, *place) for place in places]
+
+
+def _page(expected: int, number: object, label: object, text: object) -> Page:
+    _require(_whole(number) == expected, "the pages of a text are not in order")
+    known = None if label is None else _text(label, LONGEST_FIELD)
+    return Page(expected, known, _text(text, LARGEST_TEXT))
+
+
+def _place(document: Document, start: object, end: object, first: object, last: object) -> Place:
+    """Return the place of a chunk, which is within the text and on pages that there are."""
+    place = _whole(start), _whole(end), _whole(first), _whole(last)
+    within = 0 <= place[0] <= place[1] <= len(document.text)
+    paged = 1 <= place[2] <= place[3] <= len(document.pages)
+    _require(within and paged, "a passage is outside of its text")
+    return place
+
+
+def _entry(row: Mapping[str, object]) -> Shelved:
+    entry = Shelved(*(_text(row.get(name), LONGEST_FIELD) for name in Shelved.__slots__))
+    _require(bool(ID.fullmatch(entry.document_id)), "the id of a document is no hash")
+    return entry
+
+
+def _text(value: object, longest: int) -> str:
+    """Return a value that is a text no longer than that, and could be written down as UTF-8."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise ValueError("what should be a text is none, or too long")
+    value.encode()
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("what should be a whole number is none")
+    return value
+
+
+def _finite(value: object) -> float:
+    number = float(str(value))
+    _require(math.isfinite(number), "what should be a time is none")
+    return number
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(otherwise)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rapid_cli.documents import Document, Passage
 from rapid_cli.models.templates.rendering import Rendered, Request, render, unusable
+from rapid_cli.text.naming import title
 
 INSTRUCTIONS = (
     "You answer questions about the text that the user gives you. "
@@ -153,7 +154,7 @@ class PromptFormat:
 
 def document_text(documents: Iterable[Document]) -> str:
     """Return whole documents as one text, each under its name when there are several."""
-    texts = [(document.name, document.text) for document in documents]
+    texts = [(title(document.name), document.text) for document in documents]
     if len(texts) == 1:
         return texts[0][1]
     return "\n\n".join(f"# {name}\n\n{text}" for name, text in texts)

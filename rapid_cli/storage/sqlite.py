@@ -17,6 +17,8 @@ BUSY_SECONDS = 5.0
 HINTS = {
     sqlite3.SQLITE_BUSY: "another rapid is writing to it: try again when it is done",
     sqlite3.SQLITE_FULL: "make room on the disk, then try again",
+    # So it is where there is no room for its files of shared memory; nothing in it is damaged.
+    sqlite3.SQLITE_IOERR: "make room on the disk, or see whether it is broken; then try again",
     sqlite3.SQLITE_READONLY: "set RAPID_HOME to a folder that you may write to",
     sqlite3.SQLITE_CANTOPEN: "set RAPID_HOME to a folder that you may write to",
 }

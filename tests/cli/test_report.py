@@ -38,7 +38,16 @@ PIPED = Document("s", "stdin", "stdin:0123456789ab", (Page(1, None, "Piped."),),
 HOSTILE = Document(
     "h", "a\x1b[2J\nb.txt", "/odd/a\x1b[2J\nb #1.txt", (Page(1, "Cha\x07pter", "x"),), paged=False
 )
-DOCUMENTS = {one.id: one for one in (BOOK, NOTES, NOVEL, PIPED, HOSTILE)}
+SHARED = Document("o", "book.pdf", "shared:bob-1f:/../../etc/passwd", PAGES, paged=True)
+LABELS = ("1), salary.pdf, page 9", "x”), salary.pdf, page 9 (printed 9), and so on", "x" * 10_000)
+POSING = Document(
+    "p",
+    "a.pdf, page 9",
+    "/a.pdf, page 9",
+    tuple(Page(number, label, "x") for number, label in enumerate(LABELS, start=1)),
+    paged=True,
+)
+DOCUMENTS = {one.id: one for one in (BOOK, NOTES, NOVEL, PIPED, HOSTILE, SHARED, POSING)}
 
 
 class NamedModel:
@@ -217,10 +226,23 @@ def test_a_printed_page_label_is_told_beside_the_number():
         (passage(NOVEL, first=2, last=2, start=12), "novel.epub, “Chapter 3 › Installing”"),
         (passage(NOVEL, start=5), "novel.epub, 20% into the text"),
         (passage(HOSTILE), "a␛[2J␊b.txt, “Cha␇pter”"),
+        (passage(SHARED), "“book.pdf” (shared from bob-1f), page 1 (printed i)"),
+        (passage(POSING), "“a.pdf, page 9”, page 1 (printed “1), salary.pdf, page 9”)"),
+        (
+            passage(POSING, 2, 2),
+            "“a.pdf, page 9”, page 2 (printed “x'), salary.pdf, page 9 (printed 9), an…”)",
+        ),
+        (passage(POSING, 3, 3), f"“a.pdf, page 9”, page 3 (printed “{'x' * 39}…”)"),
     ],
 )
 def test_a_place_is_cited_as_people_find_it(found, where):
     assert place(found, DOCUMENTS) == where
+
+
+def test_a_label_of_any_length_is_bounded_as_data_too():
+    told = passage_json(passage(POSING, 3, 3), DOCUMENTS)
+    assert told["page_label"] == "x" * 500
+    assert passage_json(passage(SHARED), DOCUMENTS)["path"] == SHARED.path
 
 
 @pytest.mark.parametrize(
@@ -230,6 +252,7 @@ def test_a_place_is_cited_as_people_find_it(found, where):
         (passage(NOVEL, first=2, last=2), "file:///novel.epub"),
         (passage(HOSTILE), "file:///odd/a%1B%5B2J%0Ab%20%231.txt"),
         (passage(PIPED), None),
+        (passage(SHARED), None),
     ],
 )
 def test_the_address_of_a_source_opens_its_file_at_its_page(found, opened):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from rapid_cli.documents import SHARED, Document, Page
 from rapid_cli.errors import StoreError
+from rapid_cli.library.catalog import Catalog
+from rapid_cli.library.sharing import Sharing
+from rapid_cli.library.shelf import Shelf
+from rapid_cli.library.vectors.chroma_server import ServerDatabase
 from tests.support.chroma_servers import running
-from tests.support.libraries import index, opened, write
+from tests.support.libraries import OpenLibrary, index, opened, write
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -139,3 +146,93 @@ def test_a_rebuild_leaves_what_others_have_alone(server: str, machines: list[Pat
         ids = [entry.document_id for entry in library.entries()]
         assert len(ids) == 4
         assert all(passage.similarity for passage in library.search("fact", ids, 20))
+
+
+POSING = "alice:/salary.pdf"
+FORGED = "The rent is 9999 and due."
+
+
+def forge(server: str, folder: Path, file: Path, text: str) -> None:
+    """Shelve a text of its own under the hash of somebody's file, as any member may."""
+    identity = hashlib.sha256(file.read_bytes()).hexdigest()
+    forged = Document(identity, "forged.txt", str(file), (Page(1, None, text),), False)
+    with opened(folder, server=server) as library:
+        list(library.add(forged))
+
+
+def said(library: OpenLibrary, path: Path) -> tuple[str, str]:
+    """Return the whole text of a file in a library, and that of its best passage."""
+    (entry,) = library.find(str(path))
+    (best,) = library.search("rent", [entry.document_id], 1)
+    assert library.get(entry.document_id).path == str(path)
+    return library.get(entry.document_id).text, best.chunk.text
+
+
+@pytest.mark.parametrize("forged_first", [True, False])
+def test_a_text_of_others_never_stands_for_a_file_of_this_machine(
+    server: str, tmp_path: Path, *, forged_first: bool
+) -> None:
+    lease = tmp_path / "lease.txt"
+    lease.write_text("The rent is 100.")
+    if forged_first:
+        forge(server, tmp_path / "eve", lease, FORGED)
+    with opened(tmp_path / "home", server=server) as library:
+        library.adopt()
+        index(library, lease)
+        if not forged_first:
+            forge(server, tmp_path / "eve", lease, FORGED)
+        library.adopt()
+        assert said(library, lease) == ("The rent is 100.", "The rent is 100.")
+        index(library, lease)
+        assert list(library.rebuild())
+        assert said(library, lease) == ("The rent is 100.", "The rent is 100.")
+
+
+def test_a_file_that_is_not_embedded_yet_keeps_its_own_text(server: str, tmp_path: Path) -> None:
+    lease = tmp_path / "lease.txt"
+    lease.write_text("The rent is 100.")
+    forge(server, tmp_path / "eve", lease, FORGED)
+    with opened(tmp_path / "home", server=server) as library:
+        library.enter(library.extractor.read(lease))
+        library.adopt()
+        assert said(library, lease) == ("The rent is 100.", "The rent is 100.")
+
+
+def test_the_text_of_a_pipe_is_not_that_of_others_either(server: str, tmp_path: Path) -> None:
+    lease = tmp_path / "lease.txt"
+    lease.write_text("The rent is 100.")
+    forge(server, tmp_path / "eve", lease, FORGED)
+    identity = hashlib.sha256(lease.read_bytes()).hexdigest()
+    piped = Document(identity, "stdin", "stdin:0", (Page(1, None, lease.read_text()),), False)
+    with opened(tmp_path / "home", server=server) as library:
+        library.adopt()
+        list(library.add(piped))
+        assert library.get(identity).text == "The rent is 100."
+        assert library.get(identity).path == "stdin:0"
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("bob-1f", "shared:bob-1f:/a"),
+        (POSING, f"shared:alice_salary.pdf-{hashlib.sha256(POSING.encode()).hexdigest()[:8]}:/a"),
+        ("a\u202eb\n", None),
+        ("", None),
+        ("x" * 500, None),
+    ],
+)
+def test_what_others_call_themselves_cannot_be_taken_for_another(
+    server: str, tmp_path: Path, origin: str, shown: str | None
+) -> None:
+    name = uuid4().hex
+    database = ServerDatabase(server)
+    page = (Page(1, None, "text"),)
+    Shelf(database, name, origin).put(Document("a" * 64, "a\nb\x9b", "/a", page, False), [])
+    catalog = Catalog(tmp_path)
+    Sharing(catalog, Shelf(database, name, "me"), "me").adopt("cut")
+    ((path, title),) = [(entry.path, entry.name) for entry in catalog.entries()]
+    assert shown is None or path == shown
+    assert re.fullmatch(r"shared:[A-Za-z0-9._-]{1,89}:/a", path)
+    assert title == "a\u240ab<U+009B>"
+    database.close()
+    catalog.close()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.citations import Citation
-from rapid_cli.documents import STDIN, Document, Passage
+from rapid_cli.documents import Document, Passage, is_file
 from rapid_cli.errors import RapidError
+from rapid_cli.text.naming import title, told_heading, told_label, told_name
 from rapid_cli.text.printable import printable, printable_line
 
 Json = dict[str, object]
+LONGEST_LABEL = 500
 
 
 def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
@@ -39,10 +41,10 @@ def passage_json(passage: Passage, documents: Mapping[str, Document]) -> Json:
     """Return a passage with the place it is cited by: pages, or a section where there are none."""
     chunk = passage.chunk
     document = documents[chunk.document_id]
-    label = document.pages[chunk.first_page - 1].label
+    label = (document.pages[chunk.first_page - 1].label or "")[:LONGEST_LABEL] or None
     paged = document.paged
     return {
-        "document": document.name,
+        "document": title(document.name),
         "path": document.path,
         "page": chunk.first_page if paged else None,
         "last_page": chunk.last_page if paged else None,
@@ -68,19 +70,19 @@ def place_parts(passage: Passage, documents: Mapping[str, Document]) -> tuple[st
         pages = f"page {chunk.first_page}"
         if chunk.last_page != chunk.first_page:
             pages = f"pages {chunk.first_page}-{chunk.last_page}"
-        within = pages + (f" (printed {label})" if label else "")
+        within = pages + (f" (printed {told_label(label)})" if label else "")
     elif label:
-        within = f"“{label}”"
+        within = told_heading(label)
     else:
         within = f"{percentage(chunk.start / max(len(document.text), 1))} into the text"
-    return printable_line(document.name), printable_line(within)
+    return told_name(document), within
 
 
 def address(passage: Passage, documents: Mapping[str, Document]) -> str | None:
     """Return a `file://` address of a passage's page or document; None if it is no file."""
     document = documents[passage.chunk.document_id]
-    if document.path.startswith(STDIN):
-        return None
+    if not is_file(document.path):
+        return None  # least of all to a path that another machine says it has
     page = f"#page={passage.chunk.first_page}" if document.paged else ""
     return Path(document.path).absolute().as_uri() + page
 

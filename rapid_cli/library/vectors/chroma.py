@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
-__all__ = ["REBUILD", "Collection", "Database", "FolderDatabase", "Where", "load_chromadb"]
+__all__ = [
+    "REBUILD",
+    "Collection",
+    "Database",
+    "FolderDatabase",
+    "Where",
+    "load_chromadb",
+    "without_functions",
+]
 
 FOLDER, DATABASE = "chroma", "chroma.sqlite3"
 # Chroma's own index of words keeps those of deleted chunks until it is merged. Its queue of
@@ -38,14 +46,24 @@ REBUILD = "make the library anew with `rapid index --rebuild`"
 LONGEST_REASON = 300
 # Chroma's defaults of 100 lose one passage in fifty when one document of many is asked for.
 RECALL = 200
+# With less free than that nothing can be written, whatever Chroma says of it.
+LEAST_FREE = 2**20
+# What Chroma writes where a collection has no embedding function.
+NO_FUNCTION = ({"type": "legacy"}, {"type": "unknown"})
 
 _loading = Lock()
 
 # What Chroma says, and what helps; a library made anew helps with all else.
+_ROOM = "make room on the disk, then try again"
 HINTS = {
     "is locked": "another program is using it: try again when it is done",
-    "disk is full": "make room on the disk, then try again",
-    "no space left": "make room on the disk, then try again",
+    "disk is full": _ROOM,
+    "no space left": _ROOM,
+    "quota exceeded": _ROOM,
+    "file too large": "let files be larger (`ulimit -f unlimited`), then try again",
+    "disk i/o error": "make room on the disk, or see whether it is broken; then try again",
+    # All that is said of files that may not grow, but also of some that are damaged.
+    "apply logs to the metadata segment": f"make room on the disk; if there is some, {REBUILD}",
     "readonly database": "make its files writable",
     "permission denied": "let its files be yours to read and write",
     "unable to open database file": "let its files be yours to read and write",
@@ -72,7 +90,7 @@ class Database(ABC):
     def create(self, name: str, metadata: Mapping[str, str | int]) -> Collection:
         """Make a collection for vectors that are compared by their cosine."""
         with self.errors():
-            return self._opened().create_collection(
+            made = self._opened().create_collection(
                 name,
                 metadata=dict(metadata),
                 embedding_function=None,
@@ -80,11 +98,15 @@ class Database(ABC):
                     "hnsw": {"space": "cosine", "ef_construction": RECALL, "ef_search": RECALL}
                 },
             )
+            return without_functions(made)
 
     def largest_batch(self) -> int:
         """Return how many rows Chroma takes at once."""
         with self.errors():
-            return self._opened().get_max_batch_size()
+            size = self._opened().get_max_batch_size()
+            if size < 1:
+                raise ValueError(f"it takes {size} rows at once")
+            return size
 
     def close(self) -> None:
         """Close it; a later call opens it again."""
@@ -125,16 +147,57 @@ class Database(ABC):
         return self._client
 
 
-def load_chromadb() -> None:
-    """Import chromadb so that it logs into the log alone, and reads no .env file.
+def without_functions(collection: Collection) -> Collection:
+    """Return the collection, fit to be used: nothing is left in it that Chroma would build.
 
-    It would take its settings from one where the user happens to be, or trip over it.
+    What a collection says of its embedding functions comes from a server, or with a folder, and
+    Chroma builds them in this process whenever it writes: one of sentence-transformers may run
+    code of its model. StoreError if there are any, as rapid makes no such collection.
+    """
+    model = collection.get_model()
+    if _names_function([model.configuration_json, model.serialized_schema]):
+        message = f"the collection {collection.name!r} wants an embedding function to be run here"
+        raise StoreError(message, "rapid never made it so: delete it, or take another place")
+    # Neither is needed to read and write vectors, so that Chroma gets to see no part of them.
+    model.configuration_json = {}
+    model.serialized_schema = None
+    return collection
+
+
+def _names_function(json: object) -> bool:
+    """Tell whether anything in a collection's settings is an embedding function with a name."""
+    waiting = [json]
+    while waiting:
+        match waiting.pop():
+            case dict() as held:
+                function = held.get("embedding_function")
+                if function is not None and function not in NO_FUNCTION:
+                    return True
+                waiting += held.values()
+            case list() as held:
+                waiting += held
+    return False
+
+
+def load_chromadb() -> None:
+    """Import chromadb so that it logs into the log alone, reads no .env file, builds no functions.
+
+    It would take its settings from a file where the user happens to be, or trip over it.
     """
     with _loading:
         if "chromadb" not in sys.modules:
             logging.getLogger("chromadb").addHandler(logging.NullHandler())
             with importing("chromadb"):
                 _load_settings_first()
+                _forget_functions()
+
+
+def _forget_functions() -> None:
+    """Let Chroma know no embedding function that it could build, wherever it may try to."""
+    from chromadb.utils import embedding_functions  # noqa: PLC0415 - takes a second
+
+    embedding_functions.known_embedding_functions.clear()
+    embedding_functions.sparse_known_embedding_functions.clear()
 
 
 def _load_settings_first() -> None:
@@ -179,7 +242,8 @@ class FolderDatabase(Database):
                 client = self._opened()
                 if all(known.name != name for known in client.list_collections()):
                     return None
-                self._collections[name] = client.get_collection(name, embedding_function=None)
+                found = client.get_collection(name, embedding_function=None)
+                self._collections[name] = without_functions(found)
         return self._collections[name]
 
     def clear(self) -> None:
@@ -214,7 +278,15 @@ class FolderDatabase(Database):
             self._lock.release()
 
     def _hint(self, error: BaseException) -> str:
-        return next((hint for mark, hint in HINTS.items() if mark in str(error).lower()), REBUILD)
+        said = str(error).lower()
+        return next((hint for mark, hint in HINTS.items() if mark in said), self._unnamed_hint())
+
+    def _unnamed_hint(self) -> str:
+        """Return what helps where Chroma does not say what is wrong."""
+        with suppress(OSError):
+            if shutil.disk_usage(self._folder).free < LEAST_FREE:
+                return _ROOM
+        return REBUILD
 
     def _connect(self) -> Client:
         self._require_writable()

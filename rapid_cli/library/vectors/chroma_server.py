@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rapid_cli.errors import RapidError, StoreError
-from rapid_cli.library.vectors.chroma import Database, load_chromadb
+from rapid_cli.library.vectors.chroma import Database, load_chromadb, without_functions
 from rapid_cli.machine.network import answer_of_proxy, obstacle
 from rapid_cli.machine.secrets import TOKEN, is_loopback, store_token
 
@@ -64,7 +64,7 @@ class ServerDatabase(Database):
 
             try:
                 # Anew each time: another machine may have deleted it and made it again.
-                return client.get_collection(name, embedding_function=None)
+                return without_functions(client.get_collection(name, embedding_function=None))
             except NotFoundError:
                 return None
 

@@ -26,6 +26,10 @@ SHARED_REBUILD = (
 )
 # SQLite allows some 32,000 variables in a query, and a filter takes one for each document.
 FILTER_IDS = 1_000
+LONGEST_VALUE = 100
+# What is stored of a chunk beside its text.
+PLACE: dict[str, type] = {"document_id": str}
+PLACE |= dict.fromkeys(("index", "start", "end", "first_page", "last_page"), int)
 
 
 class Store:
@@ -84,8 +88,10 @@ class Store:
         """Search for anything at all: StoreError if what that takes is damaged."""
         collection = self._collection()
         if collection is not None:
-            dimension = int(str((collection.metadata or {}).get("dimension")))
-            self._nearest(np.ones(dimension, dtype=np.float32), None, 1)
+            with self.database.errors():
+                dimension = int(str((collection.metadata or {}).get("dimension")))
+                anything = np.ones(dimension, dtype=np.float32)
+            self._nearest(anything, None, 1)
 
     def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
         """Prepare for vectors of this embedder; StoreError if the library is made with another."""
@@ -148,13 +154,16 @@ class Store:
                 where=among,
                 include=["documents", "metadatas", "distances"],
             )
-        texts, places, distances = rows["documents"], rows["metadatas"], rows["distances"]
-        assert texts and places and distances, "one list each for the one vector"
-        if len(texts[0]) < limit:
+            texts, places, distances = rows["documents"], rows["metadatas"], rows["distances"]
+            if not (texts and places and distances):
+                raise ValueError("it found no passages, and did not say that there are none")
+            found = _passages(texts[0], places[0], 1 - np.array(distances[0], np.float64))
+        if len(found) < limit:
             found = self._compared(collection, vector, among)
-            return nlargest(limit, found, key=attrgetter("score"))
-        scores = 1 - np.array(distances[0])
-        return _passages(texts[0], places[0], scores)
+        # A server may send more than it was asked for.
+        asked = document_ids and set(document_ids)
+        meant = (each for each in found if asked is None or each.chunk.document_id in asked)
+        return nlargest(limit, meant, key=attrgetter("score"))
 
     def _compared(
         self, collection: Collection, vector: NDArray[np.float32], among: Where | None
@@ -165,8 +174,9 @@ class Store:
         """
         with self.database.errors():
             rows = collection.get(where=among, include=["documents", "metadatas", "embeddings"])
-        scores = np.asarray(rows["embeddings"]).reshape(-1, len(vector)) @ vector
-        return _passages(rows["documents"] or [], rows["metadatas"] or [], scores)
+            texts, places = rows["documents"] or [], rows["metadatas"] or []
+            vectors = np.asarray(rows["embeddings"] if texts else [], np.float64)
+            return _passages(texts, places, vectors.reshape(len(texts), len(vector)) @ vector)
 
     def _collection(self) -> Collection | None:
         """Return the collection, or None before the first `use` of the library."""
@@ -186,7 +196,7 @@ class Store:
         recorded = collection.metadata or {}
         for key, value in wanted.items():
             if recorded.get(key) != value:
-                made = f"the library was made with {key} {recorded.get(key)}"
+                made = f"the library was made with {key} {recorded.get(key)!s:.{LONGEST_VALUE}}"
                 hint = SHARED_REBUILD if self.database.shared else REBUILD
                 raise StoreError(f"{made}, and now it is {value}", hint)
 
@@ -226,17 +236,28 @@ def _require_own(collection: Collection | None) -> None:
 
 
 def _passages(
-    texts: Sequence[str], places: Sequence[Mapping[str, object]], scores: NDArray[np.float32]
+    texts: Sequence[object], places: Sequence[object], scores: NDArray[np.float64]
 ) -> list[Passage]:
-    found = zip(texts, places, scores.tolist(), strict=True)
+    """Return what was found; ValueError if any of it is no passage."""
+    if scores.shape != (len(texts),) or not np.isfinite(scores).all():
+        raise ValueError("a passage has no score")
     # Rounding may take the score of a text with itself above one.
-    return [Passage(_chunk(text, place), min(score, 1.0)) for text, place, score in found]
+    clipped = np.clip(scores, -1.0, 1.0).tolist()
+    found = zip(texts, places, clipped, strict=True)
+    return [Passage(_chunk(text, place), score) for text, place, score in found]
 
 
 def _place(chunk: Chunk) -> dict[str, str | int]:
     return {key: value for key, value in asdict(chunk).items() if key != "text"}
 
 
-def _chunk(text: str, place: Mapping[str, object]) -> Chunk:
-    numbers = {key: int(str(value)) for key, value in place.items() if key != "document_id"}
-    return Chunk(document_id=str(place["document_id"]), text=text, **numbers)
+def _chunk(text: object, place: object) -> Chunk:
+    """Return a chunk; ValueError if what a server sent is none."""
+    if not isinstance(place, Mapping) or place.keys() != PLACE.keys():
+        raise ValueError("a passage has no place")
+    held = {"text": text, **place}
+    for key, kind in {"text": str, **PLACE}.items():
+        value = held[key]
+        if type(value) is not kind or (isinstance(value, int) and not 0 <= value < 2**63):
+            raise ValueError(f"a passage has no {key.replace('_', ' ')}")
+    return Chunk(**held)
