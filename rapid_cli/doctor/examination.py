@@ -16,8 +16,8 @@ from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.catalog import FILE_NAME
 from rapid_cli.library.vectors.chroma import FOLDER, REBUILD
 from rapid_cli.machine.child import Child, Ended, Found
-from rapid_cli.machine.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
-from rapid_cli.machine.surroundings import CONNECTING
+from rapid_cli.machine.guard.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
+from rapid_cli.machine.guard.surroundings import CONNECTING
 from rapid_cli.models import hub
 from rapid_cli.models.models_file import open_models_file
 from rapid_cli.models.specs import Location, ModelsFile, ModelSpec

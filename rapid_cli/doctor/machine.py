@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rapid_cli.config import home
 from rapid_cli.doctor.examination import Examination
 from rapid_cli.doctor.findings import Finding, NotChecked, ok_unless
-from rapid_cli.machine.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
+from rapid_cli.machine.guard.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
 from rapid_cli.models.memory import GIB, gib
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from watchfiles import watch
 
 from rapid_cli.config import home
 from rapid_cli.errors import ConfigError
-from rapid_cli.machine.places import is_of_system
+from rapid_cli.machine.guard.places import is_of_system
 
 QUIET_SECONDS = 1.0
 """Changes are told when there was none for this time."""

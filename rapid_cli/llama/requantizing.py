@@ -16,8 +16,8 @@ import llama_cpp
 
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
+from rapid_cli.machine.guard.surroundings import clean_environment
 from rapid_cli.machine.processor import available_cpus
-from rapid_cli.machine.surroundings import clean_environment
 
 Progress = Callable[[int], None]
 """Told the bytes written so far."""

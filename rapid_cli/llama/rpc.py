@@ -18,7 +18,7 @@ from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
 from rapid_cli.llama.devices import ComputeDevice, described
 from rapid_cli.machine.gpus import install_command
-from rapid_cli.machine.surroundings import clean_environment
+from rapid_cli.machine.guard.surroundings import clean_environment
 
 AddServer = Callable[[bytes], int | None]
 """Connects to a server, and returns ggml's list of its devices."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from rapid_cli.errors import RapidError
-from rapid_cli.machine.surroundings import NOTHING, clean_environment
+from rapid_cli.machine.guard.surroundings import NOTHING, clean_environment
 
 Found = dict[str, object]
 """The result of a child, as a JSON object."""

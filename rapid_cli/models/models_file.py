@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from rapid_cli.config import APP, expanded, home, suggestion
 from rapid_cli.errors import ConfigError
-from rapid_cli.machine.secrets import require_named_url
+from rapid_cli.machine.guard.secrets import require_named_url
 from rapid_cli.models.checks import (
     check,
     check_settings,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rapid_cli.errors import DocumentError
+from rapid_cli.machine.guard.places import is_made_up, is_of_system
 from rapid_cli.machine.paths import CHECK_PATH, QUESTION_LAST, meant
-from rapid_cli.machine.places import is_made_up, is_of_system
 from rapid_cli.machine.shortage import shortage_hint
 from rapid_cli.reader import kinds
 from rapid_cli.reader.archive import MEGABYTE

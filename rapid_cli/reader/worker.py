@@ -24,7 +24,7 @@ from typing import BinaryIO, TypedDict
 
 from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError
-from rapid_cli.machine.confinement import allow_seconds, confine, forbid_processes
+from rapid_cli.machine.guard.confinement import allow_seconds, confine, forbid_processes
 
 STARTED = b"started\n"
 LONGER = b"longer "

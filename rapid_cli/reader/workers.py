@@ -21,7 +21,7 @@ from weakref import finalize
 
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
-from rapid_cli.machine.surroundings import clean_environment
+from rapid_cli.machine.guard.surroundings import clean_environment
 from rapid_cli.reader.worker import LONGER, STARTED, Request, remove, result
 
 TIMEOUT_SECONDS = 30.0

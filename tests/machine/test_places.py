@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rapid_cli.machine.places import is_made_up, is_of_system
+from rapid_cli.machine.guard.places import is_made_up, is_of_system
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc and /sys")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rapid_cli.errors import ConfigError, StoreError
-from rapid_cli.machine.secrets import (
+from rapid_cli.machine.guard.secrets import (
     goes_in_clear,
     is_loopback,
     is_same_place,

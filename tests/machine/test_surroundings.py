@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rapid_cli.machine.surroundings import CONNECTING, clean_environment
+from rapid_cli.machine.guard.surroundings import CONNECTING, clean_environment
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.vectors.chroma import Database, load_chromadb, without_functions
+from rapid_cli.machine.guard.secrets import TOKEN, is_loopback, store_token
 from rapid_cli.machine.network import answer_of_proxy, obstacle
-from rapid_cli.machine.secrets import TOKEN, is_loopback, store_token
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client

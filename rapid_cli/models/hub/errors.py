@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from rapid_cli.errors import ConfigError, ModelError
+from rapid_cli.machine.guard.secrets import encrypt_hint, goes_in_clear
 from rapid_cli.machine.network import Obstacle, may_pass, obstacle, system_error
-from rapid_cli.machine.secrets import encrypt_hint, goes_in_clear
 
 CHECK_NETWORK = "check the network, and try again"
 LONGEST_REASON = 200

@@ -1,0 +1,1 @@
+"""What keeps others from doing harm: to whom secrets go, what is read, and what readers may do."""
