@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from rapid_cli.config import expanded
@@ -37,6 +36,10 @@ class Gathered:
     skipped: list[FileSkipped] = field(default_factory=list)
     embedded: int = 0
 
+    def lasting(self) -> list[str]:
+        """Return the ids of the documents that were not piped in."""
+        return [key for key, each in self.documents.items() if not each.path.startswith(STDIN)]
+
     def close(self) -> None:
         """Forget what was piped in."""
         if self.piped:
@@ -63,9 +66,9 @@ def gather(
     if not gathered.documents:
         raise gathered.skipped[0].error
     if gathered.piped:
-        gathered.library.copy(library, gathered.documents)
+        gathered.library.copy(library, gathered.lasting())
     yield from gathered.skipped
-    pending = library.pending(gathered.documents)
+    pending = gathered.library.pending(gathered.documents)
     if pending.documents:
         yield pending
 
@@ -114,26 +117,11 @@ def _gather_one(
 
 
 def _add_stdin(library: Library, stdin: BinaryIO, gathered: Gathered) -> Iterator[IndexingEvent]:
-    with _in_a_file(stdin.read()) as path:
-        read = library.extractor.read(path)
+    read = library.extractor.read_piped(stdin.read(), STDIN_NAME)
     document = replace(read, path=f"{STDIN}{read.id[:12]}")
     if not gathered.piped:
         gathered.library, gathered.piped = library.in_memory(), True
     yield from _add(document, gathered.library, gathered)
-
-
-@contextmanager
-def _in_a_file(content: bytes) -> Iterator[Path]:
-    """Keep what came by standard input in a file meanwhile; DocumentError if that cannot be."""
-    with ExitStack() as kept:
-        try:
-            path = Path(kept.enter_context(TemporaryDirectory()), STDIN_NAME)
-            path.write_bytes(content)
-        except OSError as error:
-            message = f"standard input cannot be kept while it is read: {error.strerror}"
-            hint = "let TMPDIR name a folder with room"
-            raise DocumentError(message, hint) from error
-        yield path
 
 
 def _add_files(path: Path, library: Library, gathered: Gathered) -> Iterator[IndexingEvent]:

@@ -35,13 +35,15 @@ def read(
     takes: Callable[[float], None] | None = None,
     careful: bool = False,
     folder: Path | None = None,
+    raw: bytes | None = None,
 ) -> Document:
     """Read one file, which is in `folder` if one was searched; DocumentError for all that is wrong.
 
     With `ocr`, a PDF that has pages without text is read through ocrmypdf; `takes` is told before
     for how many seconds at most. With `careful`, native libraries that may crash are not used.
+    With `raw` these are its bytes, and there is no file.
     """
-    raw = load(path, folder)
+    raw = load(path, folder) if raw is None else raw
     try:
         document = read_bytes(raw, name=path.name, path=str(path.absolute()), careful=careful)
     except Textless:

@@ -37,11 +37,13 @@ ANSWER_SHARE = 8
 class Request(TypedDict):
     """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most.
 
+    Or it is what was piped in: so many bytes follow the line; None is for a file.
     It is below the `searched` folder, unless that is empty; both are named from the `folder`.
     A `careful` reader does without libraries that may crash.
     """
 
     path: str
+    piped: int | None
     folder: str
     searched: str
     ocr: bool
@@ -49,6 +51,8 @@ class Request(TypedDict):
     seconds: float
 
 
+Asked = tuple[Request, bytes | None]
+"""A request, and what was piped in."""
 Answer = dict[str, object]
 """The fields of a document; or the message and hint of an error; or the end of a message."""
 
@@ -80,27 +84,26 @@ def main(memory_bytes: int, folder: str, *, ocr: bool) -> None:
     """
     requests, answers = _private_pipes()
     confine(memory_bytes, starts_programs=ocr)
-    lines: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=_listen, args=(requests, lines, folder), daemon=True).start()
+    asked: SimpleQueue[Asked] = SimpleQueue()
+    Thread(target=_listen, args=(requests, asked, folder), daemon=True).start()
     if not ocr:
         forbid_processes()
-    first = lines.get()
+    first = asked.get()
     # What is imported for the first file costs that file none of its time.
     from rapid_cli.reader import reading  # noqa: F401, PLC0415
     from rapid_cli.storage.logfile import logged  # noqa: PLC0415
 
     with logged():
-        _serve(chain([first], iter(lines.get, b"")), answers, memory_bytes)
+        _serve(chain([first], iter(asked.get, None)), answers, memory_bytes)
     _end(folder)
 
 
-def _serve(lines: Iterable[bytes], answers: BinaryIO, memory_bytes: int) -> None:
+def _serve(asked: Iterable[Asked], answers: BinaryIO, memory_bytes: int) -> None:
     too_large, largest = _line(_too_large()), memory_bytes // ANSWER_SHARE
-    for line in lines:
-        request: Request = json.loads(line)
+    for request, raw in asked:
         _send(answers, STARTED)
         _allow(request["seconds"] + GRACE_SECONDS)
-        answer = _answer(request, largest, partial(_take_longer, request, answers))
+        answer = _answer(request, raw, largest, partial(_take_longer, request, answers))
         _send(answers, answer)
         _set_alarm(0)
         # Libraries that were refused memory cannot be relied on, and what a file has taken is not
@@ -115,7 +118,9 @@ def _take_longer(request: Request, answers: BinaryIO, seconds: float) -> None:
     _send(answers, b"%s%d\n" % (LONGER, seconds))
 
 
-def _answer(request: Request, largest: int, take_longer: Callable[[float], None]) -> bytes:
+def _answer(
+    request: Request, raw: bytes | None, largest: int, take_longer: Callable[[float], None]
+) -> bytes:
     from rapid_cli.reader import reading  # noqa: PLC0415
     from rapid_cli.reader.cleaning import reason  # noqa: PLC0415
 
@@ -128,6 +133,7 @@ def _answer(request: Request, largest: int, take_longer: Callable[[float], None]
             takes=take_longer,
             careful=request["careful"],
             folder=Path(request["searched"]) if request["searched"] else None,
+            raw=raw,
         )
         line = _line(asdict(document))
         return line if len(line) <= largest else _line(_too_large())
@@ -172,10 +178,12 @@ def _peak_bytes() -> int:
     return 0
 
 
-def _listen(requests: BinaryIO, lines: SimpleQueue[bytes], folder: str) -> None:
+def _listen(requests: BinaryIO, asked: SimpleQueue[Asked], folder: str) -> None:
     """Pass on what is asked; once nobody can ask, end at once, whatever is being read."""
     for line in requests:
-        lines.put(line)
+        request: Request = json.loads(line)
+        size = request["piped"]
+        asked.put((request, None if size is None else requests.read(size)))
     _end(folder)
 
 

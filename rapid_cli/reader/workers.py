@@ -29,6 +29,8 @@ MEMORY_BYTES = 512 << 20
 """Address space of one worker: twice what a PDF of 2,400 pages needs."""
 OCR_MEMORY_BYTES = 4 << 30
 """The same for each program that takes part in OCR."""
+PIPED_SHARE = 4
+"""What is piped in takes at most this part of the memory, for a reader has it more than once."""
 START_SECONDS = 60.0
 """A worker that is not ready by then does not run here at all."""
 
@@ -73,6 +75,17 @@ class Extractor:
         self._kill()
         self._threads.shutdown(cancel_futures=True)
         self._forget()
+
+    def read_piped(self, content: bytes, name: str) -> Document:
+        """Read what was piped in, which is in no file; whatever is wrong is a DocumentError."""
+        if len(content) > self._memory_bytes // PIPED_SHARE:
+            hint = "it was skipped: split it into smaller files"
+            raise DocumentError(f"{name} needs too much memory to read", hint)
+        path = Path(name)
+        found = self._read(self._request(path, None), path, self._stopping, content)
+        if isinstance(found, DocumentError):
+            raise found
+        return found
 
     def read(self, path: Path) -> Document:
         """Read one file; whatever is wrong with it is a DocumentError."""
@@ -127,6 +140,7 @@ class Extractor:
     def _request(self, path: Path, searched: Path | None) -> Request:
         return {
             "path": str(path),
+            "piped": None,
             "folder": _folder(),
             "searched": str(searched) if searched else "",
             "ocr": self.ocr,
@@ -134,11 +148,15 @@ class Extractor:
             "seconds": self._seconds,
         }
 
-    def _read(self, request: Request, path: Path, stopping: Event) -> Result:
-        """Have a file read, in a thread of its own."""
+    def _read(
+        self, request: Request, path: Path, stopping: Event, piped: bytes | None = None
+    ) -> Result:
+        """Have a file read, or what was piped in."""
+        if piped is not None:
+            request = {**request, "piped": len(piped)}
         name = os.fsencode(path.name).decode("utf-8", "replace")
         try:
-            return result(self._answer(request, stopping), name)
+            return result(self._answer(request, piped or b"", stopping), name)
         except TimeoutError as error:
             message = f"{name} takes longer than {error} s to read"
             hint = "it was skipped: save it again with another program, or split it"
@@ -150,22 +168,23 @@ class Extractor:
             hint = f"the system says: {error.strerror}"
         return DocumentError(message, hint)
 
-    def _answer(self, request: Request, stopping: Event) -> bytes:
+    def _answer(self, request: Request, piped: bytes, stopping: Event) -> bytes:
         """Return a worker's answer, or that of a careful one if it dies; raise as `_ask` does."""
         began = time.monotonic()
         try:
-            return self._ask(request, stopping)
+            return self._ask(request, piped, stopping)
         except EOFError as death:
             left = max(1.0, request["seconds"] - (time.monotonic() - began))
             try:
-                return self._ask({**request, "careful": True, "seconds": left}, stopping)
+                again: Request = {**request, "careful": True, "seconds": left}
+                return self._ask(again, piped, stopping)
             except TimeoutError:
                 raise death from None
 
-    def _ask(self, request: Request, stopping: Event) -> bytes:
+    def _ask(self, request: Request, piped: bytes, stopping: Event) -> bytes:
         """Return a worker's answer; TimeoutError, EOFError if it died, OSError without one."""
         # What is not UTF-8 in a path is lone surrogates here, and an escape sequence in ASCII.
-        line = json.dumps(request).encode("ascii") + b"\n"
+        line = json.dumps(request).encode("ascii") + b"\n" + piped
         worker = self._ready_worker(line, stopping)
         try:
             answer = worker.finish(request["seconds"])
@@ -225,7 +244,9 @@ class _Worker:
         assert self._process.stdin is not None
         with self._killed_after(START_SECONDS):
             with suppress(BrokenPipeError):
-                os.write(self._process.stdin.fileno(), request)  # leaves nothing in a buffer
+                left = memoryview(request)
+                while left:  # without a buffer, in which some would be left
+                    left = left[os.write(self._process.stdin.fileno(), left) :]
             return self._line() == STARTED
 
     def finish(self, seconds: float) -> bytes:

@@ -135,12 +135,10 @@ def test_input_that_is_for_writing_only_is_one_sentence(home):
     assert done.stderr.startswith("rapid: standard input cannot be read: bad file descriptor\n")
 
 
-def test_a_folder_for_input_that_is_gone_is_one_sentence(home):
-    done = shell("echo Nine. | rapid search - 'When?'", home, TMPDIR="/nowhere", TEMP="", TMP="")
-    assert done.returncode == 0, "there are other folders"
+def test_input_needs_no_room_on_any_disk(home):
     done = shell("ulimit -f 1; rapid search - 'When?' < long.txt", home)
-    assert done.returncode == 1
-    assert done.stderr.startswith("rapid: standard input cannot be kept while it is read: ")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_no_file_gets_the_descriptor_of_a_closed_stream(home):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 from io import BytesIO
@@ -18,7 +19,8 @@ def open_archive(raw: bytes) -> Archive:
 
 def with_size(raw: bytes, member: str, size: int) -> bytes:
     """Return an archive whose directory says that a member has another size."""
-    place = raw.rindex(b"PK\x01\x02", 0, raw.rindex(member.encode()))
+    entries = (found.start() for found in re.finditer(b"PK\x01\x02", raw))
+    place = next(each for each in entries if raw[each + 46 :].startswith(member.encode()))
     return raw[: place + 24] + struct.pack("<I", size) + raw[place + 28 :]
 
 

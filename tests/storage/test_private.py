@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PACKAGE = REPOSITORY / "rapid_cli"
 EXECUTING = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 """Libraries that run what the file they read says."""
 TRUSTING = {"trust_remote_code", "allow_pickle"}
+REFUSING = "vetting.py"
+"""It looks for these words in order to refuse what has them."""
 
 
 def mode(path: Path) -> int:
@@ -100,17 +103,49 @@ def test_nothing_is_written_outside_the_library(ran: Path) -> None:
 
 def test_a_home_that_others_could_read_is_closed_with_all_in_it(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    (home / "old").mkdir(parents=True)
-    (home / "old" / "costs.json").write_text("{}")
-    (home / "run.sh").write_text("")
-    (home / "run.sh").chmod(0o755)
+    (home / "cache" / "texts").mkdir(parents=True)
+    (home / "cache" / "texts" / "a.kv").write_text("")
+    (home / "costs.json").write_text("{}")
     outside = tmp_path / "outside"
     outside.write_text("")
-    (home / "link").symlink_to(outside)
+    (home / "cache" / "link").symlink_to(outside)
     assert rapid_process("history", home=home).returncode == 0
-    assert mode(home) == mode(home / "old") == mode(home / "run.sh") == 0o700
-    assert mode(home / "old" / "costs.json") == 0o600
+    assert mode(home) == mode(home / "cache") == mode(home / "cache" / "texts") == 0o700
+    assert mode(home / "costs.json") == mode(home / "cache" / "texts" / "a.kv") == 0o600
     assert mode(outside) == 0o644
+
+
+def test_in_a_home_with_other_things_only_what_is_rapids_changes(tmp_path: Path) -> None:
+    home = tmp_path / "shared"
+    (home / "letters").mkdir(parents=True)
+    (home / "run.sh").touch(0o755)
+    (home / "costs.json").write_text("{}")
+    assert rapid_process("history", home=home).returncode == 0
+    assert mode(home) == mode(home / "letters") == mode(home / "run.sh") == 0o755
+    assert mode(home / "costs.json") == mode(home / "history.sqlite3") == 0o600
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root may give away")
+@pytest.mark.parametrize("theirs", ["", "library.sqlite3", "cache"])
+def test_a_home_with_what_belongs_to_another_user_is_refused_and_left_alone(theirs: str) -> None:
+    program = (
+        "import os, sys\nfrom rapid_cli.storage.private import private\n"
+        "from pathlib import Path\nfrom rapid_cli.errors import ConfigError\n"
+        "os.setuid(65534)\ntry:\n    with private(Path(sys.argv[1])): print('entered')\n"
+        "except ConfigError as error: print(error.message)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:  # that of pytest is closed to others
+        home = Path(folder, "home")
+        (home / "cache").mkdir(parents=True)
+        (home / "library.sqlite3").touch()
+        for place in (home, *home.iterdir()):
+            os.chown(place, 65534, 65534)
+        os.chown(home / theirs, 65533, 65533)
+        Path(folder).chmod(0o755)
+        words = [sys.executable, "-c", program, str(home)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+        assert done.stdout == f"{home / theirs} belongs to another user\n"
+        assert mode(home) == 0o755
 
 
 @pytest.mark.slow
@@ -191,7 +226,8 @@ def modules_and_keywords(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
 def test_nothing_that_is_read_can_run(path: Path) -> None:
-    assert modules_and_keywords(path) & (EXECUTING | TRUSTING | {"torch.load"}) == set()
+    trusting = TRUSTING - {"trust_remote_code"} if path.name == REFUSING else TRUSTING
+    assert modules_and_keywords(path) & (EXECUTING | trusting | {"torch.load"}) == set()
 
 
 def test_the_search_for_what_can_run_finds_it(tmp_path: Path) -> None:

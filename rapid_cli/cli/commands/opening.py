@@ -78,8 +78,9 @@ def open_sources(library: Library, sources: Sequence[str], errors: Console) -> I
 
 def finish_index(library: Library, gathered: Gathered, errors: Console) -> None:
     """Embed what was put off until the first answer."""
-    with Bars(errors) as bars:
-        render_indexing(library.complete(gathered.documents), bars, errors, Counter())
+    if lasting := gathered.lasting():
+        with Bars(errors) as bars:
+            render_indexing(library.complete(lasting), bars, errors, Counter())
 
 
 def copy_progress(bars: Bars) -> Callable[[str, int, int], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import struct
 import sys
 import tempfile
 from abc import ABC, abstractmethod
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 FOLDER, DATABASE = "chroma", "chroma.sqlite3"
+HNSW_HEADER, HNSW_DATA = "header.bin", "data_level0.bin"
+# Its version, then: where it begins, for how many vectors it has room, how many it has, and how
+# many bytes each takes.
+HNSW_LAYOUT = "<i4Q"
 # Chroma's own index of words keeps those of deleted chunks until it is merged. Its queue of
 # changes keeps their texts, though all but their vectors has arrived where it belongs.
 OVERWRITING = """
@@ -179,6 +184,20 @@ def _names_function(json: object) -> bool:
     return False
 
 
+def _erase_unused(header: Path) -> None:
+    """Overwrite the room for more vectors in the file of an index.
+
+    It comes from memory that was in use before, and may hold any text that Chroma has had there.
+    """
+    version, _, room, count, size = struct.unpack_from(HNSW_LAYOUT, header.read_bytes())
+    data = header.with_name(HNSW_DATA)
+    if version == 1 and data.stat().st_size == room * size:
+        with data.open("r+b") as file:
+            file.seek(count * size)
+            for _ in range(room - count):
+                file.write(bytes(size))
+
+
 def load_chromadb() -> None:
     """Import chromadb so that it logs into the log alone, reads no .env file, builds no functions.
 
@@ -266,6 +285,8 @@ class FolderDatabase(Database):
             self._lock.acquire()
             try:
                 erase(path, OVERWRITING)
+                for index in self._folder.glob(f"*/{HNSW_HEADER}"):
+                    _erase_unused(index)
             finally:
                 self._lock.release()
 
