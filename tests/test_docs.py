@@ -38,7 +38,7 @@ from rapid_cli.models.models_file import load_models_file
 from rapid_cli.models.prefix_cache import CachedPrefix
 from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.session.copies import WeightCopy
-from rapid_cli.session.tuned import Settings as TunedSettings
+from rapid_cli.session.tuned import RunSettings
 from tests.cli.test_report import DOCUMENTS, make_answer
 from tests.support.pages import CHANGELOG, CODE, DOCS, LINK, PAGES, README, Page
 from tests.support.repository import REPOSITORY
@@ -376,14 +376,14 @@ def test_the_json_of_lists_has_the_keys_of_its_tables(capsys: pytest.CaptureFixt
 def test_the_json_of_downloads_tuning_and_benchmarks_has_the_keys_of_its_tables() -> None:
     pulled = Pulled("", "", (), "", Path(), 1, 1, 1.0)
     assert told_keys("Downloads") == leaves(pulled_json(pulled))
-    settings = TunedSettings(None, "f16", "f16", None, None)
+    settings = RunSettings(None, "f16", "f16", None, None)
     stage = Comparison("weights", 256, (Trial(settings),))
     weights = WeightFormat("Q4_1", "q4_1", 5.0, 1, 1, 1)
     tuned = tuning_json("", weights, "", [stage], TuningResult(settings, "", {}, {}))
     told = told_keys("Tuning")
     assert {key.split("[")[0] for key in told} == tuned.keys()
     section = DOCS["json"].section("Tuning")
-    assert all(f"`{field.name}`" in section for field in fields(TunedSettings))
+    assert all(f"`{field.name}`" in section for field in fields(RunSettings))
     stages = {f"stages[].{field.name}" for field in fields(LengthRow)}
     rows = {f"rows[].{field.name}" for field in fields(Row)}
     assert told_keys("Benchmarks") == {"title", "peak_memory_bytes", *stages, *rows}

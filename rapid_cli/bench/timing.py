@@ -16,7 +16,7 @@ from rapid_cli.decoding.measuring import Clock
 from rapid_cli.errors import ModelError
 from rapid_cli.models.interface import LanguageModel, ReadableContext
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.session.tuned import Settings
+from rapid_cli.session.tuned import RunSettings
 
 ROWS = 32
 """Tokens that contexts give logits for at once."""
@@ -124,7 +124,7 @@ class SideBySide:
     clock: Clock
 
     def compare(
-        self, name: str, settings: Sequence[Settings]
+        self, name: str, settings: Sequence[RunSettings]
     ) -> Generator[TuningProgress, None, Comparison]:
         """Time all on contexts of their own, which take turns."""
         length = self.fill + self.piece + SPARE
@@ -139,7 +139,7 @@ class SideBySide:
             filled = max((len(context) for _, context in _running(candidates)), default=self.fill)
         return Comparison(name, filled + self.piece, tuple(each.trial for each in candidates))
 
-    def _open(self, settings: Settings, length: int, opened: ExitStack) -> _Candidate:
+    def _open(self, settings: RunSettings, length: int, opened: ExitStack) -> _Candidate:
         """Open a context; if that cannot be, the trial says why."""
         try:
             context = self.model.open(length=length, rows=ROWS, spec=settings.applied(self.spec))

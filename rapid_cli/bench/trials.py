@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from rapid_cli.decoding.costs import lower_third
-from rapid_cli.session.tuned import Settings
+from rapid_cli.session.tuned import RunSettings
 
 READ_TOKENS, SINGLE_STEPS, BATCHES = 4096, 128, 32
 """The work that candidates are judged by: tokens read, tokens written one by one, and batches."""
@@ -54,7 +54,7 @@ class Trial:
     What is not `allowed` may be fast, but is not chosen.
     """
 
-    settings: Settings
+    settings: RunSettings
     rounds: tuple[Speed, ...] = ()
     perplexity: float | None = None
     allowed: bool = True
@@ -121,7 +121,7 @@ def _is_faster(trial: Trial, first: Trial) -> bool:
     return 2 * won > len(pairs) and trial.objective <= first.objective * (1 - GAIN)
 
 
-def attention_candidates(settings: Settings, *, may_fuse: bool) -> list[Settings]:
+def attention_candidates(settings: RunSettings, *, may_fuse: bool) -> list[RunSettings]:
     """Return `settings` and what else llama.cpp can do; never flash attention if it may not be.
 
     Where the choice is llama.cpp's, it uses flash attention wherever it may.
@@ -137,14 +137,14 @@ def attention_candidates(settings: Settings, *, may_fuse: bool) -> list[Settings
     ]
 
 
-def thread_candidates(settings: Settings, available: int) -> list[Settings]:
+def thread_candidates(settings: RunSettings, available: int) -> list[RunSettings]:
     """Return `settings`, and all, three quarters and half of the CPUs, two at least."""
     counts = {available, available * 3 // 4, available // 2} - {settings.threads or available}
     more = sorted((count for count in counts if count >= 2), reverse=True)
     return [settings, *(replace(settings, threads=count) for count in more)]
 
 
-def ubatch_candidates(settings: Settings, batch: int) -> list[Settings]:
+def ubatch_candidates(settings: RunSettings, batch: int) -> list[RunSettings]:
     """Return `settings`, and the other parts that a batch may be computed in."""
     counts = [batch // parts for parts in UBATCH_PARTS]
     others = [count for count in counts if count != min(settings.ubatch or batch, batch)]

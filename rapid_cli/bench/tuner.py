@@ -30,7 +30,7 @@ from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verif
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ModelError
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.session.tuned import Settings
+from rapid_cli.session.tuned import RunSettings
 
 PIECE = 256
 """Tokens whose reading is timed, unless larger batches are what is compared."""
@@ -43,9 +43,9 @@ PERPLEXITY_TOKENS = 256
 LENGTHS = (1024, 2048, 4096)
 """Contexts at which costs are measured: of a draft, and of checking one."""
 
-Load = Callable[[Settings], AbstractContextManager[Tunable]]
+Load = Callable[[RunSettings], AbstractContextManager[Tunable]]
 """Loads the file or its copy."""
-SettingsTuning = Generator[TuningProgress | Comparison, None, Settings]
+SettingsTuning = Generator[TuningProgress | Comparison, None, RunSettings]
 """Compares ways to run a model, and returns the best."""
 
 
@@ -53,7 +53,7 @@ SettingsTuning = Generator[TuningProgress | Comparison, None, Settings]
 class TuningResult:
     """What is fastest, and what batches and drafts cost then, by context length."""
 
-    settings: Settings
+    settings: RunSettings
     fingerprint: str
     verify_costs: Mapping[int, Costs]
     draft_costs: Mapping[int, Costs]
@@ -80,7 +80,7 @@ class Tuner:
     def run(self) -> Generator[TuningProgress | Comparison, None, TuningResult]:
         """Compare one setting after the other, each with what was best before."""
         self._budget = TimeBudget(self.clock, self.seconds)
-        settings = yield from self._weights(Settings.of(self.spec))
+        settings = yield from self._weights(RunSettings.of(self.spec))
         with self.load(settings) as model:
             candidates = attention_candidates(settings, may_fuse=model.may_fuse)
             fill = self._longest_fill(len(candidates), model)
@@ -94,7 +94,7 @@ class Tuner:
             settings = yield from self._compare("ubatch", model, candidates, piece=batch)
         return (yield from self._costs(settings))
 
-    def _weights(self, settings: Settings) -> SettingsTuning:
+    def _weights(self, settings: RunSettings) -> SettingsTuning:
         """Compare the file as it is with its copies, one in memory at a time.
 
         All are loaded again and again while there is time, every second time in reverse.
@@ -118,7 +118,7 @@ class Tuner:
             raise ModelError(trials[0].note, "free memory, or use a smaller model")
         return comparison.chosen.settings
 
-    def _is_allowed(self, settings: Settings) -> bool:
+    def _is_allowed(self, settings: RunSettings) -> bool:
         lower = settings.format is not None and self.formats[settings.format]
         return self.lower_precision or not lower
 
@@ -143,7 +143,7 @@ class Tuner:
         self,
         name: str,
         model: Tunable,
-        candidates: Sequence[Settings],
+        candidates: Sequence[RunSettings],
         *,
         fill: int = 0,
         piece: int = PIECE,
@@ -163,7 +163,7 @@ class Tuner:
         longest = min(LONGEST_FILL, model.context_limit - PIECE - SPARE)
         return min(longest, max(SHORTEST_FILL, int(tokens) // PIECE * PIECE))
 
-    def _costs(self, settings: Settings) -> Generator[TuningProgress, None, TuningResult]:
+    def _costs(self, settings: RunSettings) -> Generator[TuningProgress, None, TuningResult]:
         """Measure what batches and drafts cost, at as many lengths as the time allows."""
         verify: dict[int, Costs] = {}
         draft: dict[int, Costs] = {}

@@ -11,7 +11,7 @@ from rapid_cli.errors import IncompatibleModels, RapidError
 from rapid_cli.llama import check_pair, read_format, read_shape
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.specs import ModelPair
-from rapid_cli.session.needs import PairRuns, Runs
+from rapid_cli.session.needs import ModelRun, PairRun
 from rapid_cli.session.pairs import PairFiles, Pairs, Roles
 from rapid_cli.text.sizes import megabytes
 
@@ -47,7 +47,7 @@ def check_own_weights(pairs: Pairs, target: CheckedModel, copied: str | None) ->
 
 def planned_runs(
     pairs: Pairs, pair: ModelPair, roles: Roles, target: CheckedModel, drafter: CheckedModel | None
-) -> PairRuns | None:
+) -> PairRun | None:
     """Return how both will run; None if a file is not usable."""
     drafting = target if drafter is None else drafter
     if target.path is None or target.shape is None:
@@ -69,8 +69,8 @@ def planned_runs(
         shared = weights.kind == roles.copied
         if not shared:
             drafts = replace(drafts, tensor_bytes=weights.copy_bytes(roles.copied))
-    reading = Runs(first.spec, reads, target.window)
-    return PairRuns(pair, reading, Runs(second.spec, drafts, drafting.window), shared)
+    reading = ModelRun(first.spec, reads, target.window)
+    return PairRun(pair, reading, ModelRun(second.spec, drafts, drafting.window), shared)
 
 
 def _shape_at(path: Path, checked: Path, shape: ModelShape) -> ModelShape:

@@ -15,7 +15,7 @@ from rapid_cli.doctor.findings import NotChecked
 from rapid_cli.errors import ConfigError, RapidError
 from rapid_cli.library.catalog import FILE_NAME
 from rapid_cli.library.vectors.chroma import FOLDER, REBUILD
-from rapid_cli.machine.child import Child, Ended, Found
+from rapid_cli.machine.child import Child, ChildResult, Ended
 from rapid_cli.machine.guard.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
 from rapid_cli.machine.guard.surroundings import CONNECTING
 from rapid_cli.models import hub
@@ -44,10 +44,10 @@ class Trial:
         self._failing, self._remedy = failing, remedy
 
     @cached_property
-    def found(self) -> Found:
+    def found(self) -> ChildResult:
         """What it found, once it is done; RapidError if that is something to mend."""
         try:
-            return self._child.found(TIMEOUT_SECONDS)
+            return self._child.result(TIMEOUT_SECONDS)
         except Ended as ended:
             hint = self._remedy or engine_remedy(ended.signal)
             raise RapidError(f"{self._failing}: {ended.reason}", hint) from None

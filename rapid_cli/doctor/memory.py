@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.llama import free_memory
 from rapid_cli.models.memory import NeedOf, advice, balance, fits, longest, with_margin
-from rapid_cli.session.needs import PairRuns, memory_name
+from rapid_cli.session.needs import PairRun, memory_name
 
 LENGTHS = (8192, 32768, 131072)
 """Contexts that are tried, as far as the target can read."""
@@ -24,7 +24,7 @@ class MemoryAt:
     fits: bool
 
 
-def check_memory(runs: PairRuns) -> tuple[list[Finding], list[MemoryAt]]:
+def check_memory(runs: PairRun) -> tuple[list[Finding], list[MemoryAt]]:
     """Tell for contexts of several lengths whether they fit; of two memories, the scarcer one."""
     try:
         free = _free_bytes(runs)
@@ -40,7 +40,7 @@ def check_memory(runs: PairRuns) -> tuple[list[Finding], list[MemoryAt]]:
     return [finding for _, finding in tried], [at for at, _ in tried]
 
 
-def longest_context(runs: PairRuns) -> tuple[int, str]:
+def longest_context(runs: PairRun) -> tuple[int, str]:
     """Return the longest context that fits, 0 if none of use does, and the scarcer memory."""
     spec, limit, free = runs.target.spec, runs.target.limit, _free_bytes(runs)
     found = {
@@ -56,12 +56,12 @@ def lengths(limit: int) -> list[int]:
     return [each for each in LENGTHS if each <= limit or not limit] or [limit]
 
 
-def _free_bytes(runs: PairRuns) -> dict[bool, int]:
+def _free_bytes(runs: PairRun) -> dict[bool, int]:
     """Return what is free in each memory that holds a part of a pair: GPUs' (True), or not."""
     return {gpu: free_memory(gpu) for gpu in runs.memories}
 
 
-def _need_of(runs: PairRuns, free: dict[bool, int], *, gpu: bool) -> NeedOf:
+def _need_of(runs: PairRun, free: dict[bool, int], *, gpu: bool) -> NeedOf:
     return runs.need_of(gpu=gpu, free_gpu_bytes=free.get(True, 0))
 
 
@@ -72,7 +72,7 @@ def _spare(tried: tuple[MemoryAt, Finding]) -> float:
 
 
 def _try(
-    runs: PairRuns, length: int, free: dict[bool, int], *, gpu: bool
+    runs: PairRun, length: int, free: dict[bool, int], *, gpu: bool
 ) -> tuple[MemoryAt, Finding]:
     spec, memory = runs.target.spec, memory_name(gpu=gpu)
     need_of = _need_of(runs, free, gpu=gpu)

@@ -13,7 +13,7 @@ from rapid_cli.models.memory import GIB
 from rapid_cli.models.specs import SELF, ModelPair, ModelsFile
 
 if TYPE_CHECKING:
-    from rapid_cli.session.needs import PairRuns
+    from rapid_cli.session.needs import PairRun
 
 SHORT = 8192
 """A longest context below this is worth a warning: a chapter fits into it, a book does not."""
@@ -48,7 +48,7 @@ def check_default_pair(examination: Examination) -> Finding:
     return _judge_room(text, checked.runs)
 
 
-def _judge_room(text: str, runs: PairRuns) -> Finding:
+def _judge_room(text: str, runs: PairRun) -> Finding:
     """Tell how long a context of a pair fits the memory."""
     from rapid_cli.doctor.memory import longest_context  # noqa: PLC0415 - loads a native library
 

@@ -12,7 +12,7 @@ from rapid_cli.doctor.findings import Finding, nothing_failed
 from rapid_cli.doctor.memory import MemoryAt, check_memory
 from rapid_cli.doctor.model import CheckedModel, check_model
 from rapid_cli.models.specs import ModelPair
-from rapid_cli.session.needs import PairRuns
+from rapid_cli.session.needs import PairRun
 from rapid_cli.session.pairs import Pairs
 from rapid_cli.session.tuned import AGAIN
 
@@ -27,7 +27,7 @@ class CheckedPair:
     target: CheckedModel
     drafter: CheckedModel | None
     findings: list[Finding]
-    runs: PairRuns | None
+    runs: PairRun | None
     memory: list[MemoryAt]
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rapid_cli.errors import StoreError
-from rapid_cli.machine.child import Found, tell
+from rapid_cli.machine.child import ChildResult, tell
 from rapid_cli.text.sizes import megabytes
 
 SENTENCES = (
@@ -28,7 +28,7 @@ LARGEST_COPY = 500_000_000
 """Bytes; more than this takes too long for a look."""
 
 
-def retrieval(embedder: str, exports: str, folder: str) -> Found:
+def retrieval(embedder: str, exports: str, folder: str) -> ChildResult:
     """Embed sentences, store them in a folder, and find one of them again.
 
     `exports` is where the embedder may lie exported; it is not exported for this.
@@ -56,7 +56,7 @@ def retrieval(embedder: str, exports: str, folder: str) -> Found:
     return {"dimension": vectors.shape[1]}
 
 
-def library(folder: str, server: str | None, identity: str, copy: str) -> Found:
+def library(folder: str, server: str | None, identity: str, copy: str) -> ChildResult:
     """Count what the library in a folder holds, and see that it can be searched as it is.
 
     Chroma writes into a folder that it opens, so it is given a `copy`; if it gets none, "untried"
@@ -69,7 +69,7 @@ def library(folder: str, server: str | None, identity: str, copy: str) -> Found:
     if not server:
         _require_writable(own, own / FILE_NAME, vectors, *vectors.glob("*"))
     with Catalog(own) as catalog:
-        found: Found = dict(zip(("documents", "chunks"), catalog.counted(), strict=True))
+        found: ChildResult = dict(zip(("documents", "chunks"), catalog.counted(), strict=True))
     if server:
         _try_store(own, server, identity)
         return found
@@ -115,7 +115,9 @@ def _copied(vectors: Path, copy: Path) -> str:
     return ""
 
 
-TRIALS: dict[str, Callable[..., Found]] = {trial.__name__: trial for trial in (retrieval, library)}
+TRIALS: dict[str, Callable[..., ChildResult]] = {
+    trial.__name__: trial for trial in (retrieval, library)
+}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from rapid_cli.errors import RapidError
 from rapid_cli.machine.guard.surroundings import NOTHING, clean_environment
 
-Found = dict[str, object]
+ChildResult = dict[str, object]
 """The result of a child, as a JSON object."""
 LONGEST_REASON = 300
 SPOKEN = "rapid: "
@@ -53,7 +53,7 @@ class Child:
             env=clean_environment(keeping, {"PYTHONIOENCODING": "utf-8", **environment}),
         )
 
-    def found(self, seconds: float) -> Found:
+    def result(self, seconds: float) -> ChildResult:
         """Wait for the result, no longer than `seconds`, and return it.
 
         RapidError if the child raised one, Ended if it crashed or took too long.
@@ -66,7 +66,7 @@ class Child:
             self.end()
         if code := self._process.returncode:
             raise _ended(code, errors.decode("utf-8", "replace"))
-        found: Found = json.loads(output.splitlines()[-1])
+        found: ChildResult = json.loads(output.splitlines()[-1])
         if "error" in found:
             raise RapidError(str(found["error"]), str(found["hint"]))
         return found
@@ -77,7 +77,7 @@ class Child:
         self._process.communicate()
 
 
-def tell(work: Callable[[], Found]) -> None:
+def tell(work: Callable[[], ChildResult]) -> None:
     """Do the work of a child, and print its result, as the last line, for `Child.found`.
 
     A RapidError becomes an "error" with its "hint".

@@ -32,7 +32,7 @@ class Obstacle(NamedTuple):
 
     reason: str
     hint: str
-    passing: bool = False
+    temporary: bool = False
 
 
 class Proxy(NamedTuple):
@@ -166,7 +166,7 @@ def _refusal(said: str, url: str, proxy: Proxy) -> Obstacle:
         return Obstacle(f"{proxy} wants a name and a password that fit ({said})", hint)
     host = urlsplit(url).hostname
     hint = f"does {host} run? If the proxy is in the way, pass it by: NO_PROXY={host}"
-    return Obstacle(f"{proxy} does not let it through ({said})", hint, passing=said[:1] == "5")
+    return Obstacle(f"{proxy} does not let it through ({said})", hint, temporary=said[:1] == "5")
 
 
 def _untrusted(cause: BaseException) -> Obstacle | None:

@@ -40,7 +40,7 @@ def require() -> None:
 def _loads() -> bool:
     """Tell whether a child loads it; if the child says why not, loading it here will say so too."""
     try:
-        start_engine().found(SECONDS)
+        start_engine().result(SECONDS)
     except Ended as ended:
         message = f"llama.cpp cannot be loaded: {ended.reason}"
         raise ModelError(message, remedy(ended.signal)) from None

@@ -25,7 +25,7 @@ def try_in_child(path: Path, spec: ModelSpec, *, seconds: float | None = None) -
     """
     limit = timeout_seconds(path) if seconds is None else seconds
     try:
-        start_model(path, spec).found(limit)
+        start_model(path, spec).result(limit)
     except RapidError as error:
         raise ModelError(error.message, error.hint) from None
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rapid_cli.machine.child import Found, tell
+from rapid_cli.machine.child import ChildResult, tell
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.engine import trust
 
@@ -21,14 +21,14 @@ SHORTEST = 256
 """Tokens of a context; llama.cpp gives no less."""
 
 
-def engine() -> Found:
+def engine() -> ChildResult:
     """Load llama.cpp, and let it look for devices."""
     from rapid_cli.llama import compute_devices  # noqa: PLC0415 - it may crash
 
     return {"devices": list(compute_devices())}
 
 
-def model(path: str, spec: dict[str, object]) -> Found:
+def model(path: str, spec: dict[str, object]) -> ChildResult:
     """Load a model as a spec says, let it read some tokens at once, and then one.
 
     Returns the "device", the "seconds" it took, and whether the logits "differ", as they should.
@@ -46,7 +46,7 @@ def model(path: str, spec: dict[str, object]) -> Found:
         return {"seconds": time.perf_counter() - began, "device": weights.device, "differ": differ}
 
 
-WORK: dict[str, Callable[..., Found]] = {"engine": engine, "model": model}
+WORK: dict[str, Callable[..., ChildResult]] = {"engine": engine, "model": model}
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from rapid_cli.models.memory import (
 )
 from rapid_cli.models.offloading import NOTHING, PLANNED_LENGTH, layer_count
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.session.needs import Runs, memory_name
+from rapid_cli.session.needs import ModelRun, memory_name
 
 
 class Memory:
@@ -44,7 +44,7 @@ class Memory:
         with contexts of `lengths`. ModelError if even a short context is too much; a longer one may
         still be refused when it is opened.
         """
-        runs, note = self._placed(Runs(spec, shape, shape.sliding_window), lengths)
+        runs, note = self._placed(ModelRun(spec, shape, shape.sliding_window), lengths)
         for gpu in runs.memories:
             self._loaded[gpu] += runs.need(SHORTEST, 1, gpu=gpu).weights_bytes
         found = self._advice(runs.with_cache("f16", "f16"), SHORTEST, 1)
@@ -66,7 +66,7 @@ class Memory:
         ModelError with numbers if it does not fit, or smaller keys are forbidden.
         """
         loaded_as = replace(spec, gpu_layers=weights.spec.gpu_layers, rpc=weights.spec.rpc)
-        runs = Runs(loaded_as, shape, weights.window)
+        runs = ModelRun(loaded_as, shape, weights.window)
         found = self._advice(runs, length, rows)
         if found is None:
             return spec, ""
@@ -76,7 +76,7 @@ class Memory:
             return smaller, f"{found.message}. Keys are cached as {SMALL_CACHE}, which fits."
         raise ModelError(found.message, found.hint)
 
-    def _placed(self, runs: Runs, lengths: Sequence[int]) -> tuple[Runs, str]:
+    def _placed(self, runs: ModelRun, lengths: Sequence[int]) -> tuple[ModelRun, str]:
         """Choose how many layers go to the GPU, if that is open, and say so if not all do."""
         free = self._free(gpu=True)
         if free is None:
@@ -92,7 +92,7 @@ class Memory:
         )
         return placed, note
 
-    def _advice(self, runs: Runs, length: int, rows: int) -> Advice | None:
+    def _advice(self, runs: ModelRun, length: int, rows: int) -> Advice | None:
         """Return what a context lacks in the first memory that it does not fit, and what helps."""
         for gpu in runs.memories:
             free = self._free(gpu)
@@ -112,7 +112,7 @@ class Memory:
                 return found
         return None
 
-    def _need_of(self, runs: Runs, gpu: bool, rows: int) -> NeedOf:
+    def _need_of(self, runs: ModelRun, gpu: bool, rows: int) -> NeedOf:
         """Return what all loaded weights and one context of this model need in one memory."""
 
         def need_of(length: int, k_type: str, v_type: str) -> MemoryNeed:

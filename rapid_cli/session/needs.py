@@ -34,7 +34,7 @@ def memory_name(*, gpu: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class ModelRun:
     """A model as it runs; `window` is how far a sliding window reaches back, 0 without one."""
 
     spec: ModelSpec
@@ -99,15 +99,17 @@ class Runs:
         first, *others = (self.need(length, DRAFT_ROWS, gpu=gpu) for length in capped)
         return sum((each.without_weights() for each in others), first)
 
-    def with_layers(self, layers: int | None) -> Runs:
+    def with_layers(self, layers: int | None) -> ModelRun:
         """Return it with so many layers on GPUs; None are all of them."""
         return replace(self, spec=replace(self.spec, gpu_layers=layers))
 
-    def with_cache(self, k_type: str, v_type: str) -> Runs:
+    def with_cache(self, k_type: str, v_type: str) -> ModelRun:
         """Return it with other types of cached keys and values."""
         return replace(self, spec=replace(self.spec, k_type=k_type, v_type=v_type))
 
-    def placed(self, lengths: Sequence[int], free_bytes: int, others: MemoryNeed = NOTHING) -> Runs:
+    def placed(
+        self, lengths: Sequence[int], free_bytes: int, others: MemoryNeed = NOTHING
+    ) -> ModelRun:
         """Return it with as many layers on GPUs as fit there with contexts of `lengths`.
 
         `free_bytes` are free there without what `others` take. Where models.toml says how many,
@@ -124,12 +126,12 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class PairRuns:
+class PairRun:
     """How target and drafter of a pair run; `shared` says whether on the same weights."""
 
     pair: ModelPair
-    target: Runs
-    drafter: Runs
+    target: ModelRun
+    drafter: ModelRun
     shared: bool
 
     @property
@@ -170,7 +172,7 @@ class PairRuns:
 
         return need
 
-    def placed(self, length: int, free_gpu_bytes: int) -> PairRuns:
+    def placed(self, length: int, free_gpu_bytes: int) -> PairRun:
         """Return them with the layers on GPUs that loading puts there for so long a context."""
         drafting = (min(length, PLANNED_LENGTH),)
         if self.shared:
@@ -182,7 +184,7 @@ class PairRuns:
             target = self.target.placed((length,), free_gpu_bytes, beside)
         return replace(self, target=target, drafter=drafter)
 
-    def _with_cache(self, k_type: str, v_type: str) -> PairRuns:
+    def _with_cache(self, k_type: str, v_type: str) -> PairRun:
         """Return them with other types of the target's cache."""
         target = self.target.with_cache(k_type, v_type)
         drafter = self.drafter.with_cache(k_type, v_type) if self.shared else self.drafter

@@ -21,7 +21,7 @@ AGAIN = "rapid models tune"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RunSettings:
     """How a model runs; `format` names the copy of its weights, None is the file as it is."""
 
     flash_attention: bool | None
@@ -32,7 +32,7 @@ class Settings:
     format: str | None = None
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Settings:
+    def of(cls, spec: ModelSpec) -> RunSettings:
         """Return what models.toml says."""
         return cls(spec.flash_attention, spec.k_type, spec.v_type, spec.threads, spec.ubatch)
 
@@ -48,7 +48,7 @@ class Settings:
         )
 
 
-UNTUNED = Settings(None, "f16", "f16", None, None)
+UNTUNED = RunSettings(None, "f16", "f16", None, None)
 """How llama.cpp runs a model by itself."""
 
 
@@ -64,7 +64,7 @@ class Tuned:
     machine: str
     engine: str
     lower_precision: bool
-    settings: Settings
+    settings: RunSettings
 
 
 class TunedModels:
@@ -143,7 +143,7 @@ def _key(tuned: Tuned) -> str:
 def _of_json(stored: dict[str, object]) -> Tuned:
     """Return what was stored; ValueError, TypeError or KeyError if it is of no use."""
     fields = dict(stored)
-    settings = Settings(**fields.pop("settings"))  # type: ignore[arg-type]
+    settings = RunSettings(**fields.pop("settings"))  # type: ignore[arg-type]
     if not {settings.k_type, settings.v_type} <= set(CACHE_TYPES):
         raise ValueError("it names an unknown cache type")
     if settings.format not in (None, *FORMATS):

@@ -16,9 +16,9 @@ from rapid_cli.bench.trials import (
     thread_candidates,
     ubatch_candidates,
 )
-from rapid_cli.session.tuned import Settings
+from rapid_cli.session.tuned import RunSettings
 
-AS_IT_IS = Settings(None, "f16", "f16", None, None)
+AS_IT_IS = RunSettings(None, "f16", "f16", None, None)
 
 
 def speed(seconds):

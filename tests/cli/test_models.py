@@ -14,7 +14,7 @@ import pytest
 
 from rapid_cli.llama import engine, machine
 from rapid_cli.session.copies import Copies
-from rapid_cli.session.tuned import FileStamp, Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import FileStamp, RunSettings, Tuned, TunedModels
 from tests.support.cut_models import cut
 from tests.support.rapid import COMMAND, environment, rapid_process
 from tests.support.rapid import rapid as run
@@ -83,7 +83,7 @@ def home(tmp_path: Path, furnish) -> Path:
 
 
 def old_choice(path: Path) -> Tuned:
-    settings = Settings(False, "f16", "f16", None, 64)
+    settings = RunSettings(False, "f16", "f16", None, 64)
     stamp = FileStamp.of(path)
     return Tuned(str(path), stamp, machine(), engine(), False, settings)
 

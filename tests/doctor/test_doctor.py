@@ -36,7 +36,7 @@ from rapid_cli.library.vectors.store import Store
 from rapid_cli.llama import engine as engine_name
 from rapid_cli.llama import machine as machine_name
 from rapid_cli.models.hub.parts import stamp_of
-from rapid_cli.session.tuned import Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import RunSettings, Tuned, TunedModels
 from tests.support import chroma_servers
 from tests.support.rapid import COMMAND
 
@@ -529,7 +529,7 @@ def test_a_pair_that_does_not_fit_the_memory_is_said(examination, monkeypatch):
 
 def test_a_tuning_is_there_or_stale_or_not(home, examination, starter_path):
     assert "was not tuned yet" in only(models_file.check_tuning, examination).text
-    settings = Settings(False, "f16", "f16", None, 64)
+    settings = RunSettings(False, "f16", "f16", None, 64)
     stamp = stamp_of(starter_path)
     tuned = Tuned(str(starter_path), stamp, machine_name(), engine_name(), False, settings)
     TunedModels(home / "tuned").put(replace(tuned, machine="PDP-11"))

@@ -18,7 +18,7 @@ from rapid_cli.models.models_file import load_models_file
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
-from rapid_cli.session.tuned import Settings, Tuned
+from rapid_cli.session.tuned import RunSettings, Tuned
 from tests.support.tiny_models import (
     write_changed,
     write_hole,
@@ -52,7 +52,7 @@ path = "none"
 CHAT = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}<assistant>"
 )
-SETTINGS = Settings(
+SETTINGS = RunSettings(
     flash_attention=True, k_type="q8_0", v_type="q8_0", threads=1, ubatch=64, format=None
 )
 

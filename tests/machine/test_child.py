@@ -34,7 +34,7 @@ def test_what_a_child_tells_last_is_what_it_found(child):
         "print('a library greets')\n"
         "tell(lambda: {'words': sys.argv[1:]})"
     )
-    assert child(program, "a b", "ü").found(60) == {"words": ["a b", "ü"]}
+    assert child(program, "a b", "ü").result(60) == {"words": ["a b", "ü"]}
 
 
 def test_what_a_person_can_mend_is_an_error_with_its_hint(child):
@@ -46,7 +46,7 @@ def test_what_a_person_can_mend_is_an_error_with_its_hint(child):
         "tell(work)"
     )
     with pytest.raises(RapidError, match="it is broken") as raised:
-        child(program).found(60)
+        child(program).result(60)
     assert raised.value.hint == "mend it"
 
 
@@ -54,7 +54,7 @@ def test_what_a_person_can_mend_is_an_error_with_its_hint(child):
 def test_the_signal_that_ends_a_child_is_named(child, name):
     program = f"import os, signal; os.kill(os.getpid(), signal.{name})"
     with pytest.raises(Ended) as raised:
-        child(program).found(60)
+        child(program).result(60)
     assert raised.value.signal == name
     assert raised.value.reason == f"its process ends with {name}"
 
@@ -63,7 +63,7 @@ def test_the_signal_that_ends_a_child_is_named(child, name):
 def test_a_child_that_hangs_is_ended_when_the_time_is_over(child):
     hanging = child("import time; time.sleep(600)")
     with pytest.raises(Ended, match="nothing came of it in 1 s") as raised:
-        hanging.found(1)
+        hanging.result(1)
     assert raised.value.signal == ""
     assert hanging._process.returncode is not None
 
@@ -79,7 +79,7 @@ def test_a_child_that_hangs_is_ended_when_the_time_is_over(child):
 def test_a_child_that_gives_up_says_why(child, written, reason):
     program = f"import sys; sys.stderr.write('{written}'); sys.exit(3)"
     with pytest.raises(Ended) as raised:
-        child(program).found(60)
+        child(program).result(60)
     assert (raised.value.reason, raised.value.signal) == (reason, "")
 
 
@@ -90,14 +90,14 @@ def test_a_child_leaves_no_image_of_its_memory(child):
         "from rapid_cli.machine.child import tell\n"
         "tell(lambda: {'core': resource.getrlimit(resource.RLIMIT_CORE)[0]})"
     )
-    assert child(program).found(60) == {"core": 0}
+    assert child(program).result(60) == {"core": 0}
 
 
 def test_a_child_imports_nothing_from_the_current_folder(child, tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     program = "from rapid_cli.machine.child import tell\ntell(lambda: {'all': 'well'})"
-    assert child(program).found(60) == {"all": "well"}
+    assert child(program).result(60) == {"all": "well"}
 
 
 def test_tell_prints_one_last_line(capsys):

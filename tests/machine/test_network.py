@@ -69,7 +69,7 @@ def test_certificates_that_cannot_be_used_are_named(
     assert found.reason.startswith(f"SSL_CERT_FILE names {tmp_path}")
     assert found.reason.endswith(said)
     assert "unset SSL_CERT_FILE" in found.hint
-    assert not found.passing
+    assert not found.temporary
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_password(
     assert found.reason == "Connection refused"
     assert f"127.0.0.1:{port} of ALL_PROXY: does it run?" in found.hint
     assert "secret" not in found.reason + found.hint
-    assert not found.passing
+    assert not found.temporary
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("status", "said", "helps", "passing"),
+    ("status", "said", "helps", "temporary"),
     [
         (407, "wants a name and a password that fit (407", "NAME:PASSWORD@HOST", False),
         (403, "does not let it through (403", "NO_PROXY=far.example", False),
@@ -110,7 +110,7 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_password(
     ],
 )
 def test_a_proxy_that_refuses_is_told_with_what_it_says(
-    client, monkeypatch, status, said, helps, passing
+    client, monkeypatch, status, said, helps, temporary
 ) -> None:
     with proxies.refusing(status) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
@@ -121,7 +121,7 @@ def test_a_proxy_that_refuses_is_told_with_what_it_says(
     assert found is not None
     assert found.reason.startswith(f"the proxy {proxy} of HTTPS_PROXY {said}")
     assert helps in found.hint
-    assert found.passing == passing
+    assert found.temporary == temporary
     if status != 403:  # which may be the server's own
         assert answered is not None
         assert answered.reason.startswith(f"the proxy {proxy} of HTTP_PROXY {said}")

@@ -280,7 +280,7 @@ def test_a_child_sees_the_devices_that_are_seen_here():
     from rapid_cli.llama import compute_devices
 
     child = start_engine()
-    assert child.found(60) == {"devices": list(compute_devices())}
+    assert child.result(60) == {"devices": list(compute_devices())}
 
 
 def test_weights_that_are_not_repacked_are_a_run_of_their_own(starter_path):

@@ -22,7 +22,7 @@ from rapid_cli.llama import LlamaContext, Weights, read_format
 from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
-from rapid_cli.session.tuned import Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import RunSettings, Tuned, TunedModels
 from rapid_cli.storage.partial import SPARE_BYTES
 from tests.support.repository import REPOSITORY
 from tests.support.tiny_models import write_tiny
@@ -152,7 +152,7 @@ def test_models_of_one_name_size_and_time_share_nothing(tmp_path):
         assert first.fingerprint != second.fingerprint
         assert first.state_key_of(first.spec) != second.state_key_of(second.spec)
     tuned = TunedModels(tmp_path / "tuned")
-    settings = Settings.of(ModelSpec("m", path="p"))
+    settings = RunSettings.of(ModelSpec("m", path="p"))
     tuned.put(Tuned(str(one), stamp_of(one), "here", "llama", False, settings))
     assert tuned.find(one, "here", "llama", lower_precision=False)[0]
     assert tuned.find(other, "here", "llama", lower_precision=False) == (None, "")

@@ -16,7 +16,7 @@ from rapid_cli.llama.devices import GPU, ComputeDevice
 from rapid_cli.models.memory import GIB, MARGIN, fits
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.session import fitting
-from rapid_cli.session.needs import DRAFT_ROWS, PairRuns, Runs
+from rapid_cli.session.needs import DRAFT_ROWS, ModelRun, PairRun
 from rapid_cli.session.session import Session
 from tests.support.tiny_models import write_tiny
 
@@ -89,10 +89,10 @@ def runs(session, files):
     """How the pair runs where layers may lie anywhere."""
     two = session.models_file.pair("two")
     target, drafter = (
-        Runs(session.models_file.model(name), read_shape(path), 0)
+        ModelRun(session.models_file.model(name), read_shape(path), 0)
         for name, path in zip(("reader", "writer"), files, strict=True)
     )
-    return PairRuns(two, target, drafter, shared=False)
+    return PairRun(two, target, drafter, shared=False)
 
 
 def load(session):
@@ -190,7 +190,7 @@ def test_what_the_gpu_leaves_to_the_cpu_must_fit_there(computer, gpu, session, m
 
 
 def test_a_window_is_computed_without_fused_attention_where_any_layer_is_on_the_cpu(gpu, runs):
-    sliding = Runs(runs.target.spec, runs.target.shape, 512)
+    sliding = ModelRun(runs.target.spec, runs.target.shape, 512)
     assert sliding.flash_attention is None
     assert sliding.with_layers(1).flash_attention is False
     assert sliding.with_layers(0).flash_attention is False

@@ -18,11 +18,11 @@ from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
-from rapid_cli.session.tuned import Settings, Tuned
+from rapid_cli.session.tuned import RunSettings, Tuned
 
 pytestmark = pytest.mark.models
 Usage = namedtuple("Usage", "total used free")
-SETTINGS = Settings(
+SETTINGS = RunSettings(
     flash_attention=True, k_type="q8_0", v_type="q8_0", threads=1, ubatch=64, format=None
 )
 FILE = """

@@ -10,9 +10,9 @@ import pytest
 
 from rapid_cli.models.hub.parts import stamp_of
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.session.tuned import Settings, Tuned, TunedModels
+from rapid_cli.session.tuned import RunSettings, Tuned, TunedModels
 
-SETTINGS = Settings(True, "q8_0", "q8_0", 3, 128, "q8_0")
+SETTINGS = RunSettings(True, "q8_0", "q8_0", 3, 128, "q8_0")
 HERE, ENGINE = "A CPU; 4 threads", "llama 1"
 
 
@@ -49,7 +49,7 @@ def test_settings_take_the_place_of_those_in_models_toml():
         spec, threads=3, flash_attention=True, k_type="q8_0", v_type="q8_0", ubatch=128
     )
     assert SETTINGS.applied(spec) == expected
-    assert replace(Settings.of(expected), format="q8_0") == SETTINGS
+    assert replace(RunSettings.of(expected), format="q8_0") == SETTINGS
 
 
 def test_what_was_never_tuned_is_not_known_and_nothing_is_said(store, model):

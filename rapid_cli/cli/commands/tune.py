@@ -31,7 +31,7 @@ from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.loading import LoadedModel
 from rapid_cli.session.pairs import ModelFile, Pairs
 from rapid_cli.session.session import Session
-from rapid_cli.session.tuned import Settings, Tuned
+from rapid_cli.session.tuned import RunSettings, Tuned
 
 
 def run(options: TuneOptions) -> None:
@@ -131,7 +131,7 @@ class _Bench:
         return stages, found
 
     @contextmanager
-    def _load(self, settings: Settings) -> Iterator[LoadedModel]:
+    def _load(self, settings: RunSettings) -> Iterator[LoadedModel]:
         """Load the file, or its copy, for a while."""
         path = self.path
         if settings.format is not None:

@@ -13,7 +13,7 @@ from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.render.tables import in_megabytes, print_markdown, print_table
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.session.copies import WeightCopy
-from rapid_cli.session.tuned import Settings
+from rapid_cli.session.tuned import RunSettings
 
 MODELS = ("MODEL", "STATE", "MB", "FORMAT", "CONTEXT", "TUNED", "RUNS", "PAIRS", "PLACE")
 PAIRS = ("PAIR", "STATE", "TARGET", "DRAFTER", "NOTE")
@@ -153,7 +153,7 @@ def _perplexity(value: float | None, original: float | None) -> str:
     return f"{value:.2f}" if value == original else f"{value:.2f} ({value / original - 1:+.1%})"
 
 
-def _names(settings: Settings, weights: WeightFormat) -> dict[str, str]:
+def _names(settings: RunSettings, weights: WeightFormat) -> dict[str, str]:
     """Return what settings are called, by the stages of tuning that choose them."""
     flash = {None: "auto", True: "on", False: "off"}[settings.flash_attention]
     copied = settings.format

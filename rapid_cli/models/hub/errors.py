@@ -109,7 +109,7 @@ def unreachable(error: Exception) -> HubUnavailable:
     return HubUnavailable(
         f"{endpoint()} cannot be reached: {found.reason}",
         f"{named}{found.hint}",
-        temporary=found.passing,
+        temporary=found.temporary,
     )
 
 

@@ -87,7 +87,7 @@ def unusable(reason: object) -> ModelError:
 def _found(request: str, today: str) -> tuple[tuple[Rendered, ...], str]:
     """Run a template, and return what comes of it, and the day for which that holds, or ""."""
     try:
-        found = Child(WORKER, given=request.encode()).found(SECONDS)
+        found = Child(WORKER, given=request.encode()).result(SECONDS)
     except Ended as ended:
         raise unusable(f"it takes too much time or memory ({ended.reason})") from None
     except OSError as error:

@@ -15,7 +15,7 @@ from itertools import product
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from rapid_cli.machine.child import Found, tell
+from rapid_cli.machine.child import ChildResult, tell
 
 MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 3
@@ -42,7 +42,7 @@ class Calendar:
         return datetime.now().strftime(layout)
 
 
-def render(request: Mapping[str, object]) -> Found:
+def render(request: Mapping[str, object]) -> ChildResult:
     """Return for each of the "conversations" its "text" or an "error", and whether it is "dated".
 
     A `request` has the fields of `rendering.Request`.
