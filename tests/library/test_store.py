@@ -186,6 +186,31 @@ def test_what_was_added_is_there_when_the_library_is_opened_again(place: Place) 
         assert len(store.search(make_vectors(1)[0], ["book 0", "book 2"], 2000)) == 1400
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [20, 1500])
+def test_room_for_vectors_that_has_come_from_memory_is_overwritten(
+    folder_store: Store, tmp_path: Path, count: int
+) -> None:
+    """An index is written empty at first, and with its vectors after a thousand of them."""
+    vectors = fill(folder_store, "a", count)
+    fill(folder_store, "b", 5, seed=1)
+    folder_store.remove("b")
+    folder_store.close()
+    files = [*(tmp_path / "chroma").rglob("data_level0.bin"), *tmp_path.rglob("length.bin")]
+    assert len(files) == 2
+    before = [file.stat().st_size for file in files]
+    if count < 1000:
+        for file in files:
+            with file.open("r+b") as opened:
+                opened.seek(-10, 2)
+                opened.write(b"my letters")
+    folder_store.erase()
+    assert [file.stat().st_size for file in files] == before
+    assert all(b"my letters" not in file.read_bytes() for file in files)
+    best = folder_store.search(vectors[7], ["a"], 3)[0].chunk
+    assert (best.document_id, best.index) == ("a", 7)
+
+
 def test_reset_forgets_chunks_and_embedder(store: Store) -> None:
     fill(store, "book", 5)
     store.reset()

@@ -418,6 +418,27 @@ def test_clear_removes_everything_and_says_how_much(store, read, tokens):
     assert store.entries() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("a.txt", ["b.txt, c, d.txt", "b.txt"]),
+        ("c, d.txt", ["a.txt", "a.txt, b.txt", "b.txt"]),
+        ("e.txt", ["a.txt", "a.txt, b.txt", "b.txt", "b.txt, c, d.txt"]),
+    ],
+)
+def test_what_is_forgotten_of_a_document_is_every_text_that_may_hold_it(
+    store, open_context, tokens, name, left
+):
+    titles = ["a.txt", "a.txt, b.txt", "b.txt", "b.txt, c, d.txt", "x, y, z and 2 more"]
+    for number, title in enumerate(titles):
+        with open_context() as context:
+            text = [number, *tokens[1:LENGTH]]
+            list(context.read(text))
+            assert store.keep(context, title, text, LENGTH) == ""
+    assert store.forget({name}) > 0
+    assert sorted(entry.name for entry in store.entries()) == sorted(left)
+
+
 WRITER = """
 import sys
 from pathlib import Path

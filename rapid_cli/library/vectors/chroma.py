@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 FOLDER, DATABASE = "chroma", "chroma.sqlite3"
-HNSW_HEADER, HNSW_DATA = "header.bin", "data_level0.bin"
+HNSW_HEADER, LENGTH_BYTES = "header.bin", 4
 # Its version, then: where it begins, for how many vectors it has room, how many it has, and how
 # many bytes each takes.
 HNSW_LAYOUT = "<i4Q"
@@ -185,17 +185,17 @@ def _names_function(json: object) -> bool:
 
 
 def _erase_unused(header: Path) -> None:
-    """Overwrite the room for more vectors in the file of an index.
+    """Overwrite what an index has written of its room for vectors before it had any.
 
-    It comes from memory that was in use before, and may hold any text that Chroma has had there.
+    That room is memory that was in use before, and may hold any text that Chroma has had there.
     """
     version, _, room, count, size = struct.unpack_from(HNSW_LAYOUT, header.read_bytes())
-    data = header.with_name(HNSW_DATA)
-    if version == 1 and data.stat().st_size == room * size:
-        with data.open("r+b") as file:
-            file.seek(count * size)
-            for _ in range(room - count):
-                file.write(bytes(size))
+    if version != 1 or count:
+        return
+    for name, each in (("data_level0.bin", size), ("length.bin", LENGTH_BYTES)):
+        file = header.with_name(name)
+        if file.stat().st_size == room * each:
+            file.write_bytes(bytes(room * each))
 
 
 def load_chromadb() -> None:
