@@ -114,7 +114,8 @@ def furnish(
 ) -> Callable[[Path], Path]:
     """Put into a home what costs seconds in every new one; return the home.
 
-    That is the exported embedder, and that the starter model was seen to run here.
+    That is the exported embedder, what the starter model's template makes of messages, and that the
+    model was seen to run here.
     """
     embedder.embed(["so that it is exported"])
     first = tmp_path_factory.mktemp("furnished")
@@ -125,6 +126,7 @@ def furnish(
         shutil.copytree(embedder_cache, home / "cache" / "embedders", copy_function=os.link)
         if runs:
             shutil.copytree(first / "home" / "runs", home / "runs")
+            shutil.copytree(first / "home" / "cache" / "templates", home / "cache" / "templates")
         return home
 
     furnish(first / "home", runs=False)

@@ -216,6 +216,10 @@ class Catalog:
         if floats := other.chunks.vectors([document_id], cut).get(document_id):
             self.embedded(document_id, floats)
 
+    def overwrites(self) -> bool:
+        """Tell whether all that was ever removed was overwritten: not so in earlier versions."""
+        return self._file.overwrites()
+
     def erase(self) -> None:
         """Leave nothing in the file of what was removed."""
         self._file.erase()

@@ -182,17 +182,18 @@ class Library(Holdings):
 
     def erase(self) -> None:
         """Leave nothing on this machine's disk of what was removed."""
-        self._catalog.erase()
         self._store.erase()
+        self._catalog.erase()
 
-    def forget_piped(self) -> None:
-        """Erase what an earlier rapid has kept of what was piped in, if it was killed."""
-        left = [entry.path for entry in self.entries() if entry.path.startswith(STDIN)]
-        for path in left:
-            self.drop(path)
-        if left:
-            self.sweep()
-            self.erase()
+    def erase_earlier(self) -> None:
+        """Erase what an earlier version has kept of what was piped in, and of what was removed."""
+        if self._catalog.overwrites():
+            return
+        for entry in self.entries():
+            if entry.path.startswith(STDIN):
+                self.drop(entry.path)
+        self.sweep()
+        self.erase()
 
     def rebuild(self) -> Iterator[IndexingEvent]:
         """Chunk and embed all documents again, from the pages in the catalog.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -32,7 +31,6 @@ LARGEST_BYTES = 20 << 30
 SHARE_OF_DISK = 0.25
 SHORTEST = 64
 """Fewer tokens than these are not worth restoring."""
-MORE = re.compile(r" and \d+ more$")
 IN_USE = "another rapid is using its file"
 
 FreeBytes = Callable[[Path], int]
@@ -111,13 +109,15 @@ class PrefixCache:
                 found.append(CachedPrefix(path, footer.name, tokens, file.st_size, file.st_mtime))
         return sorted(found, key=lambda entry: -entry.used_at)
 
-    def forget(self, names: Collection[str]) -> int:
-        """Remove what is kept of texts with a document of these names; return the bytes freed.
+    def forget(self, removed: Collection[str], held: Collection[str]) -> int:
+        """Remove what is kept of texts that may have a document removed; return the bytes freed.
 
-        A text of several documents is called after the first three: of more, any may be meant.
+        Those are all but the texts of documents that are `held` by these names, and of none
+        `removed`: others were moved, are among more than a text's name tells, or cannot be read.
         """
-        meant = [path for path, footer in self._readable() if _may_hold(footer.name, names)]
-        return sum(map(self._evict, meant))
+        sweep_partial(self._folder)
+        stay = {path for path, footer in self._readable() if _is_of(footer.name, held, removed)}
+        return sum(self._evict(path) for path in self._files() if path not in stay)
 
     def clear(self) -> int:
         """Remove all that is kept and that nobody is using; return how many bytes that frees."""
@@ -257,8 +257,10 @@ def _load(path: Path, context: ReadableContext, footer: Footer) -> None:
         raise UnusableState("it is damaged")
 
 
-def _may_hold(title: str, names: Collection[str]) -> bool:
-    return bool(MORE.search(title)) or any(name in title for name in names)
+def _is_of(title: str, held: Collection[str], removed: Collection[str]) -> bool:
+    """Tell whether a text is of documents that are held, by its name as `Task.title` makes it."""
+    names = [title] if title in held else title.split(", ")
+    return all(name in held and name not in removed for name in names)
 
 
 def _may_hold_more(path: Path, context: ReadableContext, count: int) -> bool:

@@ -16,7 +16,7 @@ from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.request import Request
 from rapid_cli.documents import Passage
 from rapid_cli.errors import RapidError
-from rapid_cli.library.sources import STDIN_NAME, Gathered
+from rapid_cli.library.sources import Gathered
 from rapid_cli.models.prompts import Turn
 from rapid_cli.session.session import Session
 
@@ -54,8 +54,6 @@ class Desk:
         self._started: float | None = started
         self._seconds = Seconds(index=index_seconds)
         self._open = ExitStack()
-        if gathered.piped:
-            session.states.forget({STDIN_NAME})  # an earlier rapid kept that
         self._searcher = self._open.enter_context(ThreadPoolExecutor(1))
         self._contexts = self._open.enter_context(
             Contexts(

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapid_cli.config import CACHE, home, library_folder
+from rapid_cli.config import CACHE, collections, home, library_folder
 from rapid_cli.errors import StoreError
 from rapid_cli.models.profiles import StoredProfiles
 from rapid_cli.models.specs import DeviceChoice, ModelsFile
@@ -72,7 +72,7 @@ class Session:
         )
         with suppress(StoreError):  # told by whoever needs what is damaged
             if (folder / FILE_NAME).exists():
-                library.forget_piped()
+                library.erase_earlier()
         if server:
             library.adopt()
         return library
@@ -110,6 +110,19 @@ class Session:
             chunk_tokens=spec.chunk_tokens,
             cache=home() / CACHE / "embedders",
         )
+
+    def document_names(self) -> set[str]:
+        """Return the names of all documents that any library of this machine holds."""
+        from rapid_cli.library.catalog import FILE_NAME, Catalog  # noqa: PLC0415
+
+        names: set[str] = set()
+        for server in {None, self.models_file.settings.store}:
+            for collection in (None, *collections(server)):
+                folder = library_folder(collection, server)
+                if (folder / FILE_NAME).exists():
+                    with Catalog(folder) as catalog:
+                        names |= {entry.name for entry in catalog.entries()}
+        return names
 
     @cached_property
     def states(self) -> PrefixCache:

@@ -15,10 +15,13 @@ from rapid_cli.errors import ConfigError
 OTHERS = 0o077
 """The rights of everybody but the user."""
 OWN = re.compile(
-    r"(library\.sqlite3|history\.sqlite3|chroma|collections|servers|origin|chat_questions\.txt"
-    r"|costs\.json|trusted\.json|hashes\.json|tuned|runs|synthetic|rapid\.log|cache)([.-].*)?"
+    r"(library\.sqlite3|history\.sqlite3|chroma|chat_questions\.txt|costs\.json|trusted\.json"
+    r"|hashes\.json|rapid\.log)([.-].*)?"
 )
 """How rapid calls what it keeps; locks and files of SQLite are called after it."""
+OWN_FOLDER = "set RAPID_HOME to a folder of your own"
+COMMON = ("cache", "collections", "servers", "origin", "tuned", "runs", "synthetic")
+"""What it calls so may be of another program, in a folder where others keep things too."""
 USUAL = os.umask(OTHERS)
 """The rights that the user keeps from others in all programs; reading them means setting them."""
 os.umask(USUAL)
@@ -53,18 +56,23 @@ def as_usual() -> Iterator[None]:
 def require_own(folder: Path) -> None:
     """Raise ConfigError if others own a folder, or what stands there under a name of rapid's.
 
-    They could read what is kept there, or put something else in its place. The administrator may
-    use any folder, as those of containers belong to anybody.
+    They could read what is kept there, or put something else in its place. So could everybody where
+    all may write, unless rapid's files are alone there: then `narrow` closes the folder. The
+    administrator may use what belongs to others, as folders of containers belong to anybody.
     """
-    if sys.platform == "win32" or os.geteuid() == 0:
+    if sys.platform == "win32":
         return
     with suppress(OSError):
+        open_to_all = folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+        if open_to_all and not _is_alone(folder):
+            raise ConfigError(f"everybody may write to {folder}", OWN_FOLDER)
+        if os.geteuid() == 0:
+            return
         owners = {folder: folder.stat().st_uid}
         owners |= {place: place.lstat().st_uid for place in _own(folder)}
         for place, owner in owners.items():
             if owner != os.geteuid():
-                hint = "set RAPID_HOME to a folder of your own"
-                raise ConfigError(f"{place} belongs to another user", hint)
+                raise ConfigError(f"{place} belongs to another user", OWN_FOLDER)
 
 
 def narrow(folder: Path) -> None:
@@ -78,21 +86,26 @@ def narrow(folder: Path) -> None:
         return
     with suppress(OSError):
         found = folder.stat()
-        alone = len(_own(folder)) == len(list(folder.iterdir()))
         mine = found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX
+        alone = _is_alone(folder)
         if alone and mine and not _holds_home(folder):
             _narrow_one(folder)
         # Nobody else gets in from here on, so whatever interrupts the rest does no harm.
-        for top in _own(folder):
-            if top.lstat().st_mode & OTHERS:
+        for top in folder.iterdir():
+            is_own = OWN.fullmatch(top.name) or (alone and top.name in COMMON)
+            if is_own and not top.is_symlink() and top.stat().st_mode & OTHERS:
                 _narrow_all(top)
 
 
+def _is_alone(folder: Path) -> bool:
+    """Tell whether a folder has nothing in it but what rapid may have put there."""
+    return len(_own(folder)) == len(list(folder.iterdir()))
+
+
 def _own(folder: Path) -> list[Path]:
-    """Return what lies in a folder under the names that rapid gives; links are nobody's."""
-    with suppress(OSError):
-        return [each for each in folder.iterdir() if OWN.fullmatch(each.name)]
-    return []
+    """Return what lies in a folder under the names that rapid gives."""
+    places = folder.iterdir()
+    return [each for each in places if OWN.fullmatch(each.name) or each.name in COMMON]
 
 
 def _narrow_all(top: Path) -> None:

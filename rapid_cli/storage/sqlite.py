@@ -12,6 +12,8 @@ from pathlib import Path
 from rapid_cli.errors import StoreError
 
 BUSY_SECONDS = 5.0
+OVERWRITING = 0x72617064
+"""The mark of a file in which deleting has overwritten, from its beginning on or since `erase`."""
 
 # What SQLite reports, and what helps.
 HINTS = {
@@ -126,7 +128,16 @@ class DatabaseFile:
             with self.transaction() as connection:
                 connection.execute(f"INSERT INTO {index[0]} ({index[0]}) VALUES ('optimize')")
         self.rows("VACUUM")
-        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.rows(f"PRAGMA application_id = {OVERWRITING}")
+        ((busy, *_),) = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy:
+            message = f"the {self._title} {self._path} still holds what was removed"
+            raise StoreError(message, "another rapid is reading it: try again when it is done")
+
+    def overwrites(self) -> bool:
+        """Tell whether all that was ever deleted from the file was overwritten."""
+        ((mark,),) = self.rows("PRAGMA application_id")
+        return bool(mark == OVERWRITING)
 
     def close(self) -> None:
         """Close the file; a later use opens it again."""
@@ -157,7 +168,8 @@ class DatabaseFile:
         _write_ahead(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         if version < self._version:
-            script = self._migration * bool(version) + self._schema
+            marked = f"PRAGMA application_id = {OVERWRITING};" * (not version)
+            script = self._migration * bool(version) + self._schema + marked
             connection.executescript(
                 f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {self._version}; COMMIT;"
             )

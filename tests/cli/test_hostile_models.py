@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, furnish: Callable[..., Path]) -> Path:
+    furnish(tmp_path / "home", runs=False)
     (tmp_path / "models.toml").write_text(MODELS)
     (tmp_path / "book.txt").write_text("Ahab sails. The whale swims.")
     return tmp_path

@@ -66,6 +66,14 @@ def test_what_is_removed_is_neither_in_the_library_nor_in_what_models_have_read(
     assert "nine" in found.stdout, found.stderr
 
 
+def test_what_models_have_read_of_a_file_that_was_moved_goes_with_it(home, story):
+    assert rapid("ask", story, "Which animal?", *SHORT, home=home).returncode == 0
+    moved = story.rename(story.with_name("tale.txt"))
+    assert rapid("index", moved, home=home).returncode == 0
+    assert rapid("remove", "tale.txt", home=home).returncode == 0
+    assert prefixes(home) == []
+
+
 def test_a_cleared_history_takes_the_questions_typed_in_chats_with_it(home):
     home.mkdir(exist_ok=True)
     (home / "chat_questions.txt").write_text("\n# 2026-11-28\n+Who is Ottilie?\n")

@@ -27,8 +27,9 @@ file = "model"
 
 
 @pytest.fixture
-def home(tmp_path, starter_path):
+def home(tmp_path, starter_path, furnish):
     """A folder for all that is kept, with a model in it and a text."""
+    furnish(tmp_path, runs=False)
     shutil.copy(starter_path, tmp_path / "mine.gguf")
     (tmp_path / "text.txt").write_text("The ferry leaves at nine.")
     return tmp_path

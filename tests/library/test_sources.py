@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -213,10 +215,16 @@ def test_what_was_interrupted_on_its_way_in_leaves_nothing(library, embedder, fa
 def test_what_an_earlier_version_kept_of_standard_input_is_erased(library, docs, tmp_path):
     collect(library, docs / "apple.txt")
     left = reading.read_bytes(b"Zebras are striped.", name="stdin", path="stdin:12ab")
-    list(library.add(left))
+    gone = reading.read_bytes(b"Quaggas are zebras.", name="stdin", path="stdin:34cd")
+    for each in (left, gone):
+        list(library.add(each))
+    library.remove(gone.path)
     assert holders(tmp_path, b"zebra")
-    library.forget_piped()
-    assert holders(tmp_path, b"zebra") == []
+    assert holders(tmp_path, b"quagga")
+    with closing(sqlite3.connect(tmp_path / "home" / "library.sqlite3")) as earlier:
+        earlier.execute("PRAGMA application_id = 0")
+    library.erase_earlier()
+    assert holders(tmp_path, b"zebra") == holders(tmp_path, b"quagga") == []
     assert [entry.name for entry in library.entries()] == ["apple.txt"]
     (apple,) = library.find("apple.txt")
     assert library.search("apple", [apple.document_id], 1)

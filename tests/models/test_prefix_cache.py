@@ -421,21 +421,26 @@ def test_clear_removes_everything_and_says_how_much(store, read, tokens):
 @pytest.mark.parametrize(
     ("name", "left"),
     [
-        ("a.txt", ["b.txt, c, d.txt", "b.txt"]),
-        ("c, d.txt", ["a.txt", "a.txt, b.txt", "b.txt"]),
-        ("e.txt", ["a.txt", "a.txt, b.txt", "b.txt", "b.txt, c, d.txt"]),
+        ("a.txt", ["b.txt", "old-a.txt"]),
+        ("c, d.txt", ["a.txt", "a.txt, b.txt", "b.txt", "old-a.txt"]),
+        ("e.txt", ["a.txt", "a.txt, b.txt", "b.txt", "old-a.txt"]),
     ],
 )
 def test_what_is_forgotten_of_a_document_is_every_text_that_may_hold_it(
     store, open_context, tokens, name, left
 ):
-    titles = ["a.txt", "a.txt, b.txt", "b.txt", "b.txt, c, d.txt", "x, y, z and 2 more"]
+    held = ["a.txt", "b.txt", "c, d.txt", "old-a.txt", "x"]
+    titles = ["a.txt", "a.txt, b.txt", "b.txt", "c, d.txt, moved.txt", "x, x, x and 2 more"]
+    titles.append("old-a.txt")
     for number, title in enumerate(titles):
         with open_context() as context:
             text = [number, *tokens[1:LENGTH]]
             list(context.read(text))
             assert store.keep(context, title, text, LENGTH) == ""
-    assert store.forget({name}) > 0
+    unreadable = kept_folder(store) / "0000.kv"
+    unreadable.write_bytes(b"tokens")
+    assert store.forget({name}, held) > 0
+    assert not unreadable.exists()
     assert sorted(entry.name for entry in store.entries()) == sorted(left)
 
 

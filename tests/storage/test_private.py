@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from rapid_cli.errors import ConfigError
 from rapid_cli.storage.private import as_usual, narrow, private
 from tests.support.rapid import rapid_process
 from tests.support.repository import REPOSITORY
@@ -118,11 +119,38 @@ def test_a_home_that_others_could_read_is_closed_with_all_in_it(tmp_path: Path) 
 def test_in_a_home_with_other_things_only_what_is_rapids_changes(tmp_path: Path) -> None:
     home = tmp_path / "shared"
     (home / "letters").mkdir(parents=True)
+    (home / "cache").mkdir()  # perhaps of another program
     (home / "run.sh").touch(0o755)
     (home / "costs.json").write_text("{}")
     assert rapid_process("history", home=home).returncode == 0
-    assert mode(home) == mode(home / "letters") == mode(home / "run.sh") == 0o755
+    others = ("letters", "cache", "run.sh")
+    assert {mode(home), *(mode(home / name) for name in others)} == {0o755}
     assert mode(home / "costs.json") == mode(home / "history.sqlite3") == 0o600
+
+
+def test_what_a_link_in_the_home_leads_to_keeps_its_rights(tmp_path: Path) -> None:
+    home, outside = tmp_path / "home", tmp_path / "outside"
+    home.mkdir()
+    outside.mkdir()
+    (outside / "file").touch(0o644)
+    (home / "servers").symlink_to(outside)
+    (home / "costs.json").symlink_to(outside / "file")
+    narrow(home)
+    assert mode(home) == 0o700
+    assert (mode(outside), mode(outside / "file")) == (0o755, 0o644)
+
+
+def test_a_folder_where_everybody_may_write_is_no_home_unless_rapid_is_alone_there(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "costs.json").touch()
+    with private(tmp_path):
+        assert mode(tmp_path) == 0o700
+    tmp_path.chmod(0o777)
+    (tmp_path / "letter.txt").touch()
+    with pytest.raises(ConfigError, match="everybody may write to"), private(tmp_path):
+        pass
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root may give away")

@@ -147,8 +147,9 @@ def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None
                     errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
         finally:
             if removed:
+                held = session.document_names()
+                session.states.forget({each.name for each in removed}, held)
                 session.library.erase()
-                session.states.forget({entry.name for entry in removed})
 
 
 def _read_ahead(
