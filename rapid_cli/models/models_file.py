@@ -154,8 +154,8 @@ def _require_harmless(tables: Mapping[str, object], path: Path) -> None:
     for said in needing_trust(tables, path.absolute().parent):
         command = shlex.join(["rapid", "trust", str(path)])
         raise ConfigError(
-            f"{path.absolute()}: {said} takes your trust, for the file is one of this folder and "
-            "not your own",
+            f"{path.absolute()}: {said} needs your trust, since the file lies in "
+            "the current folder and is not your own",
             f"if you know where it comes from: {command}",
         )
 

@@ -79,7 +79,7 @@ def test_nothing_goes_to_a_server_that_a_folder_names(say, words):
         done = say(MODELS + STORE.format(url), *words, **TOKEN)
     assert arrived == []
     assert done.returncode == 1
-    assert f"[settings] store = '{url}' takes your trust" in done.stderr
+    assert f"[settings] store = '{url}' needs your trust" in done.stderr
     assert "rapid trust models.toml" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -89,7 +89,7 @@ def test_the_doctor_asks_no_server_that_a_folder_names(say):
         done = say(MODELS + STORE.format(url), "doctor", **TOKEN)
     assert arrived == []
     assert done.returncode == 1
-    assert "takes your trust" in done.stdout
+    assert "needs your trust" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_concerns_more_than_the_folder_takes_trust(say, folder, old, new, s
     where = MODELS.rindex(old) if "words" in old else MODELS.index(old) if old else len(MODELS)
     done = say(MODELS[:where] + new + MODELS[where + len(old) :], "list")
     assert done.returncode == 1
-    assert f"{folder / 'models.toml'}: {said} takes your trust" in done.stderr
+    assert f"{folder / 'models.toml'}: {said} needs your trust" in done.stderr
     assert done.stdout == ""
 
 
@@ -188,11 +188,11 @@ def test_a_trusted_file_is_used_until_it_changes_or_is_trusted_no_more(say, agai
         assert len(arrived) > 0
         assert again("trust", "--list").stdout.splitlines() == [str(folder / "models.toml")]
         arrived.clear()
-        assert "takes your trust" in say(MODELS + STORE.format(url) + "# new\n", "list").stderr
+        assert "needs your trust" in say(MODELS + STORE.format(url) + "# new\n", "list").stderr
         assert say(MODELS + STORE.format(url), "trust", folder / "models.toml").returncode == 0
         done = again("trust", "--revoke")
         assert done.returncode == 0, done.stderr
-        assert "takes your trust" in again("list").stderr
+        assert "needs your trust" in again("list").stderr
         assert again("trust", "--list").stdout == ""
         assert again("trust", "--revoke").returncode == 1
         assert arrived == []
@@ -232,7 +232,7 @@ def test_a_file_with_mistakes_or_nothing_that_takes_trust_is_not_trusted(say, ag
     done = say(MODELS + "[settings]\nhistory = 1\n", "trust")
     assert done.returncode == 1
     assert "history = 1 is not a value of type bool" in done.stderr
-    assert "says nothing that takes trust" in say(MODELS, "trust").stdout
+    assert "says nothing that needs trust" in say(MODELS, "trust").stdout
     assert again("trust", "nowhere.toml").returncode == 1
     assert again("trust", "--list").stdout == ""
     assert again("trust", "--list", "--revoke").returncode == 2

@@ -30,7 +30,7 @@ def trust(file: Path | None) -> None:
     content, said = read_for_trust(path)
     place = printable_line(str(place_of(path)))
     if not said:
-        print(f"{place} says nothing that takes trust.")
+        print(f"{place} says nothing that needs trust.")
         return
     Trusted(home()).add(path, content)
     print(f"{place} is trusted, as long as it stays as it is. It says:")
