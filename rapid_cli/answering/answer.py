@@ -102,7 +102,7 @@ class Answer:
 
     @property
     def speedup(self) -> float | None:
-        """Speed against that of the rounds without drafts of this very answer."""
+        """Speed against that of decoding without drafts at the same length."""
         plain, actual = self.stats.plain_tokens_per_second, self.tokens_per_second
         return actual / plain if plain and actual else None
 

@@ -12,19 +12,11 @@ from rapid_cli.answering.answer import LONGEST_DRAFT, Options
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.context import Context, Tokens
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.drafting import Drafter, ModelDrafter, no_drafter
+from rapid_cli.decoding.drafting import AdvisedDrafter, Drafter, ModelDrafter, no_drafter
 from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.measuring import Clock, Costs
-from rapid_cli.decoding.planning import (
-    Arm,
-    FixedGamma,
-    Kind,
-    PlainFirst,
-    Planner,
-    SpeedPlanner,
-    never,
-)
+from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Planner, SpeedPlanner
 from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import Acceptance, likelihood_ratio, verify
 
@@ -36,8 +28,6 @@ LOOKUP_ACCEPTANCE = (0.3, 0.5, 0.65, 0.8, 0.9, 0.95)
 """The same for what is looked up, by the grade of the match.
 
 So that quoting is soon noticed, and little is tried in vain where nothing of a text is quoted."""
-PLAIN_ROUNDS = 3
-"""Rounds decoded without a draft at the start, to know what plain decoding does on this text."""
 
 
 @dataclass(slots=True)
@@ -73,23 +63,31 @@ class Drafters:
             prompt[-1],
             sampling=self.options.sampling,
             rng=self.rng,
+            advises=self.options.strategy.transfer,
             confidence=self.confidence,
             is_end=self.is_end,
             notes=self.notes,
         )
         acceptance = AcceptanceEstimate(LONGEST_DRAFT, MODEL_ACCEPTANCE)
-        kinds = [Kind(CostCurve(costs, at_zero=0.0), acceptance), Kind(_free(), acceptance)]
+        kinds = [Kind(self._curve(costs), acceptance), Kind(_free(), acceptance)]
         self.writer = writer
         self._read.append(prompt)
         self._drafters.append(writer)
         self._arms.append(Arm(kinds, lambda output: int(writer.is_ahead(output))))
 
-    def add_lookup(self) -> None:
-        """Let drafts be looked up, which costs nothing, in all that was read and drafted so far."""
+    def add_lookup(self, costs: Costs | None = None) -> None:
+        """Let drafts be looked up in all that was read and drafted so far, which costs nothing.
+
+        With transfer the model that writes reads them, too, in batches with these `costs`.
+        """
         lookup = PromptLookupDrafter([self.prompt, *self._read], self.notes)
+        advised = self.writer is not None and self.options.strategy.transfer
+        curve = self._curve(costs or {}) if advised else _free()
         accepted = [AcceptanceEstimate(LONGEST_DRAFT, share) for share in LOOKUP_ACCEPTANCE]
-        self._drafters.append(lookup)
-        self._arms.append(Arm([Kind(_free(), each) for each in accepted], lookup.grade))
+        self._drafters.append(
+            AdvisedDrafter(lookup, self.writer) if self.writer and advised else lookup
+        )
+        self._arms.append(Arm([Kind(curve, each) for each in accepted], lookup.grade))
 
     def decode(
         self,
@@ -125,27 +123,30 @@ class Drafters:
     def cost_curves(self) -> list[CostCurve]:
         """Return what drafts of each drafter cost by their length, as it is known now."""
         known = [arm.kinds[0].costs.points() for arm in self._arms]
-        return [CostCurve(points, at_zero=0.0) for points in known]
+        return [CostCurve({0: 0.0} | points) for points in known]
 
     def _planner(self, costs: Costs) -> Planner:
-        """Plan by what was asked for, or by what things cost; plain decoding is timed first.
-
-        It is put off as long as a draft is there that the target has yet to check.
-        """
+        """Plan by what was asked for, or by what things cost."""
         if not self._arms:
             return FixedGamma(0)
-        planner: Planner
         if self.options.gamma is not None:
-            planner = FixedGamma(self.options.gamma)
-        else:
-            planner = SpeedPlanner(
-                CostCurve(costs),
-                self._arms,
-                shortest=0 if self.options.strategy.may_rest else 1,
-                longest=LONGEST_DRAFT,
-                learn_costs=self.options.seed is None,
-            )
-        return PlainFirst(planner, PLAIN_ROUNDS, self.writer.is_ahead if self.writer else never)
+            return FixedGamma(self.options.gamma)
+        return SpeedPlanner(
+            CostCurve(costs),
+            self._arms,
+            shortest=0 if self.options.strategy.may_rest else 1,
+            longest=LONGEST_DRAFT,
+            learn_costs=self.options.seed is None,
+        )
+
+    def _curve(self, costs: Costs) -> CostCurve:
+        """Return what drafts cost by their length, where so many tokens read have these `costs`.
+
+        An opinion of the position after a draft takes one token more.
+        """
+        if not self.options.strategy.transfer:
+            return CostCurve(costs, at_zero=0.0)
+        return CostCurve({size - 1: seconds for size, seconds in costs.items()})
 
 
 def _free() -> CostCurve:

@@ -16,9 +16,9 @@ from rapid_cli.answering.drafters import Drafters
 from rapid_cli.answering.prefill import PromptReader
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.request import Request, Retrieval
-from rapid_cli.decoding.context import Tokens
+from rapid_cli.decoding.context import Context, Tokens
 from rapid_cli.decoding.drafting import ModelDrafter
-from rapid_cli.decoding.measuring import draft_costs, verify_costs
+from rapid_cli.decoding.measuring import Costs, draft_costs, step_cost, verify_costs
 from rapid_cli.decoding.stats import Round
 from rapid_cli.models.interface import PromptTokens
 
@@ -28,10 +28,14 @@ Preparation = Retrieved | Note | Prefilled | Drafted
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """The rounds of an answer, decoded as they are taken; the tokens of the text not read again."""
+    """The rounds of an answer, decoded as they are taken; the tokens of the text not read again.
+
+    `plain_seconds` is what a step without a draft takes, if it is known before.
+    """
 
     rounds: Iterator[Round]
     restored_tokens: int
+    plain_seconds: float | None = None
 
 
 def generate(
@@ -49,37 +53,53 @@ def generate(
     yield from _recall(reader, prompt, kept_as, request)
     restored = max(0, reader.reused - prompt.instructions)
     drafters = Drafters(options, prompt.all, rng=rng, is_end=model.vocabulary.is_end)
+    weighing: Costs = {}
     if "model" in options.strategy.drafters:
-        yield from _add_model(drafters, request, retrieval)
+        weighing = yield from _add_model(drafters, request, retrieval)
     if "prompt-lookup" in options.strategy.drafters:
-        drafters.add_lookup()
+        drafters.add_lookup(weighing)
     steps: Iterator[Prefilled | Note | Drafted]
     steps = _timed(reader.finish(prompt, kept_as=kept_as), request)
     if drafters.writer and reader.left(prompt) >= drafting_ahead.LEAST_LEFT:
         steps = _while_drafting(steps, drafters.writer, drafters.notes, request, rng)
     yield from steps
     last = prompt.all[-1]
-    measure = partial(verify_costs, reader.context, last, request.clock)
-    costs = request.costs(model.fingerprint, reader.context, measure) if drafters else {}
+    costs = _verify_costs(request, model.fingerprint, reader.context, last) if drafters else {}
     rounds = drafters.decode(
         reader.context, costs, max_tokens=options.max_tokens, clock=request.clock
     )
-    return Generation(_remembered(rounds, reader, last), restored)
+    return Generation(_remembered(rounds, reader, last), restored, costs.get(1))
 
 
 def _add_model(
     drafters: Drafters, request: Request, retrieval: Retrieval
-) -> Iterator[Retrieved | Note | Prefilled]:
-    """Let the drafter's model read the passages, and draft."""
+) -> Generator[Retrieved | Note | Prefilled, None, Costs]:
+    """Let the drafter's model read the passages, and draft; return what its batches cost.
+
+    They matter, and are measured, if it advises others.
+    """
     reading = yield from retrieval.reading()
     clock, model, options = request.clock, request.pair.drafter, request.options
     before, prompt = clock(), reading.prompt
     reader = request.open("drafter", reading)
     yield from reader.read(prompt, fresh=options.fresh)
     request.seconds.prefill_drafter = clock() - before
-    measure = partial(draft_costs, reader.context, prompt.all[-1], options.sampling, clock)
-    costs = request.costs(f"{model.fingerprint} drafting", reader.context, measure)
+    last, planned = prompt.all[-1], options.gamma is None
+    costs: Costs = {}
+    if planned:
+        measure = partial(draft_costs, reader.context, last, options.sampling, clock)
+        costs = request.costs(f"{model.fingerprint} drafts", reader.context, measure)
     drafters.add_model(reader.context, prompt.all, costs)
+    if not (planned and options.strategy.transfer):
+        return {}
+    return _verify_costs(request, model.fingerprint, reader.context, last)
+
+
+def _verify_costs(request: Request, key: str, context: Context, last: int) -> Costs:
+    """Return what batches of a model cost; of a single token alone if lengths are not planned."""
+    if request.options.gamma is not None:
+        return step_cost(context, last, request.clock)
+    return request.costs(key, context, partial(verify_costs, context, last, request.clock))
 
 
 def _recall(

@@ -41,7 +41,8 @@ def answer(request: Request) -> Generator[Event, None, None]:
         yield from retrieval.reading()
     generation = yield from generate(request, plan.reading, retrieval)
     text = AnswerText(pair.target)
-    stats = yield from _write(generation.rounds, text, request)
+    stats = DecodingStats(plain_seconds=generation.plain_seconds)
+    yield from _write(generation.rounds, text, stats, request)
     found = yield from retrieval.reading()
     seconds.total = request.waited()
     yield Finished(
@@ -100,10 +101,10 @@ def _plan_target(request: Request) -> Generator[Note, None, TargetPlan]:
 
 
 def _write(
-    rounds: Iterator[Round], text: AnswerText, request: Request
-) -> Generator[Piece | Thought | Note | Decoded, None, DecodingStats]:
-    """Turn rounds into text as they come; return their statistics."""
-    seconds, stats, before = request.seconds, DecodingStats(), request.clock()
+    rounds: Iterator[Round], text: AnswerText, stats: DecodingStats, request: Request
+) -> Iterator[Piece | Thought | Note | Decoded]:
+    """Turn rounds into text as they come, and add them to `stats`."""
+    seconds, before = request.seconds, request.clock()
     for done in rounds:
         stats.add(done)
         if seconds.first_token is None:
@@ -121,7 +122,6 @@ def _write(
             f"The model was still thinking when it had written {stats.tokens} tokens: "
             "give a larger --max-tokens, or set reasoning = false for it in models.toml."
         )
-    return stats
 
 
 def _pieces(done: Round, text: AnswerText) -> Iterator[Piece | Thought]:

@@ -69,12 +69,7 @@ class Request:
         return self.contexts.reader(role, model, length=length, rows=rows)
 
     def costs(self, key: str, context: Context, measure: Callable[[], Costs]) -> Costs:
-        """Return what is known of costs at the length of `context`, or else measure and keep it.
-
-        A fixed draft length needs none, and its context may be too short to time them.
-        """
-        if self.options.gamma is not None:
-            return {}
+        """Return what is known of costs at the length of `context`, or else measure and keep it."""
         known = self.profiles.get(key, len(context))
         if known is None:
             known = measure()

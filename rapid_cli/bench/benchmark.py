@@ -20,7 +20,7 @@ from rapid_cli.bench.measurements import (
 )
 from rapid_cli.decoding.context import Tokens, common_prefix
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.measuring import SIZES, Clock, draft_costs, verify_costs
+from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.decoding.verification import likelihood_ratio
@@ -143,7 +143,8 @@ class _Bench:
             short = self.material.drafter_prompt(length)
             took = yield from drafter.read(short, clock)
             drafting = draft_costs(drafter.context, short[-1], sampling, clock)
-            profiles[name] = DrafterProfile(len(short), took, drafting)
+            weighing = verify_costs(drafter.context, short[-1], clock)
+            profiles[name] = DrafterProfile(len(short), took, drafting, weighing)
         return LengthProfile(len(prompt), seconds, cache_bytes, costs, profiles)
 
     def sample(self, variant: Variant, profile: LengthProfile, seed: int) -> Sample:
@@ -157,13 +158,15 @@ class _Bench:
             is_end=self.material.is_end,
             confidence=CONFIDENCE if coin is None else 0.0,
         )
+        weighing: Costs = {}
         if variant.drafter is not None:
             reader = self.drafters[variant.drafter]
             reader.rewind()
-            costs = profile.drafters[variant.drafter].costs
-            drafters.add_model(reader.context, reader.prompt, costs)
+            known = profile.drafters[variant.drafter]
+            drafters.add_model(reader.context, reader.prompt, known.costs)
+            weighing = known.weighing_costs
         if "prompt-lookup" in options.strategy.drafters and coin is None:
-            drafters.add_lookup()  # a coin could not tell what a text repeats
+            drafters.add_lookup(weighing)  # a coin could not tell what a text repeats
         curves = drafters.cost_curves()
         rounds = drafters.decode(
             self.target.context,
@@ -190,7 +193,7 @@ class _Bench:
         for done in rounds:
             stats.add(done)
             predicted += verify_curve.at(done.drafted + 1)
-            if done.drafted:
+            if draft_curves:
                 predicted += draft_curves[done.drafter].at(done.drafted)
             elapsed = self.clock() - started
             first_token = elapsed if first_token is None else first_token

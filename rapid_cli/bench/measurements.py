@@ -26,11 +26,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class DrafterProfile:
-    """What a drafter's prompt has of tokens, and what reading it and drafting after it cost."""
+    """What a drafter's prompt has of tokens, and what reading it and drafting after it cost.
+
+    `weighing_costs` are those of batches, in which it reads what others draft.
+    """
 
     length: int
     prefill_seconds: float
     costs: Costs
+    weighing_costs: Costs
 
 
 @dataclass(frozen=True, slots=True)

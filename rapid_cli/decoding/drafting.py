@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +17,15 @@ NOTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Proposed tokens, and for each the distribution it was drawn from; None: it was certain."""
+    """Proposed tokens, and for each the distribution it was drawn from; None: it was certain.
+
+    `opinions` are what a drafter that is to be heard thinks of each position, and of the one after
+    the last token, unless that ends the answer.
+    """
 
     tokens: tuple[int, ...] = ()
     distributions: tuple[Distribution, ...] | None = None
+    opinions: tuple[Distribution, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of proposed tokens."""
@@ -50,6 +54,9 @@ class ModelDrafter:
     drawn there stays in the draft, so the output distribution is not biased (method: dropping
     a drawn token because it was unlikely would leave something that is no longer q).
 
+    If it `advises`, each draft, an empty one too, tells its opinion of every position and of the
+    one after, for which it reads one token more.
+
     What it wrote ahead, before the target could check anything, is proposed first, in drafts that
     end where any other would end. Each token was drawn from q after the tokens before it, and is
     proposed only after the same tokens, so drafts are distributed as without writing ahead.
@@ -62,6 +69,7 @@ class ModelDrafter:
         *,
         sampling: SamplingParams,
         rng: np.random.Generator,
+        advises: bool = False,
         confidence: float = 0.0,
         is_end: Callable[[int], bool] = lambda _token: False,
         notes: list[Tokens] | None = None,
@@ -77,19 +85,30 @@ class ModelDrafter:
         self._ahead: list[tuple[int, Distribution]] = []
         self._sampling = sampling
         self._rng = rng
+        self._advises = advises
         self._confidence = confidence
         self._is_end = is_end
         self._notes = [] if notes is None else notes
 
     def __call__(self, output: Tokens, gamma: int) -> Draft:
         """Draw up to `gamma` tokens after `output`, or take them from what was written ahead."""
-        if gamma < 1:
-            return Draft()
-        waiting = self._waiting(output)
-        drawn = iter(waiting) if waiting else self._draw([self._last, *output], self._rng)
-        draft = self._until_unsure(islice(drawn, gamma))
-        self._notes.append((*output[-NOTED:], *draft.tokens))
-        return draft
+        tokens: list[int] = []
+        distributions: list[Distribution] = []
+        while len(tokens) < gamma:
+            token, q = self._next([*output, *tokens])
+            tokens.append(token)
+            distributions.append(q)
+            if q.confidence < self._confidence or self._is_end(token):
+                break
+        if tokens:
+            self._notes.append((*output[-NOTED:], *tokens))
+        opinions = self._opinions(output, tokens, distributions) if self._advises else ()
+        return Draft(tuple(tokens), tuple(distributions), opinions)
+
+    def weigh(self, output: Tokens, tokens: Sequence[int]) -> tuple[Distribution, ...]:
+        """Return its opinion of each of `tokens`, after `output`, and of the one after the last."""
+        rows = self._synchronise([*output, *tokens], rows=len(tokens) + 1)
+        return tuple(distribution(row, self._sampling) for row in rows)
 
     def is_ahead(self, output: Tokens) -> bool:
         """Tell whether what follows `output` is written already."""
@@ -100,7 +119,9 @@ class ModelDrafter:
 
         Take as many as there is time for; they wait until they are asked for.
         """
-        for token, q in self._draw([self._last], rng):
+        while True:
+            written = [token for token, _ in self._ahead]
+            token, q = self._drawn(written, rng)
             self._ahead.append((token, q))
             yield token
             if self._is_end(token):
@@ -112,6 +133,11 @@ class ModelDrafter:
         self._context.truncate(self._base)
         self._read.clear()
 
+    def _next(self, output: Tokens) -> tuple[int, Distribution]:
+        """Return the next token with its distribution, as it was written ahead or drawn now."""
+        waiting = self._waiting(output)
+        return waiting[0] if waiting else self._drawn(output, self._rng)
+
     def _waiting(self, output: Tokens) -> list[tuple[int, Distribution]]:
         """Return what was written ahead after `output`; once the answer differs, that is over."""
         written = [token for token, _ in self._ahead[: len(output)]]
@@ -119,34 +145,40 @@ class ModelDrafter:
             self._ahead.clear()
         return self._ahead[len(output) :]
 
-    def _until_unsure(self, drawn: Iterator[tuple[int, Distribution]]) -> Draft:
-        tokens: list[int] = []
-        distributions: list[Distribution] = []
-        for token, q in drawn:
-            tokens.append(token)
-            distributions.append(q)
-            if q.confidence < self._confidence or self._is_end(token):
-                break
-        return Draft(tuple(tokens), tuple(distributions))
+    def _opinions(
+        self, output: Tokens, tokens: Sequence[int], distributions: Sequence[Distribution]
+    ) -> tuple[Distribution, ...]:
+        if tokens and self._is_end(tokens[-1]):
+            return tuple(distributions)
+        after = [*output, *tokens]
+        waiting = self._waiting(after)
+        return (*distributions, waiting[0][1] if waiting else self._opinion(after))
 
-    def _draw(
-        self, sequence: list[int], rng: np.random.Generator
-    ) -> Iterator[tuple[int, Distribution]]:
-        """Draw tokens after `sequence`, each with its distribution, as long as they are taken."""
-        logits = self._synchronise(sequence)
-        while True:
-            q = distribution(logits[-1], self._sampling)
-            token = sample(q, rng)
-            yield token, q
-            logits = self._extend([token])
+    def _drawn(self, output: Tokens, rng: np.random.Generator) -> tuple[int, Distribution]:
+        q = self._opinion(output)
+        return sample(q, rng), q
 
-    def _synchronise(self, sequence: list[int]) -> Logits:
-        """Make the cache hold `sequence` after the prompt; return the logits that follow it."""
-        common = min(common_prefix(self._read, sequence), len(sequence) - 1)
+    def _opinion(self, output: Tokens) -> Distribution:
+        return distribution(self._synchronise(output, rows=1)[-1], self._sampling)
+
+    def _synchronise(self, output: Tokens, *, rows: int) -> Logits:
+        """Make the cache hold `output` after the prompt; return the logits of its last `rows`."""
+        sequence = [self._last, *output]
+        common = min(common_prefix(self._read, sequence), len(sequence) - rows)
         self._context.truncate(self._base + common)
         del self._read[common:]
-        return self._extend(sequence[common:])
+        self._read += sequence[common:]
+        return self._context.extend(sequence[common:], rows=rows)
 
-    def _extend(self, tokens: list[int]) -> Logits:
-        self._read += tokens
-        return self._context.extend(tokens, rows=1)
+
+class AdvisedDrafter:
+    """Proposes what another drafter does, and lets a model that advises tell its opinion of it."""
+
+    def __init__(self, drafter: Drafter, adviser: ModelDrafter) -> None:
+        self._drafter = drafter
+        self._adviser = adviser
+
+    def __call__(self, output: Tokens, gamma: int) -> Draft:
+        """Draft, with an opinion of each position, all of them read in one batch."""
+        draft = self._drafter(output, gamma)
+        return replace(draft, opinions=self._adviser.weigh(output, draft.tokens))

@@ -47,15 +47,19 @@ def verify_costs(context: Context, token: int, clock: Clock) -> Costs:
     return {size: median(seconds) for size, seconds in timings.items()}
 
 
+def step_cost(context: Context, token: int, clock: Clock) -> Costs:
+    """Time single tokens after what `context` has read, and leave it as it was."""
+    return {1: median(_time(context, [token], clock) for _ in range(REPEATS))}
+
+
 def draft_costs(context: Context, token: int, sampling: SamplingParams, clock: Clock) -> Costs:
-    """Time drafts of 1 and 4 tokens: a batch that catches up on two, then single steps."""
+    """Time drafts of 1 and 4 tokens, step by step."""
     base = len(context)
     timings: dict[int, list[float]] = {1: [], 4: []}
     for _ in range(REPEATS):
         started = clock()
         for position in range(4):
-            read = [token, token] if position == 0 else [token]
-            distribution(context.extend(read, rows=1)[-1], sampling)
+            distribution(context.extend([token], rows=1)[-1], sampling)
             if position + 1 in timings:
                 timings[position + 1].append(clock() - started)
         context.truncate(base)

@@ -52,11 +52,6 @@ def _always_the_first(_output: Tokens) -> int | None:
     return 0
 
 
-def never(_output: Tokens) -> bool:
-    """Tell of no draft that it waits."""
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Arm:
     """What is known of a drafter: the kinds of its drafts, and of which the next one would be.
@@ -82,41 +77,14 @@ class FixedGamma:
         """Learn nothing."""
 
 
-class PlainFirst:
-    """Decodes a few rounds without drafts before another planner takes over.
-
-    Their times are what plain decoding costs on this very document. As long as `is_waiting` says
-    that a draft waits to be checked they are put off: each would cost it its place, since whatever
-    the target chose by itself the draft would have to go on alike.
-    """
-
-    def __init__(
-        self, planner: Planner, rounds: int, is_waiting: Callable[[Tokens], bool] = never
-    ) -> None:
-        self._planner = planner
-        self._left = rounds
-        self._is_waiting = is_waiting
-
-    def plan(self, output: Tokens) -> Plan:
-        """Return an empty draft for the first rounds of which none waits."""
-        if self._left and not self._is_waiting(output):
-            return Plan(0)
-        return self._planner.plan(output)
-
-    def observe(self, done: Round) -> None:
-        """Let the other planner learn from every round."""
-        if not done.planned:
-            self._left = max(self._left - 1, 0)
-        self._planner.observe(done)
-
-
 class SpeedPlanner:
     """Chooses what is expected to give the most tokens a second.
 
     A draft of g tokens by drafter j takes D_j(g) + C(g + 1) seconds, both read from measured
-    curves, and gives E_j(g) tokens, from the acceptance seen so far of its kind. With `shortest` 0
-    a round may go without a draft, and a drafter that might pay, by one standard deviation, is
-    tried. What a step of one token takes longer because a wider one went before it is learned too,
+    curves, and gives E_j(g) tokens, from the acceptance seen so far of its kind. D_j(0) is what the
+    opinion of a drafter that advises takes. With `shortest` 0 a round may go without a draft, and
+    a drafter that might pay, by one standard deviation, is tried. What a step of one token takes
+    longer because a wider one went before it is learned too,
     and who drafts after such a step has to pay for it. With `learn_costs` False only acceptance is
     learned, so that a run does not depend on the clock and a seed repeats it.
     """
@@ -165,8 +133,9 @@ class SpeedPlanner:
             single_after_draft = self._has_drafted and not done.drafted
             verify = self._after_drafts if single_after_draft else self._target
             verify.observe(done.drafted + 1, done.verify_seconds)
-            if tried and done.drafted:
-                tried.costs.observe(done.drafted, done.draft_seconds)
+            offer = self._offers.get(done.drafter)
+            if offer and (done.drafted or not done.planned):
+                offer.costs.observe(done.drafted, done.draft_seconds)
         self._has_drafted = done.drafted > 0
 
     def _fastest(self) -> Plan:
@@ -175,9 +144,11 @@ class SpeedPlanner:
             for drafter, offer in self._offers.items()
         }
         best = max(hopes, key=hopes.__getitem__)
+        opinions = {drafter: offer.costs.at(0) for drafter, offer in self._offers.items()}
+        adviser = min(opinions, key=opinions.__getitem__)
         resting = self._target.at(1) + (self._aftermath() if self._has_drafted else 0.0)
-        if self._shortest == 0 and hopes[best] <= 1 / resting:
-            return Plan(0)
+        if self._shortest == 0 and hopes[best] <= 1 / (opinions[adviser] + resting):
+            return Plan(0, adviser)
         first = max(self._shortest, 1)
         return Plan(first + int(np.argmax(self._rates(self._offers[best])[first - 1 :])), best)
 

@@ -24,7 +24,10 @@ class Round:
 
 @dataclass(slots=True)
 class DecodingStats:
-    """Counts over the rounds of one answer. Rates are None until there is something to rate."""
+    """Counts over the rounds of one answer. Rates are None until there is something to rate.
+
+    `plain_seconds` is what a step of one token takes at this length, if that was measured.
+    """
 
     tokens: int = 0
     rounds: int = 0
@@ -33,7 +36,8 @@ class DecodingStats:
     accepted: int = 0
     draft_seconds: float = 0.0
     verify_seconds: float = 0.0
-    plain_seconds: list[float] = field(default_factory=list)
+    plain_seconds: float | None = None
+    undrafted_seconds: list[float] = field(default_factory=list)
 
     def add(self, done: Round) -> None:
         """Count one more round."""
@@ -45,7 +49,7 @@ class DecodingStats:
         self.draft_seconds += done.draft_seconds
         self.verify_seconds += done.verify_seconds
         if not done.drafted:
-            self.plain_seconds.append(done.draft_seconds + done.verify_seconds)
+            self.undrafted_seconds.append(done.verify_seconds)
 
     @property
     def acceptance_rate(self) -> float | None:
@@ -64,5 +68,6 @@ class DecodingStats:
 
     @property
     def plain_tokens_per_second(self) -> float | None:
-        """Speed of decoding without drafts, from the rounds that had none."""
-        return 1 / median(self.plain_seconds) if self.plain_seconds else None
+        """Speed of decoding without drafts: as measured before, or in rounds that had none."""
+        seconds = self.plain_seconds or median(self.undrafted_seconds or [0.0])
+        return 1 / seconds if seconds else None

@@ -1,8 +1,8 @@
-"""Checking a draft: accept a prefix of it, then one token of the target's own.
+"""Checking a draft: accept a prefix of it, then put one more token after it.
 
-Equations are those of arXiv 2502.20330. With eta = 0 this is ordinary speculative sampling and
-the output is distributed exactly as the target's p. With eta > 0 it is not: p is moved towards
-the drafter's q first, which is the point of it.
+Equations are those of arXiv 2502.20330. This is ordinary speculative sampling for p_hat, the
+target's p moved towards the drafter's q: whatever was drafted, and however long drafts are, each
+token is distributed exactly as p_hat. With eta = 0, or without a drafter's opinion, p_hat is p.
 """
 
 from __future__ import annotations
@@ -58,17 +58,24 @@ def verify(
 
     Row k holds the target's logits for the k-th drafted token, the last row those for the
     bonus token after a draft that was accepted whole. Rows past a rejection are not looked at.
+    What a draft's opinions say is transferred with the strength `eta`.
     """
     for position, token in enumerate(draft.tokens):
-        p = distribution(logits[position], sampling)
-        if draft.distributions is None:  # certain, but not for knowing better: it teaches nothing
-            q, p_hat = certain(token, p.size), p
-        else:
-            q = draft.distributions[position]
-            p_hat = transfer(p, q, eta)
+        p_hat = _weighed(logits, draft, position, sampling, eta)
+        q = draft.distributions[position] if draft.distributions else certain(token, p_hat.size)
         if not accept(p_hat, q, token, rng):
-            return Verdict(position, sample(residual(p, q, p_hat), rng))
-    return Verdict(len(draft), sample(distribution(logits[-1], sampling), rng))
+            return Verdict(position, sample(residual(p_hat, q), rng))
+    return Verdict(len(draft), sample(_weighed(logits, draft, len(draft), sampling, eta), rng))
+
+
+def _weighed(
+    logits: Logits, draft: Draft, position: int, sampling: SamplingParams, eta: float
+) -> Distribution:
+    """Return p_hat at a position of the draft, or p where the drafter has no opinion."""
+    p = distribution(logits[position], sampling)
+    if position >= len(draft.opinions):
+        return p
+    return transfer(p, draft.opinions[position], eta)
 
 
 def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
@@ -90,13 +97,14 @@ def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
     return p.reweighted(weights)
 
 
-def residual(p: Distribution, q: Distribution, p_hat: Distribution) -> Distribution:
-    """Return norm(max(p - p_hat, p - q, 0)), what a rejected token is replaced from (Eq. 10).
+def residual(p_hat: Distribution, q: Distribution) -> Distribution:
+    """Return norm(max(p_hat - q, 0)), what a rejected token is replaced from.
 
-    `p_hat` is one that `transfer` made of `p`: it has the same tokens.
+    It makes up for what acceptance leaves out, so that the token is distributed as p_hat. Eq. 10
+    of the paper has max(p - p_hat, p - q, 0) here: what came out would then depend on what was
+    drafted, and where the drafter happened to propose badly, its opinion would count for nothing.
     """
-    lesser = np.minimum(p_hat.probabilities, q.at(p.tokens))
-    left = np.maximum(p.probabilities - lesser, 0)
-    if left.sum() <= 0:  # p, q and p_hat agree up to rounding: nothing is left to correct
-        return p
-    return p.reweighted(left)
+    left = np.maximum(p_hat.probabilities - q.at(p_hat.tokens), 0)
+    if left.sum() <= 0:  # p_hat and q agree up to rounding: nothing is left to correct
+        return p_hat
+    return p_hat.reweighted(left)

@@ -59,25 +59,13 @@ def test_what_was_written_ahead_is_what_the_answer_begins_with_where_both_models
     assert last.answer.stats.accepted > 0
 
 
-def test_what_waits_is_checked_before_anything_is_decoded_without_a_draft():
+def test_what_waits_is_checked_before_anything_else_is_decoded():
     model = Model(chain(*range(3, 12)), clock=(clock := FakeClock()))
     *_, last = ask(self_pair(model), options("auto", temperature=0, seed=None), clock=clock)
     widths = model.opened[0].extended
     assert widths[0] > 4
     assert min(widths) > 1, "each batch checks what was written ahead"
     assert last.answer.text == "a b c d e f g h i"
-    assert last.answer.speedup is None, "nothing was decoded without a draft"
-
-
-@pytest.mark.parametrize("gamma", [None, 6])
-def test_decoding_without_a_draft_is_timed_after_what_waited(gamma):
-    target, drafter = (Model(each, clock=FakeClock()) for each in (LOGITS, OTHER_LOGITS))
-    answer = finished(Pair("two", target, drafter), options("speculative", seed=None, gamma=gamma))
-    widths = target.opened[0].extended
-    assert widths[0] > 1, "the first batch checks what was written ahead"
-    first = widths.index(1)
-    assert widths[first : first + 3] == [1, 1, 1]
-    assert answer.speedup is not None
 
 
 def test_with_a_seed_the_answer_is_the_same_whether_or_not_a_draft_was_written_ahead(monkeypatch):

@@ -30,8 +30,10 @@ def test_costs_are_measured_once_for_each_model_and_then_reused(name):
     pair = Pair("two", Model(LOGITS, limit=4_000, clock=clock), Model(OTHER_LOGITS, clock=clock))
     first = finished(pair, options(name), profiles=profiles, clock=clock)
     read = [len(reading.prompt) - 1 for reading in (first.target, first.drafter)]
-    keys = [("table 4000", read[0]), ("table 5000 drafting", read[1])]
-    assert sorted(profiles.put_keys) == keys
+    keys = [("table 4000", read[0]), ("table 5000 drafts", read[1])]
+    weighing = [] if name == "speculative" else [("table 5000", read[1])]
+    assert set(profiles.put_keys) == {*keys, *weighing}
+    assert len(profiles.put_keys) == len(keys + weighing)
     assert profiles.costs[keys[0]] == pytest.approx(dict.fromkeys((1, 2, 4, 8, 9, 16), 0.05))
     assert profiles.costs[keys[1]] == pytest.approx({1: 0.05, 4: 0.2})
     second = finished(pair, options(name), profiles=profiles, clock=clock)  # Kept refuses more
@@ -64,29 +66,46 @@ def test_draft_lengths_follow_the_known_costs():
 
 @pytest.mark.parametrize("name", ["rapid", "speculative", "auto"])
 @pytest.mark.parametrize("gamma", [1, 4, 20])
-def test_a_fixed_draft_length_is_kept_after_the_plain_rounds(name, gamma):
+def test_a_fixed_draft_length_is_kept_from_the_first_round_on(name, gamma):
     model = Model(np.full((20,) * 3, -100.0))
     for token in WORDS:
         model.logits[:, token, token % len(WORDS) + 3] = 100
     model.logits[:, ASKED, 3] = 100
-    chosen = options(name, gamma=gamma, max_tokens=3 + 3 * (gamma + 1))
+    chosen = options(name, gamma=gamma, max_tokens=3 * (gamma + 1))
     lengths, before = [], 0
     for event in ask(self_pair(model), chosen):
         if isinstance(event, Decoded):
             lengths.append(event.stats.drafted - before)
             before = event.stats.drafted
-    assert lengths == [0, 0, 0, gamma, gamma, gamma]
+    assert lengths == [gamma, gamma, gamma]
     assert {context.rows for context in model.opened} == {gamma + 1}
 
 
 @pytest.mark.parametrize("name", [*DRAFTED, "prompt-lookup"])
 @pytest.mark.parametrize("gamma", [None, 5])
-def test_the_first_rounds_go_without_drafts_to_know_the_speed_of_plain_decoding(name, gamma):
+def test_the_speed_of_plain_decoding_is_known_without_decoding_plainly(name, gamma):
     model = Model(LOGITS, clock=(clock := FakeClock()))
-    events = ask(self_pair(model), options(name, gamma=gamma, max_tokens=90), clock=clock)
-    stats = [(e.stats.rounds, e.stats.drafted) for e in events if isinstance(e, Decoded)]
-    assert stats[:3] == [(1, 0), (2, 0), (3, 0)]
-    assert stats[-1][1] > 0
+    model.step_seconds = 1.0
+    chosen = options(name, gamma=gamma, max_tokens=90)
+    answer = finished(self_pair(model), chosen, clock=clock)
+    assert answer.stats.plain_tokens_per_second == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["rapid", "auto"])
+@pytest.mark.parametrize("seed", [0, None])
+def test_a_new_text_and_one_that_is_kept_are_answered_alike(name, seed):
+    """What both models are sure of alone, the drafter is surer of: so the first word is its."""
+    target, drafter = (np.full((20,) * 3, -100.0) for _ in range(2))
+    target[:, :, 3], target[:, :, 4] = 8.0, 6.0
+    drafter[:, :, 4] = 100.0
+    first = set()
+    for limit in (10**6, 1):  # a new text is read for long, and drafts are written ahead
+        pair = Pair("two", Model(target, clock=(clock := FakeClock())), Model(drafter, clock=clock))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("rapid_cli.answering.drafting_ahead.LEAST_LEFT", limit)
+            chosen = options(name, eta=100, max_tokens=3, seed=seed)
+            first.add(finished(pair, chosen, clock=clock).text.split()[0])
+    assert first == {"b"}
 
 
 def test_the_shortest_answer_with_the_shortest_drafts_fits_its_contexts():

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from rapid_cli.decoding.drafting import ModelDrafter, no_drafter
+from rapid_cli.decoding.drafting import AdvisedDrafter, Draft, ModelDrafter, no_drafter
 from rapid_cli.decoding.sampling import SamplingParams, distribution
 from tests.support.fakes import MarkovContext, dense, random_logits
 
@@ -80,6 +80,64 @@ def test_no_draft_is_asked_of_the_model_when_none_is_wanted():
     context = MarkovContext(random_logits(5, 0), [3])
     assert len(model_drafter(context)([], 0)) == 0
     assert context.extended == []
+
+
+def test_a_drafter_that_advises_tells_its_opinion_of_the_position_after_its_draft_too():
+    logits = random_logits(5, 0)
+    draft = model_drafter(MarkovContext(logits, [3, 2]), last=1, advises=True)([], 3)
+    assert draft.opinions[:3] == draft.distributions
+    (after,) = draft.opinions[3:]
+    expected = distribution(logits[draft.tokens[1], draft.tokens[2]], ONE)
+    np.testing.assert_allclose(dense(after), dense(expected))
+
+
+def test_a_drafter_that_advises_has_an_opinion_without_a_draft():
+    logits = random_logits(5, 0)
+    draft = model_drafter(MarkovContext(logits, [3]), last=1, advises=True)([2], 0)
+    (opinion,) = draft.opinions
+    assert len(draft) == 0
+    np.testing.assert_allclose(dense(opinion), dense(distribution(logits[1, 2], ONE)))
+
+
+def test_after_a_draft_that_was_accepted_whole_one_token_is_left_to_read():
+    context = MarkovContext(random_logits(5, 1), [0, 4])
+    drafter = model_drafter(context, advises=True)
+    first = drafter([], 3)
+    context.extended.clear()
+    drafter([*first.tokens, 2], 0)
+    assert context.extended == [1]
+
+
+def test_what_follows_the_end_of_the_answer_needs_no_opinion():
+    drafter = model_drafter(
+        MarkovContext(random_logits(5, 0), [3]), is_end=lambda token: True, advises=True
+    )
+    assert len(drafter([], 3).opinions) == 1
+
+
+def test_what_another_drafter_proposes_is_weighed_in_one_batch():
+    logits = random_logits(5, 0)
+    context = MarkovContext(logits, [3])
+    drafter = AdvisedDrafter(
+        lambda _output, gamma: Draft((4, 0, 1)[:gamma]), model_drafter(context, advises=True)
+    )
+    draft = drafter([2], 3)
+    assert (draft.tokens, draft.distributions) == ((4, 0, 1), None)
+    assert context.extended == [5]
+    pairs = [(1, 2), (2, 4), (4, 0), (0, 1)]
+    for opinion, (before, last) in zip(draft.opinions, pairs, strict=True):
+        expected = distribution(logits[before, last], ONE)
+        np.testing.assert_allclose(dense(opinion), dense(expected))
+
+
+def test_what_was_weighed_before_is_not_read_again():
+    context = MarkovContext(random_logits(5, 0), [3])
+    adviser = model_drafter(context, advises=True)
+    drafter = AdvisedDrafter(lambda _output, gamma: Draft((4, 0, 1)[:gamma]), adviser)
+    drafter([2], 3)
+    context.extended.clear()
+    assert len(drafter([2, 4, 0, 1, 3], 0).opinions) == 1
+    assert context.extended == [1]
 
 
 def test_the_absent_drafter_proposes_nothing():

@@ -1,18 +1,19 @@
 """The loop: what comes out is the target's, however it was drafted."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from itertools import islice, product
 
 import numpy as np
 import pytest
 
-from rapid_cli.decoding.drafting import Draft, ModelDrafter, no_drafter
+from rapid_cli.decoding.drafting import AdvisedDrafter, Draft, ModelDrafter, no_drafter
 from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import FixedGamma
 from rapid_cli.decoding.sampling import SamplingParams, distribution
-from rapid_cli.decoding.verification import residual, transfer, verify
+from rapid_cli.decoding.verification import transfer, verify
 from tests.support.fakes import FakeClock, MarkovContext, random_logits
 from tests.support.statistics_checks import agrees
 
@@ -155,9 +156,9 @@ def sequences(make, draws=6_000, length=3, gamma=4, eta=0):
     return counts
 
 
-def small_drafter(rng, kind=ModelDrafter, confidence=0.0):
+def small_drafter(rng, kind=ModelDrafter, **options):
     context = MarkovContext(SMALL_DRAFTER, [0])
-    return kind(context, 1, sampling=ONE, rng=rng, confidence=confidence)
+    return kind(context, 1, sampling=ONE, rng=rng, **options)
 
 
 @pytest.mark.slow
@@ -172,9 +173,9 @@ def test_early_stop_does_not_change_the_distribution():
     assert agrees(sequences(unsure), sequence_probabilities(3))
 
 
-def ahead_drafter(rng, kind=ModelDrafter, confidence=0.0, count=6):
+def ahead_drafter(rng, kind=ModelDrafter, count=6, **options):
     """Return a drafter that has written ahead before the target has read anything."""
-    drafter = small_drafter(rng, kind, confidence)
+    drafter = small_drafter(rng, kind, **options)
     list(islice(drafter.write_ahead(np.random.default_rng(rng.integers(2**32))), count))
     return drafter
 
@@ -187,33 +188,16 @@ def test_drafting_ahead_does_not_change_the_distribution(confidence):
 
 
 def rapid_probabilities(length, eta):
-    """The distribution of RAPID's answers with drafts of one token, in closed form.
-
-    In a round the drafted token stands with min(q, p_hat), and a bonus follows from p; or one of
-    the residual takes its place. The last token is never drafted.
-    """
-    expected = Counter()
-
-    def go_on(tokens, probability):
-        if len(tokens) >= length:
-            expected[tokens[:length]] += probability
-            return
-        p, q = (distribution(of(tokens), ONE) for of in (after_target, after_drafter))
-        if length - len(tokens) == 1:
-            for token in range(3):
-                go_on((*tokens, token), probability * p.of(token))
-            return
-        p_hat = transfer(p, q, eta)
-        stands = [min(q.of(token), p_hat.of(token)) for token in range(3)]
-        instead = residual(p, q, p_hat)
-        for token in range(3):
-            go_on((*tokens, token), probability * (1 - sum(stands)) * instead.of(token))
-            bonus = distribution(after_target((*tokens, token)), ONE)
-            for last in range(3):
-                go_on((*tokens, token, last), probability * stands[token] * bonus.of(last))
-
-    go_on((), 1.0)
-    return dict(expected)
+    """The distribution of RAPID's answers: each token is drawn from p_hat after the others."""
+    expected = {}
+    for tokens in product(range(3), repeat=length):
+        probability = 1.0
+        for place, token in enumerate(tokens):
+            before = tokens[:place]
+            p, q = (distribution(of(before), ONE) for of in (after_target, after_drafter))
+            probability *= transfer(p, q, eta).of(token)
+        expected[tokens] = probability
+    return expected
 
 
 def after_target(tokens):
@@ -224,12 +208,42 @@ def after_drafter(tokens):
     return SMALL_DRAFTER[tuple((0, 1, *tokens)[-2:])]
 
 
+def advised_lookup(rng):
+    """Return a drafter that proposes what stood in a text, and tells what a model thinks of it."""
+    lookup = PromptLookupDrafter([[0, 1, 2, 2, 1, 0, 1, 1]])
+    return AdvisedDrafter(lookup, adviser(rng))
+
+
+adviser = partial(small_drafter, advises=True)
+MAKERS = {
+    "as ever": adviser,
+    "ahead": partial(ahead_drafter, advises=True),
+    "stops when unsure": partial(adviser, confidence=0.6),
+    "looked up": advised_lookup,
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [small_drafter, ahead_drafter], ids=["as ever", "ahead"])
-def test_with_transfer_drafting_ahead_gives_the_closed_form_too(make):
+@pytest.mark.parametrize("gamma", [0, 1, 4])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_with_transfer_every_token_is_weighed_however_it_was_drafted(make, gamma):
     expected = rapid_probabilities(3, 3)
     assert sum(expected.values()) == pytest.approx(1)
-    assert agrees(sequences(make, gamma=1, eta=3), expected)
+    assert agrees(sequences(make, gamma=gamma, eta=3), expected)
+
+
+@pytest.mark.slow
+def test_a_bonus_token_without_an_opinion_would_be_noticed():
+    def silent_at_the_end(rng):
+        drafter = adviser(rng)
+
+        def draft(output, gamma):
+            full = drafter(output, gamma)
+            return replace(full, opinions=full.opinions[: len(full)])
+
+        return draft
+
+    assert not agrees(sequences(silent_at_the_end, gamma=1, eta=3), rapid_probabilities(3, 3))
 
 
 class ProposesStaleText(ModelDrafter):
@@ -241,7 +255,7 @@ class ProposesStaleText(ModelDrafter):
 
 @pytest.mark.slow
 def test_text_written_ahead_for_another_answer_would_be_noticed():
-    make = partial(ahead_drafter, kind=ProposesStaleText)
+    make = partial(ahead_drafter, kind=ProposesStaleText, advises=True)
     expected = rapid_probabilities(3, 3)
     assert not agrees(sequences(make, gamma=1, eta=3), expected)
 

@@ -12,6 +12,7 @@ from rapid_cli.decoding.measuring import (
     SIZES,
     TIME_LIMIT_SECONDS,
     draft_costs,
+    step_cost,
     verify_costs,
 )
 from rapid_cli.decoding.sampling import SamplingParams
@@ -92,10 +93,17 @@ def test_even_on_the_slowest_machine_the_curve_has_a_slope():
     assert CostCurve(costs).at(16) == pytest.approx(32)
 
 
-def test_drafts_begin_with_a_batch_of_two_and_go_on_one_by_one():
-    costs, context = measured(lambda size: {2: 0.5, 1: 0.125}[size], draft_costs)
-    assert costs == {1: 0.5, 4: 0.5 + 3 * 0.125}
-    assert Counter(context.extended) == {2: REPEATS, 1: 3 * REPEATS}
+def test_drafts_go_on_one_by_one():
+    costs, context = measured(lambda size: {1: 0.125}[size], draft_costs)
+    assert costs == {1: 0.125, 4: 4 * 0.125}
+    assert Counter(context.extended) == {1: 4 * REPEATS}
+
+
+def test_a_single_step_costs_what_it_takes_most_often():
+    left = iter([9.0])
+    costs, context = measured(lambda size: 0.25 + next(left, 0.0), step_cost)
+    assert costs == {1: 0.25}
+    assert context.tokens == PROMPT
 
 
 def test_one_disturbed_draft_does_not_count():

@@ -10,7 +10,7 @@ import pytest
 
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, PlainFirst, Plan, SpeedPlanner
+from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Plan, SpeedPlanner
 from rapid_cli.decoding.stats import Round
 
 TOKENS = 2_000
@@ -74,24 +74,19 @@ def best_fixed(machine: Machine, shortest: int) -> float:
     return min(simulate(machine, FixedGamma(length), seed=1) for length in lengths)
 
 
-def planner_for(machine: Machine, *, stored: bool, shortest: int, learn: bool = True):
-    target, draft = machine.profile() if stored else (CostCurve(), CostCurve(at_zero=0.0))
-    planner = SpeedPlanner(
-        target, [arm(draft)], shortest=shortest, longest=LONGEST, learn_costs=learn
-    )
-    return planner if stored else PlainFirst(planner, 3)
+def planner_for(machine: Machine, *, shortest: int, learn: bool = True):
+    target, draft = machine.profile()
+    return SpeedPlanner(target, [arm(draft)], shortest=shortest, longest=LONGEST, learn_costs=learn)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize("shortest", [0, 1])
-@pytest.mark.parametrize("stored", [True, False], ids=["profile", "no profile"])
-def test_planned_lengths_come_within_5_percent_of_the_best_fixed_one(name, shortest, stored):
+def test_planned_lengths_come_within_5_percent_of_the_best_fixed_one(name, shortest):
     machine = MACHINES[name]
     best = best_fixed(machine, shortest)
     planned = [
-        simulate(machine, planner_for(machine, stored=stored, shortest=shortest), seed=seed)
-        for seed in range(3)
+        simulate(machine, planner_for(machine, shortest=shortest), seed=seed) for seed in range(3)
     ]
     assert np.median(planned) <= 1.05 * best
 
@@ -100,7 +95,7 @@ def test_planned_lengths_come_within_5_percent_of_the_best_fixed_one(name, short
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_noisy_clock_costs_little_more(name):
     machine = MACHINES[name]
-    planner = planner_for(machine, stored=True, shortest=0)
+    planner = planner_for(machine, shortest=0)
     assert simulate(machine, planner, seed=3, noise=2.0) <= 1.05 * best_fixed(machine, 0)
 
 
@@ -108,7 +103,7 @@ def test_a_noisy_clock_costs_little_more(name):
 def test_a_planner_that_may_rest_is_never_much_slower_than_plain_decoding(name):
     machine = MACHINES[name]
     plain = TOKENS * machine.verify(1)
-    planner = planner_for(machine, stored=True, shortest=0)
+    planner = planner_for(machine, shortest=0)
     assert simulate(machine, planner, seed=2) <= plain / 0.97
 
 
@@ -156,7 +151,7 @@ def test_a_step_that_is_slow_after_a_draft_is_paid_for_by_the_draft(acceptance):
 
 def test_a_collapse_is_answered_by_short_drafts_and_a_recovery_by_long_ones():
     machine = MACHINES["flat"]
-    planner = planner_for(machine, stored=True, shortest=1)
+    planner = planner_for(machine, shortest=1)
     lengths = []
     for phase in (0.9, 0.02, 0.9):
         rng = np.random.default_rng(0)
@@ -177,7 +172,7 @@ def test_without_the_clock_the_same_outcomes_give_the_same_plans():
     quiet, noisy = (
         simulate(
             machine,
-            planner_for(machine, stored=True, shortest=0, learn=False),
+            planner_for(machine, shortest=0, learn=False),
             seed=4,
             noise=noise,
         )
@@ -248,28 +243,28 @@ def test_kinds_may_share_what_is_learned_and_cost_differently():
     assert shared.expected_tokens()[4] > 4
 
 
-def test_plain_rounds_come_first_and_are_learned_from():
-    target = CostCurve()
-    planner = PlainFirst(SpeedPlanner(target, [arm(CostCurve(at_zero=0.0))]), 2)
-    for seconds in (2.0, 4.0):
-        assert planner.plan([]) == Plan(0)
-        planner.observe(Round((1,), 0, 0, 0, 0, 0.0, seconds))
-    assert planner.plan([]).gamma > 0
-    assert target.at(1) == 2.0
+def test_where_no_draft_is_made_the_cheapest_opinion_is_asked_for():
+    target = CostCurve({1: 1.0, 16: 16.0})
+    dear, cheap = CostCurve({0: 0.9, 15: 14.4}), CostCurve({0: 0.2, 15: 3.2})
+    planner = SpeedPlanner(target, [arm(dear), Arm([kind(cheap, expected=0.01)])], shortest=0)
+    assert planner.plan([]) == Plan(0, 1)
 
 
-def test_plain_rounds_are_put_off_while_a_draft_waits():
-    target = CostCurve({1: 1.0, 8: 1.5})
-    inner = SpeedPlanner(target, [arm(CostCurve({1: 0.0}, at_zero=0.0))])
-    planner = PlainFirst(inner, 2, is_waiting=lambda output: len(output) < 6)
-    assert planner.plan([]).gamma > 0
-    planner.observe(Round((1, 2, 3), 0, 2, 2, 2, 0.0, 1.1))
-    assert planner.plan([1, 2, 3]).gamma > 0
-    planner.observe(Round((4, 5, 6), 0, 2, 2, 2, 0.0, 1.1))
-    for _ in range(2):
-        assert planner.plan([1] * 6) == Plan(0), "drafts did not count"
-        planner.observe(Round((1,), 0, 0, 0, 0, 0.0, 1.0))
-    assert planner.plan([1] * 8).gamma > 0
+def test_an_opinion_that_costs_as_much_as_a_draft_leaves_nothing_to_be_saved_by_resting():
+    target = CostCurve({1: 1.0, 16: 1.5})
+    for opinion, expected in ((0.0, 0), (2.0, 16)):
+        costs = CostCurve({0: opinion, 1: 2.1, 16: 2.6})
+        planner = SpeedPlanner(target, [Arm([kind(costs, expected=0.3)])], shortest=0, longest=16)
+        assert (planner.plan([]).gamma > 0) == (expected > 0)
+
+
+def test_what_an_opinion_costs_is_learned():
+    costs = CostCurve({0: 0.1, 4: 0.5})
+    planner = SpeedPlanner(CostCurve({1: 1.0, 16: 16.0}), [arm(costs)], shortest=0)
+    for _ in range(10):
+        planner.plan([])
+        planner.observe(Round((1,), 0, 0, 0, 0, 0.4, 1.0))
+    assert costs.at(0) == 0.4
 
 
 def test_a_cost_curve_interpolates_and_goes_on_with_its_mean_slope():

@@ -32,3 +32,13 @@ def test_rounds_add_up():
     assert stats.mean_acceptance_length == 2
     assert stats.gamma_mean == 3
     assert (stats.draft_seconds, stats.verify_seconds) == (0.5, 2.0)
+
+
+def test_plain_speed_is_what_was_measured_before_or_else_that_of_rounds_without_drafts():
+    stats = DecodingStats()
+    assert stats.plain_tokens_per_second is None
+    for drafted in (0, 0, 3):
+        stats.add(done([1], drafted, 0))
+    assert stats.plain_tokens_per_second == 1, "an opinion is no part of plain decoding"
+    stats.plain_seconds = 0.5
+    assert stats.plain_tokens_per_second == 2

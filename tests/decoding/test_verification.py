@@ -20,8 +20,8 @@ def transfer(p, q, eta):
     return dense(verification.transfer(of_dense(p), of_dense(q), eta))
 
 
-def residual(p, q, p_hat):
-    return dense(verification.residual(*(of_dense(each) for each in (p, q, p_hat))))
+def residual(p_hat, q):
+    return dense(verification.residual(of_dense(p_hat), of_dense(q)))
 
 
 def two_distributions(seed, spread=1.5):
@@ -30,42 +30,42 @@ def two_distributions(seed, spread=1.5):
     return z, dense(distribution(z, ONE)), dense(distribution(zq, ONE))
 
 
-def closed_form(p, q, p_hat):
-    """out(x) = min(q, p_hat)(x) + (1 - sum min(q, p_hat)) residual(x), written out here anew."""
+def closed_form(q, p_hat):
+    """out(x) = min(q, p_hat)(x) + (1 - sum min(q, p_hat)) residual(x)."""
     accepted = np.minimum(q, p_hat)
-    left = np.maximum(np.maximum(p - p_hat, p - q), 0)
-    recovered = left / left.sum() if left.sum() > 0 else p
-    return accepted + (1 - accepted.sum()) * recovered
+    return accepted + (1 - accepted.sum()) * residual(p_hat, q)
 
 
-def outcomes(z, q, eta, draws, seed=0):
-    """Count the first token that comes out of drafting from q and verifying, many times."""
+def outcomes(z, q, eta, draws, *, opinion=None, certain=None, seed=0):
+    """Count the first token that comes out of drafting and verifying, many times.
+
+    It is drafted from q, or is the `certain` one; the drafter thinks q of it, or `opinion`.
+    """
     rng = np.random.default_rng(seed)
     counts = Counter()
     logits = np.stack([z, z])
+    opinions = (of_dense(q if opinion is None else opinion),) * 2
     for _ in range(draws):
-        token = sample(of_dense(q), rng)
-        draft = Draft((token,), (of_dense(q),))
+        token = sample(of_dense(q), rng) if certain is None else certain
+        drawn_from = (of_dense(q),) if certain is None else None
+        draft = Draft((token,), drawn_from, opinions)
         verdict = verify(logits, draft, sampling=ONE, eta=eta, rng=rng)
         counts[token if verdict.accepted else verdict.token] += 1
     return counts
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_without_transfer_the_closed_form_is_exactly_the_target(seed):
+@pytest.mark.parametrize("eta", [0, 1, 10, 100])
+def test_the_closed_form_is_exactly_the_target_with_the_transfer(seed, eta):
     _, p, q = two_distributions(seed, spread=3)
-    p_hat = transfer(p, q, 0)
-    accepted = np.minimum(q, p_hat)
-    out = accepted + (1 - accepted.sum()) * residual(p, q, p_hat)
-    np.testing.assert_allclose(out, p, atol=1e-12)
-
-
-@pytest.mark.parametrize("eta", [0, 1, 10, 50])
-def test_the_residual_is_that_of_equation_10(eta):
-    _, p, q = two_distributions(3)
     p_hat = transfer(p, q, eta)
-    left = np.maximum(np.maximum(p - p_hat, p - q), 0)
-    np.testing.assert_allclose(residual(p, q, p_hat), left / left.sum(), atol=1e-12)
+    np.testing.assert_allclose(closed_form(q, p_hat), p_hat, atol=1e-12)
+
+
+def test_without_transfer_the_residual_is_that_of_equation_10():
+    _, p, q = two_distributions(3)
+    left = np.maximum(p - q, 0)
+    np.testing.assert_allclose(residual(transfer(p, q, 0), q), left / left.sum(), atol=1e-12)
 
 
 @pytest.mark.parametrize("eta", [0.5, 5, 40])
@@ -117,32 +117,51 @@ def test_at_temperature_zero_transfer_does_nothing():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("eta", [0, 2, 10])
-def test_sampled_frequencies_follow_the_closed_form(eta):
+def test_sampled_frequencies_are_those_of_the_target_with_the_transfer(eta):
     z, p, q = two_distributions(1)
-    expected = closed_form(p, q, transfer(p, q, eta))
+    expected = transfer(p, q, eta)
     assert agrees(outcomes(z, q, eta, 8_000), dict(enumerate(expected)))
 
 
-def test_a_certain_draft_follows_the_closed_form_too():
+@pytest.mark.slow
+@pytest.mark.parametrize("token", range(VOCABULARY))
+def test_whatever_was_proposed_the_opinion_of_it_counts_alike(token):
+    z, p, q = two_distributions(1)
+    expected = transfer(p, q, 2)
+    assert agrees(outcomes(z, q, 2, 8_000, certain=token), dict(enumerate(expected)))
+
+
+@pytest.mark.slow
+def test_the_distribution_drafted_from_need_not_be_the_opinion():
+    z, p, q = two_distributions(1)
+    _, _, opinion = two_distributions(2)
+    expected = transfer(p, opinion, 4)
+    assert agrees(outcomes(z, q, 4, 8_000, opinion=opinion), dict(enumerate(expected)))
+
+
+def test_a_certain_draft_without_an_opinion_leaves_the_target_as_it_is():
     z, p, _ = two_distributions(4)
     rng = np.random.default_rng(0)
     counts = Counter()
     for _ in range(8_000):
-        verdict = verify(np.stack([z, z]), Draft((2,)), sampling=ONE, eta=0, rng=rng)
+        verdict = verify(np.stack([z, z]), Draft((2,)), sampling=ONE, eta=50, rng=rng)
         counts[2 if verdict.accepted else verdict.token] += 1
     assert agrees(counts, dict(enumerate(p)))
 
 
-def test_the_bonus_token_after_a_whole_draft_is_drawn_from_the_target():
-    z, p, _ = two_distributions(6)
+@pytest.mark.parametrize("eta", [0, 3])
+def test_the_bonus_token_after_a_whole_draft_is_weighed_too(eta):
+    z, p, q = two_distributions(6)
     sure = np.array([50.0, 0, 0, 0, 0, 0])
+    certain = of_dense([1.0, 0, 0, 0, 0, 0])
+    draft = Draft((0,), (certain,), (certain, of_dense(q)))
     rng = np.random.default_rng(0)
     counts = Counter()
     for _ in range(8_000):
-        verdict = verify(np.stack([sure, z]), Draft((0,)), sampling=ONE, eta=0, rng=rng)
+        verdict = verify(np.stack([sure, z]), draft, sampling=ONE, eta=eta, rng=rng)
         assert verdict.accepted == 1
         counts[verdict.token] += 1
-    assert agrees(counts, dict(enumerate(p)))
+    assert agrees(counts, dict(enumerate(transfer(p, q, eta))))
 
 
 def test_nothing_after_a_rejection_is_looked_at():
@@ -151,6 +170,15 @@ def test_nothing_after_a_rejection_is_looked_at():
     rng = np.random.default_rng(0)
     verdict = verify(rows, Draft((3, 0)), sampling=ONE, eta=0, rng=rng)
     assert (verdict.accepted, verdict.token) == (0, 0)
+
+
+def test_where_nothing_is_drafted_the_drafters_opinion_counts_all_the_same():
+    z, p, q = two_distributions(9)
+    rng = np.random.default_rng(0)
+    draft = Draft((), (), (of_dense(q),))
+    draws = (verify(z[None], draft, sampling=ONE, eta=3, rng=rng) for _ in range(8_000))
+    expected = dict(enumerate(transfer(p, q, 3)))
+    assert agrees(Counter(verdict.token for verdict in draws), expected)
 
 
 def test_an_empty_draft_is_plain_decoding():
@@ -162,16 +190,16 @@ def test_an_empty_draft_is_plain_decoding():
 
 def test_agreement_up_to_rounding_leaves_the_target_to_draw_from():
     p = np.array([0.5, 0.5])
-    np.testing.assert_array_equal(residual(p, p, p), p)
+    np.testing.assert_array_equal(residual(p, p), p)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [
-        lambda p, q, p_hat: p,
-        lambda p, q, p_hat: q.reweighted(np.maximum(dense(q) - dense(p), 0)),
-        lambda p, q, p_hat: p.reweighted(np.where(dense(p) > dense(q), 1.0, 0.0)),
+        lambda p, q: p,
+        lambda p, q: q.reweighted(np.maximum(dense(q) - dense(p), 0)),
+        lambda p, q: p.reweighted(np.where(dense(p) > dense(q), 1.0, 0.0)),
     ],
     ids=["the target itself", "the drafter's surplus", "uniform over the surplus"],
 )
@@ -184,10 +212,18 @@ def test_a_broken_residual_would_be_noticed(monkeypatch, broken):
 @pytest.mark.slow
 def test_a_residual_that_forgets_the_transfer_would_be_noticed(monkeypatch):
     z, p, q = two_distributions(37)
-    expected = closed_form(p, q, transfer(p, q, 5))
+    expected = transfer(p, q, 5)
     real = verification.residual
-    monkeypatch.setattr(verification, "residual", lambda p, q, p_hat: real(p, q, p))
+    monkeypatch.setattr(verification, "residual", lambda _p_hat, q: real(of_dense(p), q))
     assert not agrees(outcomes(z, q, 5, 20_000), dict(enumerate(expected)))
+
+
+@pytest.mark.slow
+def test_a_transfer_that_forgets_the_opinion_would_be_noticed(monkeypatch):
+    z, p, q = two_distributions(1)
+    expected = transfer(p, q, 2)
+    monkeypatch.setattr(verification, "transfer", lambda p, _q, _eta: p)
+    assert not agrees(outcomes(z, q, 2, 8_000), dict(enumerate(expected)))
 
 
 @pytest.mark.slow
