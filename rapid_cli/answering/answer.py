@@ -11,6 +11,7 @@ from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import Strategy
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
+from rapid_cli.decoding.verification import trust
 from rapid_cli.documents import Passage
 from rapid_cli.models.interface import LanguageModel
 
@@ -26,6 +27,11 @@ class Pair:
     name: str
     target: LanguageModel
     drafter: LanguageModel
+
+    @property
+    def trust(self) -> float:
+        """By how many nats the drafter may be less sure than the target, and still be heard."""
+        return trust(self.target.parameters, self.drafter.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,14 @@ class Drafters:
     """The drafters of one answer, what the planner knows of each, and the loop that they serve.
 
     `prompt` is what the target reads. What one drafts is noted, and what it reads is kept, for
-    others to look things up in. The `writer` is the drafter that is a model.
+    others to look things up in. The `writer` is the drafter that is a model; `trust` is that in it.
     """
 
     options: Options
     prompt: Tokens
     rng: np.random.Generator
     is_end: Callable[[int], bool]
+    trust: float = 0.0
     confidence: float = CONFIDENCE
     notes: list[Tokens] = field(default_factory=list)
     writer: ModelDrafter | None = None
@@ -112,6 +113,7 @@ class Drafters:
                 sampling=options.sampling,
                 eta=options.eta if options.strategy.transfer else 0.0,
                 rng=self.rng,
+                trust=self.trust,
                 accept=accept,
             ),
             self._planner(costs),

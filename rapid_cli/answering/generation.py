@@ -52,7 +52,8 @@ def generate(
     reader = request.open("target", reading)
     yield from _recall(reader, prompt, kept_as, request)
     restored = max(0, reader.reused - prompt.instructions)
-    drafters = Drafters(options, prompt.all, rng=rng, is_end=model.vocabulary.is_end)
+    is_end, trust = model.vocabulary.is_end, request.pair.trust
+    drafters = Drafters(options, prompt.all, rng=rng, is_end=is_end, trust=trust)
     weighing: Costs = {}
     if "model" in options.strategy.drafters:
         weighing = yield from _add_model(drafters, request, retrieval)

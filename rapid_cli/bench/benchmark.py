@@ -23,12 +23,17 @@ from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
 from rapid_cli.decoding.stats import DecodingStats, Round
-from rapid_cli.decoding.verification import likelihood_ratio
+from rapid_cli.decoding.verification import likelihood_ratio, trust
 from rapid_cli.models.interface import ReadableContext
 
 
 class Openable(Protocol):
     """A model of which only the speed matters."""
+
+    @property
+    def parameters(self) -> int:
+        """The number of its weights."""
+        ...
 
     def open(self, *, length: int, rows: int) -> AbstractContextManager[ReadableContext]:
         """Open a context."""
@@ -110,7 +115,10 @@ def run(
             name: reader(name, model, map(material.drafter_prompt, lengths))
             for name, model in drafters.items()
         }
-        bench = _Bench(material, max_tokens, clock, text_reader, passage_readers)
+        trusts = {
+            name: trust(target.parameters, drafter.parameters) for name, drafter in drafters.items()
+        }
+        bench = _Bench(material, max_tokens, clock, text_reader, passage_readers, trusts)
         for length in sorted(lengths):
             profile = yield from bench.profile(length, variants[0].options.sampling)
             yield profile
@@ -129,6 +137,7 @@ class _Bench:
     clock: Clock
     target: _Reader
     drafters: Mapping[str, _Reader]
+    trusts: Mapping[str, float]
 
     def profile(
         self, length: int, sampling: SamplingParams
@@ -156,6 +165,7 @@ class _Bench:
             self.target.prompt,
             rng=np.random.default_rng(seed),
             is_end=self.material.is_end,
+            trust=self.trusts.get(variant.drafter or "", 0.0),
             confidence=CONFIDENCE if coin is None else 0.0,
         )
         weighing: Costs = {}

@@ -50,6 +50,7 @@ def decode(
             planned=gamma,
             drafted=len(draft),
             accepted=min(verdict.accepted, len(tokens)),
+            transferred=min(verdict.transferred, len(tokens)),
             draft_seconds=drafted - started,
             verify_seconds=clock() - drafted,
         )

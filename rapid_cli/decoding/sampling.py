@@ -36,12 +36,14 @@ class Distribution:
     """Probabilities of the tokens that have any, of a vocabulary of `size`.
 
     `tokens` are in ascending order and `probabilities`, of the same shape, sum to 1. At a low
-    temperature these are a handful out of 150,000, and all work is done on them alone.
+    temperature these are a handful out of 150,000, and all work is done on them alone. `entropy`
+    is how unsure the model itself is, in nats, before temperature and filters.
     """
 
     tokens: Indices
     probabilities: Probabilities
     size: int
+    entropy: float = 0.0
 
     def of(self, token: int) -> float:
         """Return the probability of one token."""
@@ -71,6 +73,11 @@ class Distribution:
         """The probability of the most likely token."""
         return float(self.probabilities.max())
 
+    @property
+    def likeliest(self) -> int:
+        """The most likely token."""
+        return int(self.tokens[self.probabilities.argmax()])
+
 
 def distribution(logits: Logits, sampling: SamplingParams) -> Distribution:
     """Return softmax(logits / temperature) after the filters; `logits` has shape (vocabulary,)."""
@@ -78,17 +85,17 @@ def distribution(logits: Logits, sampling: SamplingParams) -> Distribution:
     if sampling.temperature == 0:
         return certain(int(logits.argmax()), len(logits))
     candidates = _above(logits, highest - UNDERFLOW_NATS * sampling.temperature)
+    entropy = _entropy(_taken(logits, candidates) - highest)
     if 0 < sampling.top_k < len(candidates):
         top = np.argpartition(logits[candidates], -sampling.top_k)[-sampling.top_k :]
         candidates = np.sort(candidates[top])
-    chosen = logits if len(candidates) == len(logits) else logits[candidates]
-    weights = chosen - highest
+    weights = _taken(logits, candidates) - highest
     weights /= sampling.temperature
     np.exp(weights, out=weights)
     if sampling.top_p < 1:
         kept = _nucleus(weights, sampling.top_p)
         candidates, weights = candidates[kept], weights[kept]
-    return Distribution(candidates, weights / weights.sum(), len(logits))
+    return Distribution(candidates, weights / weights.sum(), len(logits), entropy)
 
 
 def certain(token: int, size: int) -> Distribution:
@@ -121,6 +128,17 @@ def _above(logits: Logits, lowest: float) -> Indices:
     if np.count_nonzero(above) > MANY * len(logits):
         return _all_tokens(len(logits))
     return np.flatnonzero(above)
+
+
+def _taken(logits: Logits, tokens: Indices) -> Logits:
+    return logits if len(tokens) == len(logits) else logits[tokens]
+
+
+def _entropy(below: Logits) -> float:
+    """Return the nats of softmax(below), of logits as they are below the highest."""
+    weights = np.exp(below)
+    total = float(weights.sum())
+    return float(np.log(total) - float(weights @ below) / total)
 
 
 @lru_cache(maxsize=4)

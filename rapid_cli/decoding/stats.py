@@ -11,6 +11,7 @@ class Round:
     """One turn of the loop: `accepted` of `drafted` tokens stand, and lead `tokens`.
 
     `planned` is the length asked for from the `drafter` of that index; it may have stopped early.
+    The drafter's knowledge made another token the most likely at `transferred` of the places.
     """
 
     tokens: tuple[int, ...]
@@ -20,6 +21,7 @@ class Round:
     accepted: int
     draft_seconds: float
     verify_seconds: float
+    transferred: int = 0
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class DecodingStats:
     planned: int = 0
     drafted: int = 0
     accepted: int = 0
+    transferred: int = 0
     draft_seconds: float = 0.0
     verify_seconds: float = 0.0
     plain_seconds: float | None = None
@@ -46,6 +49,7 @@ class DecodingStats:
         self.planned += done.planned
         self.drafted += done.drafted
         self.accepted += done.accepted
+        self.transferred += done.transferred
         self.draft_seconds += done.draft_seconds
         self.verify_seconds += done.verify_seconds
         if not done.drafted:

@@ -7,8 +7,10 @@ token is distributed exactly as p_hat. With eta = 0, or without a drafter's opin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -28,10 +30,14 @@ TAIL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many drafted tokens stand, and the token that the target puts after them."""
+    """How many drafted tokens stand, and the token that comes after them.
+
+    `transferred` of these tokens stand where the transfer has made another one the most likely.
+    """
 
     accepted: int
     token: int
+    transferred: int = 0
 
 
 Acceptance = Callable[[Distribution, Distribution, int, np.random.Generator], bool]
@@ -52,30 +58,52 @@ def verify(
     sampling: SamplingParams,
     eta: float,
     rng: np.random.Generator,
+    trust: float = math.inf,
     accept: Acceptance = likelihood_ratio,
 ) -> Verdict:
     """Check `draft` against the target's `logits`, shape (len(draft) + 1, vocabulary).
 
     Row k holds the target's logits for the k-th drafted token, the last row those for the
     bonus token after a draft that was accepted whole. Rows past a rejection are not looked at.
-    What a draft's opinions say is transferred with the strength `eta`.
+    What a draft's opinions say is transferred with the strength `eta`, where the drafter is not
+    less sure than the target by more than `trust` nats of entropy.
     """
+    weigh = partial(_weighed, logits, draft, sampling=sampling, eta=eta, trust=trust)
+    transferred = 0
     for position, token in enumerate(draft.tokens):
-        p_hat = _weighed(logits, draft, position, sampling, eta)
-        q = draft.distributions[position] if draft.distributions else certain(token, p_hat.size)
+        p, p_hat = weigh(position)
+        transferred += p.likeliest != p_hat.likeliest
+        q = draft.distributions[position] if draft.distributions else certain(token, p.size)
         if not accept(p_hat, q, token, rng):
-            return Verdict(position, sample(residual(p_hat, q), rng))
-    return Verdict(len(draft), sample(_weighed(logits, draft, len(draft), sampling, eta), rng))
+            return Verdict(position, sample(residual(p_hat, q), rng), transferred)
+    p, p_hat = weigh(len(draft))
+    return Verdict(len(draft), sample(p_hat, rng), transferred + (p.likeliest != p_hat.likeliest))
 
 
 def _weighed(
-    logits: Logits, draft: Draft, position: int, sampling: SamplingParams, eta: float
-) -> Distribution:
-    """Return p_hat at a position of the draft, or p where the drafter has no opinion."""
+    logits: Logits,
+    draft: Draft,
+    position: int,
+    *,
+    sampling: SamplingParams,
+    eta: float,
+    trust: float,
+) -> tuple[Distribution, Distribution]:
+    """Return p and p_hat at a position of the draft."""
     p = distribution(logits[position], sampling)
     if position >= len(draft.opinions):
-        return p
-    return transfer(p, draft.opinions[position], eta)
+        return p, p
+    opinion = draft.opinions[position]
+    return p, transfer(p, opinion, eta) if opinion.entropy <= p.entropy + trust else p
+
+
+def trust(target_parameters: int, drafter_parameters: int) -> float:
+    """Return how many nats of entropy more than the target a drafter may have, and be heard.
+
+    None if both are of one size: whoever is surer has found the answer. Of two sizes the smaller
+    one is the surer of things that are wrong, the more so the smaller it is.
+    """
+    return math.log(drafter_parameters / target_parameters)
 
 
 def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:

@@ -49,6 +49,11 @@ class Model:
         return self._handle
 
     @property
+    def parameters(self) -> int:
+        """The number of its weights."""
+        return int(llama_cpp.llama_model_n_params(self.handle))
+
+    @property
     def window(self) -> int:
         """Tokens that a sliding window reaches back; 0 without one."""
         return int(llama_cpp.llama_model_n_swa(self.handle))

@@ -137,6 +137,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def parameters(self) -> int:
+        """The number of its weights."""
+        ...
+
+    @property
     def context_limit(self) -> int:
         """The most tokens it may read."""
         ...

@@ -144,7 +144,7 @@ class ModelPair:
     name: str
     target: str
     drafter: str = "target"
-    eta: float = 10.0
+    eta: float = 200.0
     gamma: int | None = None
     temperature: float = 0.1
     retrieve_tokens: int | None = None

@@ -120,6 +120,7 @@ class LoadedModel:
         self.device = weights.placement
         self.offloaded = weights.wholly_offloaded
         self.fingerprint = weights.fingerprint
+        self.parameters = weights.parameters
         self.context_limit = weights.spec.context_length or weights.context_limit
         self.vocabulary_size = vocabulary.size
         self.note = note

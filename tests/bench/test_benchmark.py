@@ -80,6 +80,7 @@ class Machine:
         self.clock, self.logits = clock, logits
         self._first, self._more, self.read_seconds = first, more, read
         self.slowness, self.opened = 1, []
+        self.parameters = 1_000
 
     def batch_seconds(self, size):
         return self._first + self._more * (size - 1)

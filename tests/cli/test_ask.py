@@ -85,7 +85,7 @@ def test_json_has_every_field_of_the_contract_and_the_right_page(story, home):
         "restored_tokens",
     }
     assert set(answer["stats"]) == {
-        *("tokens", "rounds", "drafted", "accepted", "acceptance_rate"),
+        *("tokens", "rounds", "drafted", "accepted", "transferred", "acceptance_rate"),
         *("mean_acceptance_length", "gamma_mean", "tokens_per_second"),
         *("plain_tokens_per_second", "speedup", "device", "seconds"),
     }

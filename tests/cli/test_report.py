@@ -123,6 +123,7 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
         "rounds",
         "drafted",
         "accepted",
+        "transferred",
         "acceptance_rate",
         "mean_acceptance_length",
         "gamma_mean",
@@ -171,7 +172,9 @@ def test_a_drafter_is_named_only_where_a_model_drafts():
 
 
 def test_a_speedup_is_told_where_plain_decoding_was_measured_on_the_same_text():
-    measured = make_answer(stats=DecodingStats(tokens=12, rounds=6, plain_seconds=[0.1, 0.1, 0.4]))
+    measured = make_answer(
+        stats=DecodingStats(tokens=12, rounds=6, undrafted_seconds=[0.1, 0.1, 0.4])
+    )
     stats = answer_json(measured, DOCUMENTS)["stats"]
     assert (stats["plain_tokens_per_second"], stats["speedup"]) == (10, 1.5)
     assert "1.50x plain decoding" in summary(measured)

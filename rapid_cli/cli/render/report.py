@@ -98,6 +98,8 @@ def summary(answer: Answer) -> str:
     if stats.acceptance_rate is not None:
         parts.append(f"{percentage(stats.acceptance_rate)} of {stats.drafted} drafted accepted")
         parts.append(f"{stats.mean_acceptance_length:.1f} tokens a round")
+    if stats.transferred:
+        parts.append(f"{stats.transferred} decided by the passages")
     if seconds.first_token is not None:
         parts.append(f"first token after {seconds.first_token:.1f} s")
     parts.append(answer.pair.target.device)
@@ -174,6 +176,7 @@ def _stats_json(answer: Answer) -> Json:
         "rounds": stats.rounds,
         "drafted": stats.drafted,
         "accepted": stats.accepted,
+        "transferred": stats.transferred,
         "acceptance_rate": _rounded(stats.acceptance_rate),
         "mean_acceptance_length": _rounded(stats.mean_acceptance_length),
         "gamma_mean": _rounded(stats.gamma_mean),
