@@ -17,7 +17,10 @@ _SAID = re.compile(
     r"(?!['’\w])(?!\s+(?:and|or)\b)"
 )
 _LONE = re.compile(r"(?<![\w'’])([A-Z])(?![\w'’])")
-_ARTICLE = re.compile(r"(?<![\w'’])A(?=\s+[a-z])|(?<![\w'’])I(?=\s)")
+# "A" before a word that may follow an article, and "I", are no letters of choices.
+_ARTICLE = re.compile(
+    r"(?<![\w'’])A(?=\s+(?!(?:is|was|or|and|because|since|as|seems)\b)[a-z])|(?<![\w'’])I(?=\s)"
+)
 
 
 def chosen(answer: str, choices: Mapping[str, str]) -> str | None:
@@ -28,9 +31,8 @@ def chosen(answer: str, choices: Mapping[str, str]) -> str | None:
     for letter in _named(answer.strip()):
         if letter in choices:
             return letter
-    return (
-        _only(_quoted(answer, choices)) or _only(_meant(answer, choices)) or _lone(answer, choices)
-    )
+    quoted = _only(_quoted(answer, choices))
+    return quoted or _only(_meant(answer, choices)) or _lone(answer, choices)
 
 
 def _named(answer: str) -> Iterable[str]:

@@ -81,10 +81,10 @@ def read_pack(path: Path, documents: Sequence[str] = ()) -> Pack:
     for number, make in lines:
         try:
             question = make(path.stem)
-            if (question.id, question.text) in questions:
-                raise BadLine(f"its id {question.id!r} and question were there before")
             if question.document not in paths:
                 paths[question.document] = _located(question.document, path, documents)
+            if (question.id, question.text) in questions:
+                raise BadLine(f"its id {question.id!r} and question were there before")
             questions[question.id, question.text] = question
         except BadLine as error:
             skipped.append(f"{path}, line {number}: {error}")

@@ -33,8 +33,8 @@ class Record:
     answer: str = ""
     error: str | None = None
     finish_reason: str | None = None
-    sources: Sequence[Span] = ()
-    citations: Sequence[bool] = ()
+    sources: tuple[Span, ...] = ()
+    citations: tuple[bool, ...] = ()
     tokens: int = 0
     drafted: int = 0
     accepted: int = 0
@@ -90,8 +90,8 @@ def record_from(value: Mapping[str, Any]) -> Record:
     """Return the answer that an object stands for; KeyError, TypeError or ValueError if none."""
     names = Record.__dataclass_fields__.keys() - {"question", "sources", "citations"}
     given = {name: value[name] for name in names}
-    sources = [(int(first), int(last)) for first, last in value["sources"]]
-    citations = [bool(each) for each in value["citations"]]
+    sources = tuple((int(first), int(last)) for first, last in value["sources"])
+    citations = tuple(bool(each) for each in value["citations"])
     found = Record(question_from(value), **given, sources=sources, citations=citations)
     _ = found.key, found.seconds.keys()  # what is of the wrong kind shows here
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 
@@ -64,7 +64,7 @@ class Evaluation:
     open_sources: Callable[[tuple[str, ...]], AbstractContextManager[Sources]]
     open_desk: OpenDesk
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Prefilled | Note | Record]:
+    def run(self, tasks: Iterable[Task]) -> Generator[Prefilled | Note | Record, None, None]:
         """Ask; yield a record for each task, and how the reading goes on.
 
         A question that cannot be answered, or a document that cannot be read, is recorded as such.
@@ -107,7 +107,7 @@ def _record(task: Task, answer: Answer) -> Record:
         task.models,
         answer=answer.text,
         finish_reason=answer.finish_reason,
-        sources=[(chunk.first_page, chunk.last_page) for chunk in chunks],
+        sources=tuple((chunk.first_page, chunk.last_page) for chunk in chunks),
         citations=_citations(task.question, answer),
         tokens=stats.tokens,
         drafted=stats.drafted,
@@ -120,11 +120,11 @@ def _record(task: Task, answer: Answer) -> Record:
     )
 
 
-def _citations(question: Question, answer: Answer) -> list[bool]:
+def _citations(question: Question, answer: Answer) -> tuple[bool, ...]:
     """Tell of each marked sentence whether its first source holds the evidence, where known."""
     cited = [answer.sources[each.sources[0] - 1].chunk for each in answer.citations if each.sources]
     judged = (supports(question, (c.first_page, c.last_page), c.text) for c in cited)
-    return [each for each in judged if each is not None]
+    return tuple(each for each in judged if each is not None)
 
 
 def _failed(task: Task, error: RapidError) -> Record:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -140,13 +141,7 @@ def _prepare(options: EvaluateOptions, errors: Console) -> bool:
     total = sum(len(pack.questions) for pack in asked.packs)
     depth = deepest(options.retrieve_tokens or (), options.context_length)
     with Session(models_file) as session, Bars(errors) as bars:
-
-        @contextmanager
-        def opened(paths: tuple[str, ...]) -> Iterator[Sources]:
-            bars.close()
-            with _read(session, paths, errors) as sources:
-                yield sources
-
+        opened = partial(_read, session, bars, errors)
         ready = prepare(options.prepare, asked.packs, opened, depth)
         for number, _ in enumerate(ready, start=1):
             bars.update("questions", number, total, "questions")
@@ -155,8 +150,11 @@ def _prepare(options: EvaluateOptions, errors: Console) -> bool:
 
 
 @contextmanager
-def _read(session: Session, paths: tuple[str, ...], errors: Console) -> Iterator[Sources]:
-    """Read, index and embed documents."""
+def _read(
+    session: Session, bars: Bars, errors: Console, paths: tuple[str, ...]
+) -> Iterator[Sources]:
+    """Read, index and embed documents, which is shown in the place of `bars`."""
+    bars.close()
     with open_sources(session.library, paths, errors) as gathered:
         finish_index(session.library, gathered, errors)
         yield gathered
@@ -266,9 +264,29 @@ class _Asking:
             _take_known(tasks, left, known, answers)
             if left:
                 session.loader.load_pair(files)
-                evaluation = _evaluation(session, files, self.asked.prepared, self.errors)
-                with Bars(self.errors) as bars:
-                    answers.collect(evaluation.run(left), bars, self.errors)
+                with (
+                    Bars(self.errors) as bars,
+                    closing(self._evaluation(session, files, bars).run(left)) as events,
+                ):
+                    answers.collect(events, bars, self.errors)
+
+    def _evaluation(self, session: Session, files: PairFiles, bars: Bars) -> Evaluation:
+        """Return what answers: a prepared set without searching, else what is read here."""
+        prepared = self.asked.prepared
+
+        def open_desk(sources: Sources) -> Desk:
+            return Desk(
+                session,
+                files,
+                sources,
+                started=time.perf_counter(),
+                index_seconds=0.0,
+                several=True,
+                cites=prepared is None,
+            )
+
+        opened = prepared.open if prepared else partial(_read, session, bars, self.errors)
+        return Evaluation(opened, open_desk)
 
 
 def _take_known(
@@ -284,28 +302,6 @@ def _take_known(
 
 def _file_names(files: PairFiles) -> dict[str, str]:
     return {"target": files.target[0].name, "drafter": files.drafter[0].name}
-
-
-def _evaluation(
-    session: Session, files: PairFiles, prepared: PreparedSet | None, errors: Console
-) -> Evaluation:
-    """Return what answers: about a prepared set without searching, else about what is read here."""
-
-    def open_read(paths: tuple[str, ...]) -> AbstractContextManager[Sources]:
-        return _read(session, paths, errors)
-
-    def open_desk(sources: Sources) -> Desk:
-        return Desk(
-            session,
-            files,
-            sources,
-            started=time.perf_counter(),
-            index_seconds=0.0,
-            several=True,
-            cites=prepared is None,
-        )
-
-    return Evaluation(prepared.open if prepared else open_read, open_desk)
 
 
 def _in_order(records: Iterable[Record], compared: Sequence[Variant]) -> list[Record]:
