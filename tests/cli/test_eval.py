@@ -147,10 +147,11 @@ def test_a_set_is_asked_where_little_more_than_llama_cpp_is(first, folder, home,
         check=False,
     )
     assert json.loads(told(done))["answers"] == 6
-    here, there = (
-        answers(path) for path in (folder / "results.jsonl", tmp_path / "elsewhere.jsonl")
-    )
-    assert [each["answer"] for each in there] == [each["answer"] for each in here]
+    here, there = answers(folder / "results.jsonl"), answers(tmp_path / "elsewhere.jsonl")
+    # Draft lengths follow what things cost, and so may what is drawn.
+    plain = [(mine, other) for mine, other in zip(here, there, strict=True) if not mine["drafted"]]
+    assert plain
+    assert [mine["answer"] for mine, _ in plain] == [other["answer"] for _, other in plain]
     assert [each["sources"] for each in there] == [each["sources"] for each in here]
     assert not any(each["citations"] for each in there)
 
@@ -170,7 +171,7 @@ def test_what_is_not_kept_is_said_before_a_long_run(folder, home) -> None:
     )
     result = rapid(*words, home=home, cwd=folder)
     told(result, 1)
-    assert "40 answers will be made, and none is kept: give --results FILE" in result.stderr
+    assert "120 answers will be made, and none is kept: give --results FILE" in result.stderr
 
 
 @pytest.mark.parametrize(
