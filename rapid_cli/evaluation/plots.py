@@ -37,9 +37,9 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
             label=variant,
         )
     axes.set_xticks(range(len(packs)), [_plain(f"{pack}\n{_count(pack, rows)}") for pack in packs])
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.02)
     axes.set_ylabel("share of right answers")
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside upper center", ncols=min(4, len(variants)), fontsize="small")
     save(figure, path)
 
 
