@@ -12,6 +12,7 @@ _ALONE = re.compile(r"^\W*([a-zA-Z])\W*$")
 _FIRST = re.compile(
     r"^\W*(?:[(\[]([A-Z])[)\]]|([A-Z])[*_\s]*(?:$|\n|[.:)\]–—]|-\s|,(?!\s*(?:and\s|or\s)?[A-Z]\b)))"
 )
+_LISTED = re.compile(r"^[^\w\n]*([A-Z])[.):]\s", re.MULTILINE)
 _SAID = re.compile(
     r"\b(?:answer|option|choice|letter)\b[^\n.]{0,40}?(?:\bis\b|:|=|\bbe\b)?[\s\W]*\b([A-Z])\b"
     r"(?!['’\w])(?!\s+(?:and|or)\b)"
@@ -39,7 +40,8 @@ def _named(answer: str) -> Iterable[str]:
     """Yield the letters that an answer names as such, the plainest way first."""
     if alone := _ALONE.match(answer):
         yield alone[1].upper()
-    if first := _FIRST.match(answer):
+    first, listed = _FIRST.match(answer), set(_LISTED.findall(answer))
+    if first and len(listed) <= 1:  # else it repeats what it could choose from
         yield first[1] or first[2]
     said = {found[1] for found in _SAID.finditer(_ARTICLE.sub(" ", answer))}
     if len(said) == 1:

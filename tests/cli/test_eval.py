@@ -171,7 +171,7 @@ def test_what_is_not_kept_is_said_before_a_long_run(folder, home) -> None:
     )
     result = rapid(*words, home=home, cwd=folder)
     told(result, 1)
-    assert "120 answers will be made, and none is kept: give --results FILE" in result.stderr
+    assert "40 answers will be made, and none is kept: give --results FILE" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ CHOICES = {
         ("in France", "C"),
         ("It was both in France and in Spain.", "D"),
         ("earn money", "B"),
+        ("A. a man of means\nB. to earn money\nThe answer is B.", "B"),
     ],
 )
 def test_the_choice_that_is_named_is_found(answer: str, letter: str) -> None:
@@ -43,7 +44,10 @@ def test_the_choice_that_is_named_is_found(answer: str, letter: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["", "none", "A or B", "A, B and C", "Both B and C", "E", "A woman who paints", "I cannot say"],
+    [
+        *("", "none", "A or B", "A, B and C", "Both B and C", "E", "A woman who paints"),
+        *("I cannot say", "A. a man of means\nB. to earn money\nC. in France"),
+    ],
 )
 def test_none_is_found_where_none_is_named_or_several(answer: str) -> None:
     assert chosen(answer, CHOICES) is None
