@@ -46,8 +46,8 @@ def plan(
     for pack in packs:
         for question in pack.questions:
             by_document.setdefault(pack.paths[question.document], []).append(question)
-    readers = [each for each in variants if each.options.strategy.target_reads == "document"]
-    others = [each for each in variants if each not in readers]
+    others = [each for each in variants if each.options.strategy.target_reads == "passages"]
+    readers = [each for each in variants if each not in others]
     return [
         Task(question, variant, paths, models)
         for paths, questions in by_document.items()

@@ -46,7 +46,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class Grid:
     """What is compared: each combination of these is a variant, where it makes a difference.
 
     Where a sequence is empty, the pair decides.
@@ -63,41 +63,39 @@ class Choices:
     instruction: str | None = None
 
 
-def variants(pairs: Sequence[ModelPair], choices: Choices) -> list[Variant]:
+def variants(pairs: Sequence[ModelPair], grid: Grid) -> list[Variant]:
     """Return the variants, those of the first pair and strategy first, each with its own name."""
     found: dict[str, Variant] = {}
-    for pair, strategy in product(pairs, choices.strategies):
+    for pair, strategy in product(pairs, grid.strategies):
         of_pair = pair.name if len(pairs) > 1 else ""
-        for variant in _of_strategy(pair, strategy, choices, of_pair):
+        for variant in _of_strategy(pair, strategy, grid, of_pair):
             found.setdefault(variant.name, variant)
     return list(found.values())
 
 
 def _of_strategy(
-    pair: ModelPair, strategy: Strategy, choices: Choices, of_pair: str
+    pair: ModelPair, strategy: Strategy, grid: Grid, of_pair: str
 ) -> Iterator[Variant]:
     """Yield a strategy's variants; a setting is in the name where several are compared."""
     reads_passages = strategy.target_reads == "passages" or "model" in strategy.drafters
-    etas = (choices.etas if strategy.transfer else ()) or (None,)
-    tokens = (choices.retrieve_tokens if reads_passages else ()) or (None,)
-    for eta, temperature, retrieve in product(etas, choices.temperatures or (None,), tokens):
+    etas = (grid.etas if strategy.transfer else ()) or (None,)
+    tokens = (grid.retrieve_tokens if reads_passages else ()) or (None,)
+    for eta, temperature, retrieve in product(etas, grid.temperatures or (None,), tokens):
         parts = [strategy.name, of_pair]
         parts.append(f"eta {eta:g}" if eta is not None else "")
-        parts.append(f"temperature {temperature:g}" if len(choices.temperatures) > 1 else "")
-        parts.append(
-            f"retrieve {retrieve}" if retrieve and len(choices.retrieve_tokens) > 1 else ""
-        )
+        parts.append(f"temperature {temperature:g}" if len(grid.temperatures) > 1 else "")
+        parts.append(f"retrieve {retrieve}" if retrieve and len(grid.retrieve_tokens) > 1 else "")
         options = Options(
             strategy,
             SamplingParams(pair.temperature if temperature is None else temperature),
             eta=pair.eta if eta is None else eta,
-            gamma=choices.gamma or pair.gamma,
-            max_tokens=choices.max_tokens,
-            seed=choices.seed,
+            gamma=grid.gamma or pair.gamma,
+            max_tokens=grid.max_tokens,
+            seed=grid.seed,
             retrieve_tokens=(retrieve or pair.retrieve_tokens) if reads_passages else None,
-            context_length=choices.context_length,
+            context_length=grid.context_length,
         )
-        yield Variant(", ".join(filter(None, parts)), pair.name, options, choices.instruction)
+        yield Variant(", ".join(filter(None, parts)), pair.name, options, grid.instruction)
 
 
 def baseline_among(names: Sequence[str], wanted: str | None) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from rapid_cli.cli.boundary import INTERRUPTED
 from tests.support.rapid import COMMAND, environment, rapid
+from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
 
@@ -156,6 +157,17 @@ def test_a_set_is_asked_where_little_more_than_llama_cpp_is(first, folder, home,
     assert not any(each["citations"] for each in there)
 
 
+def test_pairs_of_models_are_compared_too(folder, home, tmp_path) -> None:
+    models = (REPOSITORY / "models.toml").read_text(encoding="utf-8")
+    other = '[pairs.strong]\ntarget = "smollm2-135m"\ndrafter = "target"\neta = 40\n'
+    (tmp_path / "two.toml").write_text(models + other, encoding="utf-8")
+    words = ("eval", "mine.csv", "--limit", 1, "--pair", "starter", "--pair", "strong")
+    more = ("--strategy", "rapid", "--max-tokens", 2, "--models", tmp_path / "two.toml", "--json")
+    found = json.loads(told(rapid(*words, *more, home=home, cwd=folder)))
+    assert [row["variant"] for row in found["rows"]] == ["rapid, starter", "rapid, strong"]
+    assert found["rows"][1]["difference"] is not None
+
+
 def test_what_is_not_kept_is_said_before_a_long_run(folder, home) -> None:
     many = "question,answer\n" + "".join(f"Who is {number}?,Edith\n" for number in range(40))
     (folder / "many.csv").write_text(many)
@@ -183,6 +195,7 @@ def test_what_is_not_kept_is_said_before_a_long_run(folder, home) -> None:
         (("mine.csv", "--pair", "a", "--pair", "b", "--target", "x.gguf"), 2, "several pairs"),
         (("mine.csv", "--only", "unanswerable"), 2, "there are no unanswerable questions"),
         (("mine.csv", "--only", "some"), 2, "some"),
+        (("mine.csv", "--strategy", "rag", "--eta", 5), 2, "that transfer knowledge"),
         (("mine.csv", "--strategy", "fast"), 1, "there is no strategy 'fast'"),
         (("mine.csv", "--baseline", "fast"), 1, "--baseline 'fast' is no variant"),
         (("mine.csv", "--plot", "plot.gif"), 1, "neither .png nor .svg"),

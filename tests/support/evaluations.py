@@ -7,13 +7,13 @@ from typing import Any
 from rapid_cli.answering.strategies import STRATEGIES
 from rapid_cli.evaluation.questions import Question
 from rapid_cli.evaluation.results import Record
-from rapid_cli.evaluation.variants import Choices, Variant, variants
+from rapid_cli.evaluation.variants import Grid, Variant, variants
 from rapid_cli.models.specs import ModelPair
 
 MODELS = {"target": "a.gguf", "drafter": "b.gguf"}
 PAIR = ModelPair("mine", "a", "b")
 PLAIN, RAG, RAPID = variants(
-    [PAIR], Choices([STRATEGIES[name] for name in ("long-context", "rag", "rapid")])
+    [PAIR], Grid([STRATEGIES[name] for name in ("long-context", "rag", "rapid")])
 )
 
 

@@ -35,7 +35,7 @@ from rapid_cli.evaluation.prepared import (
 from rapid_cli.evaluation.report import rows
 from rapid_cli.evaluation.results import Record, ResultsFile, distinct, read_results
 from rapid_cli.evaluation.running import Evaluation, Task, plan, undone
-from rapid_cli.evaluation.variants import Choices, Variant, baseline_among, variants
+from rapid_cli.evaluation.variants import Grid, Variant, baseline_among, variants
 from rapid_cli.figures import check_plot_path
 from rapid_cli.models.specs import ModelPair, ModelsFile
 from rapid_cli.session.conversation import Desk, Sources
@@ -80,8 +80,9 @@ def _check(options: EvaluateOptions) -> None:
     for name, count in stems.items():
         if count > 1:
             raise typer.BadParameter(f"{count} packs are called {name}: rename one of them")
-    for name in options.strategy or ():
-        strategy_named(name)
+    strategies = [strategy_named(name) for name in options.strategy or USUAL]
+    if options.eta and not any(each.transfer for each in strategies):
+        raise typer.BadParameter("--eta is for strategies that transfer knowledge, such as rapid")
 
 
 def _report_stored(options: EvaluateOptions, errors: Console) -> bool:
@@ -195,7 +196,7 @@ def _evaluate(options: EvaluateOptions, errors: Console) -> bool:
     asked = _asked(options, errors)
     models_file = models_file_in_force(options.models, errors)
     pairs = [models_file.pair(name) for name in options.pair or (None,)]
-    compared = variants(pairs, _choices(options))
+    compared = variants(pairs, _grid(options))
     baseline = baseline_among([each.name for each in compared], options.baseline)
     total = len(compared) * sum(len(pack.questions) for pack in asked.packs)
     if not options.results and total > MANY:
@@ -221,8 +222,8 @@ def _evaluate(options: EvaluateOptions, errors: Console) -> bool:
     return not asked.skipped and not any(record.error for record in records)
 
 
-def _choices(options: EvaluateOptions) -> Choices:
-    return Choices(
+def _grid(options: EvaluateOptions) -> Grid:
+    return Grid(
         [strategy_named(name) for name in dict.fromkeys(options.strategy or USUAL)],
         etas=options.eta or (),
         temperatures=options.temperature or (),
