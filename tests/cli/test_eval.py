@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rapid_cli.cli.boundary import INTERRUPTED
-from tests.support.rapid import COMMAND, environment, rapid
+from rapid_cli.evaluation.results import Record
+from rapid_cli.evaluation.running import Evaluation, Task
+from tests.support.rapid import COMMAND, environment, rapid, rapid_process
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.models
@@ -155,6 +158,25 @@ def test_a_set_is_asked_where_little_more_than_llama_cpp_is(first, folder, home,
     assert [mine["answer"] for mine, _ in plain] == [other["answer"] for _, other in plain]
     assert [each["sources"] for each in there] == [each["sources"] for each in here]
     assert not any(each["citations"] for each in there)
+
+
+def test_all_documents_are_read_before_the_first_question(
+    folder, home, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "one.txt").write_text("One. " + STORY)
+    (tmp_path / "two.txt").write_text("Two. " + CLOCKS)
+    (tmp_path / "two.csv").write_text("question,answer,doc\nWho?,Edith,one.txt\nWho?,Tom,two.txt")
+    held: list[set[str]] = []
+
+    def run(evaluation: Evaluation, tasks: list[Task]) -> Iterator[Record]:
+        listed = rapid_process("list", "--json", home=home)
+        held.append({entry["name"] for entry in json.loads(listed.stdout)})
+        yield from ()
+
+    monkeypatch.setattr(Evaluation, "run", run)
+    told(rapid("eval", "two.csv", *QUICK, home=home, cwd=tmp_path))
+    assert held
+    assert {"one.txt", "two.txt"} <= held[0]
 
 
 def test_pairs_of_models_are_compared_too(folder, home, tmp_path) -> None:

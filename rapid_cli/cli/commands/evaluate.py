@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from rapid_cli.cli.render.console import Bars, console, tell
 from rapid_cli.cli.render.evaluation import print_rows
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
+from rapid_cli.errors import DocumentError
 from rapid_cli.evaluation.packs import Pack, read_pack
 from rapid_cli.evaluation.plots import draw
 from rapid_cli.evaluation.prepared import (
@@ -142,6 +143,7 @@ def _prepare(options: EvaluateOptions, errors: Console) -> bool:
     total = sum(len(pack.questions) for pack in asked.packs)
     depth = deepest(options.retrieve_tokens or (), options.context_length)
     with Session(models_file) as session, Bars(errors) as bars:
+        _read_all(asked.packs, session, bars, errors)
         opened = partial(_read, session, bars, errors)
         ready = prepare(options.prepare, asked.packs, opened, depth)
         for number, _ in enumerate(ready, start=1):
@@ -159,6 +161,18 @@ def _read(
     with open_sources(session.library, paths, errors) as gathered:
         finish_index(session.library, gathered, errors)
         yield gathered
+
+
+def _read_all(packs: Sequence[Pack], session: Session, bars: Bars, errors: Console) -> None:
+    """Read all documents before the first question, so that each finds the library alike.
+
+    How much a word counts depends on all that it holds. What cannot be read fails when it is asked
+    about.
+    """
+    documents = (pack.paths[each.document] for pack in packs for each in pack.questions)
+    for paths in dict.fromkeys(documents):
+        with suppress(DocumentError), _read(session, bars, errors, paths):
+            pass
 
 
 @dataclass(slots=True)
@@ -265,11 +279,11 @@ class _Asking:
             _take_known(tasks, left, known, answers)
             if left:
                 session.loader.load_pair(files)
-                with (
-                    Bars(self.errors) as bars,
-                    closing(self._evaluation(session, files, bars).run(left)) as events,
-                ):
-                    answers.collect(events, bars, self.errors)
+                with Bars(self.errors) as bars:
+                    if not self.asked.prepared:
+                        _read_all(self.asked.packs, session, bars, self.errors)
+                    with closing(self._evaluation(session, files, bars).run(left)) as events:
+                        answers.collect(events, bars, self.errors)
 
     def _evaluation(self, session: Session, files: PairFiles, bars: Bars) -> Evaluation:
         """Return what answers: a prepared set without searching, else what is read here."""
