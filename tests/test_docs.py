@@ -23,14 +23,15 @@ from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.bench.trials import Comparison, Trial
 from rapid_cli.bench.tuner import TuningResult
 from rapid_cli.cli import app
-from rapid_cli.cli.boundary import FAILED, SKIPPED
-from rapid_cli.cli.commands.bench import INTERRUPTED
+from rapid_cli.cli.boundary import FAILED, INTERRUPTED, SKIPPED
 from rapid_cli.cli.render.documents import print_entries, print_texts
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models, tuning_json
 from rapid_cli.cli.render.pulling import pulled_json
 from rapid_cli.cli.render.report import answer_json, failure_json, passages_json
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.errors import RapidError
+from rapid_cli.evaluation import report as evaluation_report
+from rapid_cli.evaluation.results import record_json
 from rapid_cli.library.catalog import Entry
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.hub.pulling import Pulled
@@ -40,6 +41,7 @@ from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, Mode
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import RunSettings
 from tests.cli.test_report import DOCUMENTS, make_answer
+from tests.support.evaluations import make_question, make_record
 from tests.support.pages import CHANGELOG, CODE, DOCS, LINK, PAGES, README, Page
 from tests.support.repository import REPOSITORY
 
@@ -387,6 +389,14 @@ def test_the_json_of_downloads_tuning_and_benchmarks_has_the_keys_of_its_tables(
     stages = {f"stages[].{field.name}" for field in fields(LengthRow)}
     rows = {f"rows[].{field.name}" for field in fields(Row)}
     assert told_keys("Benchmarks") == {"title", "peak_memory_bytes", *stages, *rows}
+
+
+def test_the_json_of_evaluations_and_a_line_of_results_have_the_keys_of_their_tables() -> None:
+    rows = {f"rows[].{field.name}" for field in fields(evaluation_report.Row)}
+    told = told_keys("Evaluations")
+    assert told == {"baseline", "answers", "failed", "skipped_lines", *rows}
+    table = DOCS["evaluating"].table("The file of results", "key")
+    assert set(table.codes()) == record_json(make_record(make_question(1))).keys()
 
 
 def test_the_json_of_the_doctor_has_the_keys_of_its_table() -> None:

@@ -1,4 +1,4 @@
-"""Plots of a benchmark: the only owner of matplotlib."""
+"""Plots of a benchmark."""
 
 from __future__ import annotations
 
@@ -7,26 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rapid_cli.bench.report import LengthRow, Row
-from rapid_cli.errors import ConfigError
-from rapid_cli.storage.private import as_usual
+from rapid_cli.figures import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-SUFFIXES = (".png", ".svg")
-
-
-def check_plot_path(path: Path) -> None:
-    """Refuse, before anything is measured, a file that could not be drawn: ConfigError."""
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"{path} is neither .png nor .svg", "name the plot PLOT.png or PLOT.svg")
-    if not path.parent.is_dir():
-        raise ConfigError(f"the folder {path.parent} does not exist", "make it first")
-    try:
-        import matplotlib  # noqa: F401, PLC0415 - an extra
-    except ImportError as error:
-        hint = 'install it: pip install "rapid-cli[bench]"'
-        raise ConfigError("plots need matplotlib", hint) from error
 
 
 def draw(path: Path, title: str, rows: Sequence[Row], lengths: Sequence[LengthRow]) -> None:
@@ -42,12 +26,7 @@ def draw(path: Path, title: str, rows: Sequence[Row], lengths: Sequence[LengthRo
     _cost_curves(costs, lengths)
     _predictions(predicted, rows)
     speed.legend(fontsize="x-small")
-    try:
-        with as_usual():
-            figure.savefig(path)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror or error}"
-        raise ConfigError(message, "name another file") from error
+    save(figure, path)
 
 
 def label(row: Row) -> str:

@@ -14,6 +14,7 @@ from rapid_cli.cli.boundary import Boundary
 from rapid_cli.cli.endings import ending_in_order
 from rapid_cli.cli.options.answering import EXPLAINED, AskOptions, ChatOptions, HistoryOptions
 from rapid_cli.cli.options.bench import BenchOptions
+from rapid_cli.cli.options.evaluate import EvaluateOptions
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
 from rapid_cli.cli.options.models import CheckOptions, TuneOptions
 from rapid_cli.cli.options.parameters import Collection, Json, Models, Quiet, taking_options
@@ -256,6 +257,15 @@ def clear_models(*, models: Models = None) -> None:
 def bench(options: BenchOptions) -> None:
     """Measure prefill, decoding, acceptance and costs, each strategy against plain decoding."""
     from rapid_cli.cli.commands.bench import run
+
+    run(options)
+
+
+@app.command("eval")
+@taking_options
+def evaluate(options: EvaluateOptions) -> None:
+    """Measure the quality of answers: strategies side by side on questions with right answers."""
+    from rapid_cli.cli.commands.evaluate import run
 
     run(options)
 

@@ -15,6 +15,8 @@ from rapid_cli.errors import RapidError
 
 logger = logging.getLogger(__name__)
 FAILED, SKIPPED = 1, 3
+INTERRUPTED = 130
+"""The exit code after Ctrl-C; what was measured until then is printed first."""
 STARTED = time.perf_counter()
 """When the person began to wait, nearly: Python itself takes a little before this."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, Pair, Seconds
 from rapid_cli.answering.attribution import match_sentences
 from rapid_cli.answering.pipeline import answer
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.request import Request
-from rapid_cli.documents import Passage
+from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
-from rapid_cli.library.sources import Gathered
 from rapid_cli.models.prompts import Turn
 from rapid_cli.session.session import Session
 
@@ -31,26 +31,58 @@ SPARE_TOKENS = 2048
 """Room in the contexts for the turns of a conversation."""
 
 
+class Searchable(Protocol):
+    """What finds passages in documents."""
+
+    def search(
+        self, question: str, document_ids: Sequence[str], limit: int, *, reranked: bool = True
+    ) -> list[Passage]:
+        """Return up to `limit` passages of these documents, best first."""
+        ...
+
+
+class Sources(Protocol):
+    """Documents to ask about, and what finds passages in them; `piped` if some came by stdin."""
+
+    @property
+    def documents(self) -> Mapping[str, Document]:
+        """The documents by their ids, in the order named."""
+        ...
+
+    @property
+    def library(self) -> Searchable:
+        """What is searched."""
+        ...
+
+    @property
+    def piped(self) -> bool:
+        """Whether nothing of it may be kept."""
+        ...
+
+
 class Desk:
     """Answers questions about documents. A context manager.
 
     `started` is when the person began to wait for the first answer. With `several` questions to
-    come, contexts are opened with room for them. What was piped in is in no prefix cache.
+    come, contexts are opened with room for them. What was piped in is in no prefix cache. Unless it
+    `cites`, sentences are not matched to passages, which takes the embedder.
     """
 
     def __init__(
         self,
         session: Session,
         files: PairFiles,
-        gathered: Gathered,
+        gathered: Sources,
         *,
         started: float,
         index_seconds: float,
         several: bool = False,
+        cites: bool = True,
     ) -> None:
         self._session = session
         self._files = files
         self._gathered = gathered
+        self._cites = cites
         self._started: float | None = started
         self._seconds = Seconds(index=index_seconds)
         self._open = ExitStack()
@@ -72,9 +104,17 @@ class Desk:
         return pair
 
     def ask(
-        self, question: str, options: Options, turns: tuple[Turn, ...] = ()
+        self,
+        question: str,
+        options: Options,
+        turns: tuple[Turn, ...] = (),
+        *,
+        instruction: str = "",
     ) -> Generator[Event, None, None]:
-        """Answer a question; `turns` were asked and answered before."""
+        """Answer a question; `turns` were asked and answered before.
+
+        The models read an `instruction` right after the question; it is not searched for.
+        """
         started, self._started = self._started or time.perf_counter(), None
         # A follow-up seldom names what it is about.
         about = f"{turns[-1].question}\n{question}" if turns else question
@@ -88,7 +128,7 @@ class Desk:
 
         pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
         request = Request(
-            question,
+            f"{question}\n{instruction}" if instruction else question,
             list(self._gathered.documents.values()),
             search,
             pair,
@@ -105,7 +145,9 @@ class Desk:
                 if begun.done():
                     begun.result()  # raises what went wrong in the library as soon as it is known
                 if isinstance(event, Finished):
-                    yield Finished((yield from self._cited(event.answer)))
+                    result = replace(event.answer, question=question)
+                    cited = (yield from self._cited(result)) if self._cites else result
+                    yield Finished(cited)
                 else:
                     yield event
 

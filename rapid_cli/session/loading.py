@@ -47,9 +47,15 @@ class Loader:
         self._open = opened
         self._memory = Memory(smaller_cache=smaller_cache)
         self._length = context_length or PLANNED_LENGTH
+        self._loaded: tuple[PairFiles, Pair] | None = None
 
     def load_pair(self, files: PairFiles) -> Pair:
-        """Load target and drafter; IncompatibleModels if they do not share a vocabulary."""
+        """Load target and drafter, once; IncompatibleModels if they do not share a vocabulary."""
+        if self._loaded is None or self._loaded[0] != files:
+            self._loaded = files, self._load_pair(files)
+        return self._loaded[1]
+
+    def _load_pair(self, files: PairFiles) -> Pair:
         first, second = self._pairs.adjusted(files)
         drafting = min(self._length, PLANNED_LENGTH)  # it reads no more than passages
         if first.runs_like(second):

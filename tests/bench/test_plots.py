@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rapid_cli.bench.plots import SUFFIXES, check_plot_path, draw, label
+from rapid_cli.bench.plots import draw, label
 from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.errors import ConfigError
+from rapid_cli.figures import SUFFIXES, check_plot_path
 
 pytest.importorskip("matplotlib")
 
@@ -105,24 +105,6 @@ def test_a_line_is_named_by_what_tells_it_apart():
     for coin, shown in ((0.75, "0.75"), (0.0, "0")):
         row = replace(ROW, assumed_acceptance=coin)
         assert label(row) == f"rapid by small (acceptance {shown} assumed)"
-
-
-@pytest.mark.parametrize("name", ["plot.pdf", "plot", "plot.png.txt", ".png"])
-def test_other_kinds_of_files_are_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match=r"neither \.png nor \.svg"):
-        check_plot_path(tmp_path / name)
-
-
-def test_a_missing_folder_is_refused_before_anything_is_measured(tmp_path):
-    with pytest.raises(ConfigError, match="no such folder does not exist"):
-        check_plot_path(tmp_path / "no such folder" / "plot.png")
-
-
-def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConfigError, match="need matplotlib") as raised:
-        check_plot_path(tmp_path / "plot.png")
-    assert 'pip install "rapid-cli[bench]"' in raised.value.hint
 
 
 def test_a_plot_that_cannot_be_written_is_one_sentence(tmp_path):

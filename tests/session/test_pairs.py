@@ -94,6 +94,13 @@ def load(session, name="self"):
     return session.loader.load_pair(session.pairs.find(session.models_file.pair(name)))
 
 
+def test_a_pair_is_loaded_once_and_another_beside_it(open_session):
+    session = open_session()
+    pair = load(session)
+    assert load(session) is pair
+    assert load(session, "low") is not pair
+
+
 def test_tuned_settings_reach_the_context(open_session, starter_path):
     session = open_session()
     tune(session, starter_path)

@@ -15,11 +15,12 @@ from tests.support.repository import REPOSITORY
 CODE = REPOSITORY / "rapid_cli"
 PAGE = REPOSITORY / "docs" / "architecture.md"
 PACKAGES = {
-    "cli": "doctor bench session answering library llama models storage machine text decoding "
-    "documents config errors",
+    "cli": "doctor bench evaluation session answering library llama models storage machine text "
+    "decoding documents figures config errors",
     "doctor": "session library llama preflight models retrieval storage machine text documents "
     "config errors",
-    "bench": "session answering models retrieval storage decoding documents config errors",
+    "bench": "session answering models retrieval decoding documents figures config errors",
+    "evaluation": "session answering models storage text decoding documents figures errors",
     "session": "answering library llama preflight models reader retrieval storage machine text "
     "documents config errors",
     "answering": "models retrieval text decoding documents config errors",
@@ -29,6 +30,7 @@ PACKAGES = {
     "models": "storage machine text decoding documents config errors",
     "reader": "storage machine documents errors",
     "retrieval": "machine text documents errors",
+    "figures": "storage errors",
     "storage": "text config errors",
     "machine": "errors",
     "text": "documents",
@@ -57,7 +59,7 @@ OWNERS = {
     "llama_cpp": "llama",
     "lxml": "reader",
     "mammoth": "reader.docx",
-    "matplotlib": "bench.plots",
+    "matplotlib": "bench.plots evaluation.plots figures",
     "onnxruntime": "retrieval.onnx_embedder",
     "packaging": "doctor",
     "platformdirs": "config models.models_file",

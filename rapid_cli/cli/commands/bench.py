@@ -14,8 +14,9 @@ from rapid_cli.answering.answer import Options
 from rapid_cli.answering.strategies import STRATEGIES, Strategy, strategy_named
 from rapid_cli.bench.benchmark import run as measure
 from rapid_cli.bench.measurements import LengthProfile, PrefillProgress, Sample, Variant
-from rapid_cli.bench.plots import check_plot_path, draw
+from rapid_cli.bench.plots import draw
 from rapid_cli.bench.report import LengthRow, Row, length_row, rows
+from rapid_cli.cli.boundary import INTERRUPTED
 from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setup
 from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.bench import BenchOptions
@@ -25,6 +26,7 @@ from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
+from rapid_cli.figures import check_plot_path
 from rapid_cli.session.session import Session
 
 PLAIN = "long-context"
@@ -33,8 +35,6 @@ PAPER_GAMMA, PAPER_ACCEPTANCE = 10, 0.77
 DEFAULT_LENGTH = 4096
 SHORTEST = 512
 """Shortest context worth measuring, in tokens."""
-INTERRUPTED = 130
-"""The exit code after Ctrl-C; what was measured until then is printed first."""
 
 
 def run(options: BenchOptions) -> None:

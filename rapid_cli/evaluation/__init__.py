@@ -1,0 +1,1 @@
+"""Measuring quality: strategies side by side on questions whose right answers are known."""

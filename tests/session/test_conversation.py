@@ -1,0 +1,54 @@
+"""Questions at a desk, over models that are a table of logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from rapid_cli.answering.answer import Finished
+from rapid_cli.documents import Document, Passage
+from rapid_cli.session.conversation import Desk
+from tests.support.table_models import BOOK, LOGITS, PASSAGES, Known, Model, options, self_pair
+
+MODEL = Model(LOGITS)
+
+
+@dataclass
+class Searched:
+    """One document, and what was searched for in it."""
+
+    documents: dict[str, Document] = field(default_factory=lambda: {BOOK.id: BOOK})
+    piped: bool = True
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def library(self) -> Searched:
+        return self
+
+    def search(self, question, document_ids, limit, *, reranked=True) -> list[Passage]:
+        self.asked.append(question)
+        return PASSAGES[:limit]
+
+
+def answered(sources: Searched, instruction: str):
+    loader = SimpleNamespace(load_pair=lambda files: self_pair(MODEL))
+    session = SimpleNamespace(loader=loader, profiles=Known())
+    with Desk(session, None, sources, started=0.0, index_seconds=0.0, cites=False) as desk:
+        *_, last = desk.ask("Who?", options("rag"), instruction=instruction)
+    assert isinstance(last, Finished)
+    return last.answer
+
+
+def test_an_instruction_is_read_after_the_question_and_not_searched_for() -> None:
+    sources = Searched()
+    bare, told = answered(sources, ""), answered(sources, "w0001 w0002")
+    assert sources.asked == ["Who?", "Who?"]
+    assert (bare.question, told.question) == ("Who?", "Who?")
+    assert len(told.target.prompt) > len(bare.target.prompt)
+    assert told.target.prompt.context == bare.target.prompt.context
+
+
+def test_without_citing_nothing_is_embedded_and_the_sources_are_there() -> None:
+    answer = answered(Searched(), "")
+    assert answer.sources
+    assert not answer.citations
