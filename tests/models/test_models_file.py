@@ -199,7 +199,7 @@ def test_a_default_reranker_is_taken_and_must_exist(write):
 
 def test_what_is_not_said_has_a_default(write):
     loaded = load_models_file(write())
-    assert loaded.pair(None) == ModelPair("small", "tiny", "target", 10.0, None, 0.1, None)
+    assert loaded.pair(None) == ModelPair("small", "tiny", "target", 200.0, None, 0.1, None)
     assert loaded.model("tiny") == ModelSpec("tiny", path="tiny.gguf", k_type="f16", v_type="f16")
 
 
