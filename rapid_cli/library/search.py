@@ -14,9 +14,10 @@ from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.vectors.chroma import REBUILD
 from rapid_cli.library.vectors.store import Store
 from rapid_cli.retrieval.embedder import Embedder
-from rapid_cli.retrieval.ranking import Key, rank, spread
+from rapid_cli.retrieval.ranking import Key, exact_worth, rank, repetitions_last, spread
+from rapid_cli.text.exact_terms import ExactTerm, exact_terms, plain
 from rapid_cli.text.page_references import named_pages
-from rapid_cli.text.words import match
+from rapid_cli.text.words import match, match_exact
 
 if TYPE_CHECKING:
     from rapid_cli.retrieval.reranker import Reranker
@@ -70,16 +71,18 @@ class Retrieval:
         similarities = self._by_meaning(question, wanted, depth)
         lexical = self._by_words(question, wanted, depth)
         named = self._on_named_pages(question, wanted)
-        ranked = rank(similarities, lexical, named)
+        exact = self._with_exact_terms(question, wanted, depth)
+        ranked = rank(similarities, lexical, named, exact)
         chunks = self._catalog.chunks.named([key for key, _ in ranked])
+        told = named | exact.keys()
         found = [
-            Passage(chunks[key], score, similarities.get(key), lexical.get(key), key in named)
+            Passage(chunks[key], score, similarities.get(key), lexical.get(key), key in told)
             for key, score in ranked
             if key in chunks  # no neighbour beyond an end, nor what was replaced just now
         ]
         if self._reranker and reranked:
             found = self._reranker.best_first(question, found)
-        return spread(found)[:limit]
+        return spread(repetitions_last(found))[:limit]
 
     def _on_named_pages(self, question: str, wanted: Sequence[str]) -> set[Key]:
         """Return the chunks on pages that the question names."""
@@ -93,6 +96,17 @@ class Retrieval:
             if document.paged
             for number in self._catalog.chunks.on_pages(document.id, named.among(document.pages))
         }
+
+    def _with_exact_terms(self, question: str, wanted: Sequence[str], depth: int) -> dict[Key, int]:
+        """Return the chunks that hold what the question names exactly, and what that is worth."""
+        return exact_worth(self._holding(term, wanted, depth) for term in exact_terms(question))
+
+    def _holding(self, term: ExactTerm, wanted: Sequence[str], depth: int) -> dict[Key, bool]:
+        """Return the chunks that hold a term as it stands, and whether it opens a line there."""
+        matches = self._catalog.chunks.matching(match_exact(term), wanted, depth)
+        keys = [(each.document_id, each.number) for each in matches]
+        texts = ((key, plain(each.text)) for key, each in self._catalog.chunks.named(keys).items())
+        return {key: term.opens(text) for key, text in texts if term.is_in(text)}
 
     def _by_words(self, question: str, wanted: Sequence[str], depth: int) -> dict[Key, float]:
         expression = match(question)

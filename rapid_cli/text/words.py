@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from unicodedata import normalize
 
+from rapid_cli.text.exact_terms import ExactTerm, exact_terms
 from rapid_cli.text.language import HANGUL, JAMO, QUESTION_STOP_WORDS, UNSPACED
 
 # Each letter of a script without spaces is a token, and what it carries goes with it.
@@ -16,6 +17,7 @@ _RUN = re.compile(f"(?:{_LETTER}|{_MARKS})+|(?:(?!{_LETTER})\\w)+")
 _HYPHENATED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n\s*(?=[^\W\d_A-Z])")
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+_SHORT_PART = 2
 _MOST_TERMS = 64
 """A question is searched for no more different words than these, so that it stays quick."""
 
@@ -34,11 +36,27 @@ def match(question: str) -> str | None:
     """Return an FTS5 expression for texts with any word of the question, None if it has none.
 
     It holds nothing but quoted words, so that no operator in a question is one. A run of an
-    unspaced script is looked for as its pairs of neighbouring letters.
+    unspaced script is looked for as its pairs of neighbouring letters, and a term such as 4.2.1 as
+    one: its short parts alone are in any text.
     """
-    words = list(dict.fromkeys(_words(question)))
+    phrases = [phrase for term in exact_terms(question) for phrase in _phrases(term)]
+    parts = {word for phrase in phrases for word in phrase.split() if len(word) <= _SHORT_PART}
+    words = [*phrases, *(word for word in _words(question) if word not in parts)]
     telling = [word for word in words if word not in QUESTION_STOP_WORDS]
-    chosen = (telling or words)[:_MOST_TERMS]
+    return _any_of(telling or words)
+
+
+def match_exact(term: ExactTerm) -> str:
+    """Return an FTS5 expression for texts that may hold an exact term."""
+    return _any_of(_phrases(term)) or '""'
+
+
+def _phrases(term: ExactTerm) -> list[str]:
+    return [" ".join(_words(phrase)) for phrase in term.phrases]
+
+
+def _any_of(words: list[str]) -> str | None:
+    chosen = list(dict.fromkeys(words))[:_MOST_TERMS]
     return " OR ".join(f'"{word}"' for word in chosen) or None
 
 

@@ -93,7 +93,7 @@ def test_passages_that_overlap_by_half_are_no_duplicates():
 
 
 def test_the_ranking_by_meaning_counts_more_than_that_by_words():
-    ranked = rank({("d", 1): 0.9, ("d", 5): 0.8}, {("d", 9): 7.0}, [])
+    ranked = rank({("d", 1): 0.9, ("d", 5): 0.8}, {("d", 9): 7.0}, [], {})
     assert [key for key, _ in ranked][:2] == [("d", 1), ("d", 5)]
 
 
