@@ -32,32 +32,33 @@ def indexed(text: str) -> str:
     return _UNSPACED.sub(r" \g<0> ", _HYPHENATED.sub("", plain))
 
 
-def match(question: str) -> str | None:
-    """Return an FTS5 expression for texts with any word of the question, None if it has none.
+def terms(question: str) -> list[str]:
+    """Return what a text is searched for: words, and runs of words with blanks between them.
 
-    It holds nothing but quoted words, so that no operator in a question is one. A run of an
-    unspaced script is looked for as its pairs of neighbouring letters, and a term such as 4.2.1 as
-    one: its short parts alone are in any text.
+    A run of an unspaced script is looked for as its pairs of neighbouring letters, and a term such
+    as 4.2.1 as one: its short parts alone are in any text. Words that make a question are left out
+    unless there are no others.
     """
-    phrases = [phrase for term in exact_terms(question) for phrase in _phrases(term)]
+    phrases = [phrase for term in exact_terms(question) for phrase in runs(term)]
     parts = {word for phrase in phrases for word in phrase.split() if len(word) <= _SHORT_PART}
     words = [*phrases, *(word for word in _words(question) if word not in parts)]
     telling = [word for word in words if word not in QUESTION_STOP_WORDS]
-    return _any_of(telling or words)
+    return list(dict.fromkeys(telling or words))[:_MOST_TERMS]
 
 
-def match_exact(term: ExactTerm) -> str:
-    """Return an FTS5 expression for texts that may hold an exact term."""
-    return _any_of(_phrases(term)) or '""'
+def runs(term: ExactTerm) -> list[str]:
+    """Return the runs of words by which the index finds an exact term."""
+    return [run(phrase) for phrase in term.phrases]
 
 
-def _phrases(term: ExactTerm) -> list[str]:
-    return [" ".join(_words(phrase)) for phrase in term.phrases]
+def run(phrase: str) -> str:
+    """Return the words of a phrase with blanks between them."""
+    return " ".join(_words(phrase))
 
 
-def _any_of(words: list[str]) -> str | None:
-    chosen = list(dict.fromkeys(words))[:_MOST_TERMS]
-    return " OR ".join(f'"{word}"' for word in chosen) or None
+def match(run: str) -> str:
+    """Return an FTS5 expression for a word or a run of words, in which no operator is one."""
+    return f'"{run}"'
 
 
 def _words(question: str) -> list[str]:
