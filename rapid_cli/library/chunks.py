@@ -114,7 +114,8 @@ class Chunks:
             "SELECT run.value ->> 0, count(*) FROM json_each(?1) AS run CROSS JOIN words"
             f" ON words MATCH run.value ->> 1 {_IN_DOCUMENTS} GROUP BY run.value ->> 0"
         )
-        return dict(self._file.rows(query, wanted, json.dumps(list(document_ids))))
+        rows = self._file.rows(query, wanted, json.dumps(list(document_ids)))
+        return {str(run): int(count) for run, count in rows}
 
     def matching(
         self, weights: Mapping[str, float], document_ids: Sequence[str], limit: int

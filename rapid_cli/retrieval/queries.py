@@ -38,8 +38,8 @@ def query(question: str, earlier: Sequence[str] = ()) -> Query:
         {question: 1.0} | before,
         _words(question, before),
         {run(term): term for term in related_terms(question)},
-        next((tuple(found) for one in asked if (found := exact_terms(one))), ()),
-        next((found for one in asked if (found := named_pages(one))), NamedPages()),
+        next(filter(None, (tuple(exact_terms(one)) for one in asked)), ()),
+        next(filter(None, map(named_pages, asked)), NamedPages()),
     )
 
 

@@ -39,7 +39,8 @@ def earlier_weights(question: str, earlier: Sequence[str]) -> dict[str, float]:
     The last one counts most. That which names something counts as if it were the last, unless a
     later one does: "And the battery?" is about the car that was named three questions ago.
     """
-    told, names_seen = {}, bool(names(question))
+    told: dict[str, float] = {}
+    names_seen = bool(names(question))
     for age, before in enumerate(reversed(earlier[-MOST_TURNS:])):
         named = names(before)
         told.setdefault(before, 1.0 if named and not names_seen else DECAY**age)
