@@ -32,10 +32,10 @@ FIELDS = "document_id, number, text, start, end, first_page, last_page"
 AMONG = "document_id IN (SELECT value FROM json_each(?))"
 # The chunks of a document lie together: of all others the index is not even asked.
 _IN_DOCUMENTS = (
-    " AND words.rowid BETWEEN"
+    " JOIN chunks ON words.rowid BETWEEN"
     " (SELECT min(chunks.id) FROM json_each(?2) JOIN chunks ON document_id = value)"
     " AND (SELECT max(chunks.id) FROM json_each(?2) JOIN chunks ON document_id = value)"
-    " JOIN chunks ON chunks.id = words.rowid"
+    " AND chunks.id = words.rowid"
     " AND chunks.document_id IN (SELECT value FROM json_each(?2))"
 )
 
@@ -116,6 +116,12 @@ class Chunks:
         )
         rows = self._file.rows(query, wanted, json.dumps(list(document_ids)))
         return {str(run): int(count) for run, count in rows}
+
+    def hold_both(self, run: str, others: Iterable[str], document_ids: Sequence[str]) -> bool:
+        """Tell whether a chunk of these documents holds a run of words and any of others."""
+        expression = f"{match(run)} AND ({' OR '.join(map(match, others))})"
+        query = f"SELECT 1 FROM words {_IN_DOCUMENTS} WHERE words MATCH ?1 LIMIT 1"
+        return bool(self._file.rows(query, expression, json.dumps(list(document_ids))))
 
     def matching(
         self, weights: Mapping[str, float], document_ids: Sequence[str], limit: int

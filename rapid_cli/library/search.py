@@ -83,6 +83,8 @@ class Retrieval:
         depth = max(DEPTH, limit)
         asked = query(question, earlier)
         held = self._catalog.chunks.holding([*asked.words, *asked.related], wanted)
+        if earlier and self._has_new_subject(asked, asked.alone(question), held, wanted):
+            asked = asked.alone(question)
         similarities = self._by_meaning(self._vector(asked, held), wanted, depth)
         lexical = self._by_words(asked, held, wanted, sum(counts[key] for key in wanted), depth)
         named = self._on_named_pages(asked.pages, wanted)
@@ -98,6 +100,20 @@ class Retrieval:
         if self._reranker and reranked:
             found = self._reranker.best_first("\n".join((*earlier[-1:], question)), found)
         return spread(repetitions_last(found))[:limit]
+
+    def _has_new_subject(
+        self, asked: Query, alone: Query, held: Mapping[str, int], wanted: Sequence[str]
+    ) -> bool:
+        """Tell whether nothing in the text has to do both with a question and with those before.
+
+        That is so where its rarest word stands nowhere with a word of theirs.
+        """
+        own = [word for word in alone.words if word in held]
+        others = [word for word in asked.words if word in held and word not in alone.words]
+        if not own or not others:
+            return False
+        rarest = min(own, key=lambda word: held[word])
+        return not self._catalog.chunks.hold_both(rarest, others, wanted)
 
     def _vector(self, asked: Query, held: Mapping[str, int]) -> Callable[[], Vector]:
         """Return what makes the vector of a question, with what it goes on from and is related."""
@@ -136,7 +152,11 @@ class Retrieval:
     ) -> dict[Key, float]:
         """Return the chunks that hold the most telling words; of `total`, so many hold each."""
         weights = dict.fromkeys(asked.related, RELATED) | dict(asked.words)
-        telling = {run: weights[run] * rareness(held[run], total) for run in held}
+        telling = {
+            run: weight * rareness(held[run], total)
+            for run, weight in weights.items()
+            if run in held
+        }
         found = self._catalog.chunks.matching(telling, wanted, depth)
         return {(each.document_id, each.number): each.weight for each in found}
 

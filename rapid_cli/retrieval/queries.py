@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapid_cli.text.exact_terms import ExactTerm, exact_terms
-from rapid_cli.text.follow_ups import earlier_weights, leans
+from rapid_cli.text.follow_ups import earlier_weights, points_back
 from rapid_cli.text.page_references import NamedPages, named_pages
 from rapid_cli.text.related_terms import related_terms
 from rapid_cli.text.words import run, terms
@@ -29,11 +29,16 @@ class Query:
     exact: tuple[ExactTerm, ...]
     pages: NamedPages
 
+    def alone(self, question: str) -> Query:
+        """Return this query without the meaning and the words of earlier questions."""
+        only = query(question)
+        return replace(self, texts=only.texts, words=only.words)
+
 
 def query(question: str, earlier: Sequence[str] = ()) -> Query:
     """Return what a question is searched for with that goes on from earlier ones, oldest first."""
     before = earlier_weights(question, earlier)
-    asked = (question, *(reversed(earlier) if leans(question) else ()))
+    asked = (question, *(reversed(earlier) if points_back(question) else ()))
     return Query(
         {question: 1.0} | before,
         _words(question, before),

@@ -28,9 +28,14 @@ _LEANING = re.compile(
 _NAME = re.compile(r"(?<=[^\s.?!:])\s+[\"'(“‘]*(?=[^\W\d_])(\w+)|(\w*\d\w*)")
 
 
+def points_back(question: str) -> bool:
+    """Tell whether a question has a word such as `it` or `and` that goes back to those before."""
+    return _LEANING.search(question) is not None
+
+
 def leans(question: str) -> bool:
     """Tell whether a question seems to be understood only with those before it."""
-    return bool(_LEANING.search(question)) or len(terms(question)) <= _FEW_TERMS
+    return points_back(question) or len(terms(question)) <= _FEW_TERMS
 
 
 def earlier_weights(question: str, earlier: Sequence[str]) -> dict[str, float]:

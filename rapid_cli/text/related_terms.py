@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 _BALANCE = "balance sheets, statements of financial position"
 _INCOME = "statements of income, statements of operations, statements of earnings"
@@ -89,5 +90,5 @@ def related_terms(question: str) -> list[str]:
     They are those of financial reports: a ratio such as working capital is seldom told, but its
     parts are, in the balance sheet.
     """
-    found = (terms for pattern, terms in _PATTERNS if pattern.search(question))
-    return list(dict.fromkeys(", ".join(found).split(", "))) if question else []
+    found = (terms.split(", ") for pattern, terms in _PATTERNS if pattern.search(question))
+    return list(dict.fromkeys(chain.from_iterable(found)))
