@@ -12,7 +12,7 @@ from rapid_cli.documents import Chunk, Passage
 SIMILARITY_THRESHOLD = 0.3
 """Passages less similar to the question than this are dropped (paper, section 3.1)."""
 LEXICAL_SHARE = 0.5
-"""But not those with at least this share of the best BM25: they have the question's rare words."""
+"""But not those whose words weigh at least this share of the best: they have the rare ones."""
 KEPT_ANYWAY = 3
 """So many are kept when none is similar enough."""
 RANK_CONSTANT = 5
@@ -24,7 +24,7 @@ EXACT_WEIGHT = 2.0
 FEW_HOLDERS = 10
 """A term that more chunks of a document hold does not say which of them is meant."""
 NEIGHBOUR_SHARE = 0.1
-"""A chunk is worth so much of the BM25 of the chunks before and after it, too."""
+"""A chunk is worth so much of the words of the chunks before and after it, too."""
 FIRST = 5
 """So many passages come from different pages, if there are so many pages."""
 
@@ -74,11 +74,11 @@ def exact_worth(terms: Iterable[Mapping[Key, bool]]) -> dict[Key, int]:
 
 
 def _with_neighbours(lexical: Mapping[Key, float]) -> dict[Key, float]:
-    """Let a chunk share in the BM25 of those beside it: what one begins, the next may answer."""
+    """Let a chunk share in the words of those beside it: what one begins, the next may answer."""
     scores = dict(lexical)
-    for (document_id, number), bm25 in lexical.items():
+    for (document_id, number), weight in lexical.items():
         for beside in ((document_id, number - 1), (document_id, number + 1)):
-            scores[beside] = scores.get(beside, 0.0) + NEIGHBOUR_SHARE * bm25
+            scores[beside] = scores.get(beside, 0.0) + NEIGHBOUR_SHARE * weight
     return scores
 
 
@@ -105,8 +105,8 @@ def fuse(rankings: Sequence[Sequence[K]], weights: Sequence[float]) -> list[tupl
 def similar_enough(passages: Iterable[Passage]) -> list[Passage]:
     """Drop passages that neither mean nor say what the question does, but never the first few.
 
-    Those on a page that the question names stay. The cosine similarity decides where a passage has
-    one, and its BM25 against the best one's; the order stays.
+    Those that the question names stay. The cosine similarity decides where a passage has
+    one, and what its words weigh against the best one's; the order stays.
     """
     found = list(passages)
     best = max((passage.lexical or 0.0 for passage in found), default=0.0)
