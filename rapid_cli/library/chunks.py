@@ -31,11 +31,13 @@ CREATE TABLE IF NOT EXISTS vectors (document_id TEXT PRIMARY KEY, floats BLOB NO
 FIELDS = "document_id, number, text, start, end, first_page, last_page"
 AMONG = "document_id IN (SELECT value FROM json_each(?))"
 # The chunks of a document lie together: of all others the index is not even asked.
-_IN_DOCUMENTS = (
-    " JOIN chunks ON words.rowid BETWEEN"
+_IN_REACH = (
+    "words.rowid BETWEEN"
     " (SELECT min(chunks.id) FROM json_each(?2) JOIN chunks ON document_id = value)"
     " AND (SELECT max(chunks.id) FROM json_each(?2) JOIN chunks ON document_id = value)"
-    " AND chunks.id = words.rowid"
+)
+_IN_DOCUMENTS = (
+    f" JOIN chunks ON {_IN_REACH} AND chunks.id = words.rowid"
     " AND chunks.document_id IN (SELECT value FROM json_each(?2))"
 )
 
@@ -132,12 +134,13 @@ class Chunks:
         """
         wanted = json.dumps([[match(run), weight] for run, weight in weights.items()])
         query = (
-            "WITH held AS MATERIALIZED (SELECT chunks.id, document_id, number,"
-            " run.value ->> 1 AS weight, bm25(words) AS bm25"
-            " FROM json_each(?1) AS run CROSS JOIN words ON words MATCH run.value ->> 0"
-            f" {_IN_DOCUMENTS})"
-            " SELECT document_id, number, sum(weight) AS weights FROM held GROUP BY id"
-            f" ORDER BY weights DESC, sum(bm25), id LIMIT {int(limit)}"
+            "WITH held AS MATERIALIZED (SELECT words.rowid AS id, sum(run.value ->> 1) AS weights,"
+            " sum(words.rank) AS bm25 FROM json_each(?1) AS run"
+            f" CROSS JOIN words ON words MATCH run.value ->> 0 AND {_IN_REACH}"
+            " GROUP BY words.rowid)"
+            " SELECT document_id, number, weights FROM held JOIN chunks ON chunks.id = held.id"
+            " AND document_id IN (SELECT value FROM json_each(?2))"
+            f" ORDER BY weights DESC, bm25, held.id LIMIT {int(limit)}"
         )
         rows = self._file.rows(query, wanted, json.dumps(list(document_ids)))
         return [Match(*row) for row in rows]
