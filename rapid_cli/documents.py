@@ -89,8 +89,8 @@ class Passage:
     """A chunk found for a question; `score` is what ranks it, in 0..1.
 
     `similarity` is the cosine of its vector with that of the question, in -1..1, None where it has
-    no vector yet; `lexical` is its BM25, None where it has no word of the question; `named` tells
-    whether the question names its page.
+    no vector yet; `lexical` is what the words weigh that it shares with the question, None where it
+    has none; `named` tells whether the question names its page or a term that it holds.
     """
 
     chunk: Chunk

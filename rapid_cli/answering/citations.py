@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from unicodedata import normalize
 
 import numpy as np
@@ -52,8 +52,9 @@ _NUMBER_WORDS = {word: str(number) for word, number in NUMBERS.items() if number
 class Citation:
     """A sentence of an answer, `text[start:end]`, and what supports it.
 
-    `sources` are the 1-based numbers of passages, best first, with a quote of each; there are none
-    if nothing supports it. `support` is that of the best, in 0..1.
+    `sources` are the 1-based numbers of passages, best first, with a quote of each, and the part of
+    its text with the sentence that tells most; there are none if nothing supports it. `support` is
+    that of the best, in 0..1.
     """
 
     start: int
@@ -61,6 +62,12 @@ class Citation:
     sources: tuple[int, ...] = ()
     support: float = 0.0
     quotes: tuple[str, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def quoted(self) -> Iterator[tuple[int, str, tuple[int, int] | None]]:
+        """The sources, each with its quote and the part of it, if that is known."""
+        return zip(self.sources, self.quotes, self.parts or repeat(None), strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,15 @@ class _Window:
 
     source: int
     parts: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
     terms: Mapping[str, int]
+
+    def telling(self, claim: _Claim) -> tuple[int, int]:
+        """Return where in the passage the sentence stands that has most of a claim's terms."""
+        told = [
+            sum(claim.weights.get(term, 0) for term in weighted_terms(part)) for part in self.parts
+        ]
+        return self.spans[told.index(max(told))]
 
 
 def cite(
@@ -132,14 +147,14 @@ def _claim(text: str, span: tuple[int, int], question: str, ordinary: Set[str]) 
     doubtful = _first_word(said) - ordinary
     weights = {
         term: WORD if weight == NAME and (term in ordinary or term in doubtful) else weight
-        for term, weight in _terms(said).items()
+        for term, weight in weighted_terms(said).items()
     }
     if not weights:
         return None
     vital = frozenset(term for term, weight in weights.items() if weight > WORD)
     numbers = frozenset(term for term, weight in weights.items() if weight == NUMBER)
     if question and len(weights) < ENOUGH_TERMS:
-        vital, weights = frozenset(weights), _terms(question) | weights
+        vital, weights = frozenset(weights), weighted_terms(question) | weights
         said = f"{question} {said}"
     return _Claim(*span, said, weights, vital, numbers, doubtful)
 
@@ -149,10 +164,10 @@ def _first_word(said: str) -> frozenset[str]:
     opening = _OPENING.match(said)
     if opening is None or not opening[1].istitle() or not opening[2].islower():
         return frozenset()
-    return frozenset(_terms(opening[1]))
+    return frozenset(weighted_terms(opening[1]))
 
 
-def _terms(text: str) -> dict[str, int]:
+def weighted_terms(text: str) -> dict[str, int]:
     """Return the numbers, names and stems of words in `text`, with their weights."""
     terms: dict[str, int] = {}
     for found in _TERM.finditer(normalize("NFKC", text)):
@@ -170,12 +185,16 @@ def _terms(text: str) -> dict[str, int]:
 
 def _windows(source: int, text: str) -> Iterator[_Window]:
     """Yield the sentences of a passage, none twice, each followed by itself and the next."""
-    parts = list(dict.fromkeys(text[start:end] for start, end in passage_sentences(text)))
-    terms = [_terms(_unbroken(part)) for part in parts]
-    for at, part in enumerate(parts):
-        yield _Window(source, (part,), terms[at])
+    first: dict[str, tuple[int, int]] = {}
+    for start, end in passage_sentences(text):
+        first.setdefault(text[start:end], (start, end))
+    parts, spans = tuple(first), tuple(first.values())
+    terms = [weighted_terms(_unbroken(part)) for part in parts]
+    for at in range(len(parts)):
+        yield _Window(source, parts[at : at + 1], spans[at : at + 1], terms[at])
         if at + 1 < len(parts):
-            yield _Window(source, (part, parts[at + 1]), terms[at] | terms[at + 1])
+            both = terms[at] | terms[at + 1]
+            yield _Window(source, parts[at : at + 2], spans[at : at + 2], both)
 
 
 def _unbroken(text: str) -> str:
@@ -220,7 +239,9 @@ def _cited(
     found = sorted(best.values(), key=_best_and_shortest)[:MOST_SOURCES]
     quotes = tuple(quote(claim.text, " ".join(window.parts)) for _, window in found)
     sources = tuple(window.source for _, window in found)
-    return Citation(claim.start, claim.end, sources, found[0][0] if found else 0.0, quotes)
+    places = tuple(window.telling(claim) for _, window in found)
+    support = found[0][0] if found else 0.0
+    return Citation(claim.start, claim.end, sources, support, quotes, places)
 
 
 def quote(sentence: str, text: str) -> str:
@@ -231,10 +252,10 @@ def quote(sentence: str, text: str) -> str:
     text = one_line(text)
     if len(text) <= QUOTE_CHARACTERS:
         return text
-    wanted = _terms(sentence)
+    wanted = weighted_terms(sentence)
     pieces = [match.span() for match in _PIECE.finditer(text)]
     ends = [end for _, end in pieces]
-    terms = [wanted.keys() & _terms(text[start:end]) for start, end in pieces]
+    terms = [wanted.keys() & weighted_terms(text[start:end]) for start, end in pieces]
     # Two characters are for the dots at both ends.
     reach = [bisect_right(ends, start + QUOTE_CHARACTERS - 2) for start, _ in pieces]
 

@@ -10,7 +10,7 @@ from rapid_cli.errors import ContextFull
 from rapid_cli.models.interface import LanguageModel, PromptTokens, tokenize_prompt
 from rapid_cli.models.prompts import Turn, document_text, passages_text
 from rapid_cli.retrieval.passages import about_budget, drafter_budget, joined, whole_sentences
-from rapid_cli.retrieval.ranking import similar_enough, without_near_duplicates
+from rapid_cli.retrieval.ranking import similar_enough
 from rapid_cli.text.naming import title
 
 Search = Callable[[int], list[Passage]]
@@ -113,8 +113,7 @@ def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Pa
     names = {document.id: title(document.name) for document in task.documents}
     documents = {document.id: document for document in task.documents}
     limit = _room(task, model)
-    different = without_near_duplicates(found)
-    ranked = about_budget(different, budget, lambda text: len(model.vocabulary.tokenize(text)))
+    ranked = about_budget(found, budget, lambda text: len(model.vocabulary.tokenize(text)))
     while True:
         whole = whole_sentences(ranked, documents)
         pieces = joined(whole, names)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rapid_cli.documents import Chunk
 from rapid_cli.storage.sqlite import Connection, DatabaseFile
-from rapid_cli.text.words import indexed
+from rapid_cli.text.words import indexed, match
 
 # The vectors are a copy, since the store takes a second to open: few documents are compared here.
 SCHEMA = """
@@ -30,15 +30,25 @@ CREATE TABLE IF NOT EXISTS vectors (document_id TEXT PRIMARY KEY, floats BLOB NO
 """
 FIELDS = "document_id, number, text, start, end, first_page, last_page"
 AMONG = "document_id IN (SELECT value FROM json_each(?))"
+# The chunks of a document lie together: of all others the index is not even asked.
+_IN_REACH = (
+    "words.rowid BETWEEN"
+    " (SELECT min(chunks.id) FROM json_each(?2) JOIN chunks ON document_id = value)"
+    " AND (SELECT max(chunks.id) FROM json_each(?2) JOIN chunks ON document_id = value)"
+)
+_IN_DOCUMENTS = (
+    f" JOIN chunks ON {_IN_REACH} AND chunks.id = words.rowid"
+    " AND chunks.document_id IN (SELECT value FROM json_each(?2))"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A chunk that has words of a question; the greater its BM25, the better."""
+    """A chunk that holds words of a question, and what they weigh together."""
 
     document_id: str
     number: int
-    bm25: float
+    weight: float
 
 
 class Chunks:
@@ -99,14 +109,40 @@ class Chunks:
         )
         return [row[0] for row in self._file.rows(query, json.dumps(list(pages)), document_id)]
 
-    def matching(self, expression: str, document_ids: Sequence[str], limit: int) -> list[Match]:
-        """Return the chunks of these documents that match an FTS5 expression, best first."""
+    def holding(self, runs: Iterable[str], document_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many chunks of these documents hold each word or run, if any do."""
+        wanted = json.dumps([[run, match(run)] for run in runs])
         query = (
-            "SELECT document_id, number, -bm25(words) AS bm25 FROM words"
-            " JOIN chunks ON chunks.id = words.rowid"
-            f" WHERE words MATCH ? AND {AMONG} ORDER BY bm25 DESC, chunks.id LIMIT {int(limit)}"
+            "SELECT run.value ->> 0, count(*) FROM json_each(?1) AS run CROSS JOIN words"
+            f" ON words MATCH run.value ->> 1 {_IN_DOCUMENTS} GROUP BY run.value ->> 0"
         )
-        rows = self._file.rows(query, expression, json.dumps(list(document_ids)))
+        rows = self._file.rows(query, wanted, json.dumps(list(document_ids)))
+        return {str(run): int(count) for run, count in rows}
+
+    def hold_both(self, run: str, others: Iterable[str], document_ids: Sequence[str]) -> bool:
+        """Tell whether a chunk of these documents holds a run of words and any of others."""
+        expression = f"{match(run)} AND ({' OR '.join(map(match, others))})"
+        query = f"SELECT 1 FROM words {_IN_DOCUMENTS} WHERE words MATCH ?1 LIMIT 1"
+        return bool(self._file.rows(query, expression, json.dumps(list(document_ids))))
+
+    def matching(
+        self, weights: Mapping[str, float], document_ids: Sequence[str], limit: int
+    ) -> list[Match]:
+        """Return the chunks of these documents that hold words or runs of words, best first.
+
+        A chunk counts the weights of those that it holds.
+        """
+        wanted = json.dumps([[match(run), weight] for run, weight in weights.items()])
+        query = (
+            "WITH held AS MATERIALIZED (SELECT words.rowid AS id, sum(run.value ->> 1) AS weights,"
+            " sum(words.rank) AS bm25 FROM json_each(?1) AS run"
+            f" CROSS JOIN words ON words MATCH run.value ->> 0 AND {_IN_REACH}"
+            " GROUP BY words.rowid)"
+            " SELECT document_id, number, weights FROM held JOIN chunks ON chunks.id = held.id"
+            " AND document_id IN (SELECT value FROM json_each(?2))"
+            f" ORDER BY weights DESC, bm25, held.id LIMIT {int(limit)}"
+        )
+        rows = self._file.rows(query, wanted, json.dumps(list(document_ids)))
         return [Match(*row) for row in rows]
 
     def vectors(self, document_ids: Sequence[str], cut: str) -> dict[str, bytes]:

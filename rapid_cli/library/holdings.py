@@ -47,14 +47,23 @@ class Holdings:
         self._retrieval = Retrieval(catalog, store, embedder, reranker)
 
     def search(
-        self, question: str, document_ids: Sequence[str], limit: int, *, reranked: bool = True
+        self,
+        question: str,
+        document_ids: Sequence[str],
+        limit: int,
+        *,
+        earlier: Sequence[str] = (),
+        reranked: bool = True,
     ) -> list[Passage]:
         """Return up to `limit` passages of these documents for a question, best first.
 
-        With `reranked` False a reranker is done without, for speed. StoreError if the library
-        cannot tell, for lack of chunks or another embedder.
+        It may go on from `earlier` ones, oldest first. With `reranked` False a reranker is done
+        without, for speed. StoreError if the library cannot tell, for lack of chunks or another
+        embedder.
         """
-        return self._retrieval.search(question, document_ids, limit, reranked=reranked)
+        return self._retrieval.search(
+            question, document_ids, limit, earlier=earlier, reranked=reranked
+        )
 
     def get(self, document_id: str) -> Document:
         """Return a document with its pages."""

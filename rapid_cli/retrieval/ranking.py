@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from rapid_cli.documents import Passage
+from rapid_cli.documents import Chunk, Passage
 
 SIMILARITY_THRESHOLD = 0.3
 """Passages less similar to the question than this are dropped (paper, section 3.1)."""
 LEXICAL_SHARE = 0.5
-"""But not those with at least this share of the best BM25: they have the question's rare words."""
+"""But not those whose words weigh at least this share of the best: they have the rare ones."""
 KEPT_ANYWAY = 3
 """So many are kept when none is similar enough."""
 RANK_CONSTANT = 5
 """How slowly a rank loses its worth (`k` of reciprocal rank fusion)."""
 MEANING_WEIGHT = 1.5
 """How much the ranking by meaning counts, where that by words counts 1."""
+EXACT_WEIGHT = 2.0
+"""How much it counts beside all else that a chunk has the very term asked for."""
+FEW_HOLDERS = 10
+"""A term that more chunks of a document hold does not say which of them is meant."""
 NEIGHBOUR_SHARE = 0.1
-"""A chunk is worth so much of the BM25 of the chunks before and after it, too."""
+"""A chunk is worth so much of the words of the chunks before and after it, too."""
 FIRST = 5
 """So many passages come from different pages, if there are so many pages."""
-SHINGLE = 4
-"""Near-duplicates are told by their runs of so many words."""
-SAME_SHARE = 0.7
-"""Passages that share more of their runs than this are near-duplicates."""
+
+_PAGE_LINE = re.compile(r"\W*page\s+(?:\d+|[ivxlc]+)(?:\s*(?:of|/)\s*\d+)?\W*")
 
 K = TypeVar("K", bound=Hashable)
 Key = tuple[str, int]
@@ -33,27 +36,49 @@ Key = tuple[str, int]
 
 
 def rank(
-    similarities: Mapping[Key, float], lexical: Mapping[Key, float], named: Collection[Key]
+    similarities: Mapping[Key, float],
+    lexical: Mapping[Key, float],
+    named: Collection[Key],
+    exact: Mapping[Key, int],
 ) -> list[tuple[Key, float]]:
-    """Rank chunks by meaning, by words, and by whether the question names their page.
+    """Rank chunks by meaning, by words, and by whether the question names them.
 
-    Return their keys with scores in 0..1, best first. A key may be that of a neighbour that is not
-    there.
+    It names their page, or terms that they hold as they stand. Return their keys with scores in
+    0..1, best first. A key may be that of a neighbour that is not there.
     """
-    alike = [_best_first(similarities), _best_first(_with_neighbours(lexical))]
+    rankings = [_best_first(similarities), _best_first(_with_neighbours(lexical))]
     weights = [MEANING_WEIGHT, 1.0]
-    if not named:
-        return fuse(alike, weights)
-    ordered = [key for key, _ in fuse([*alike, sorted(named)], [*weights, 0.0]) if key in named]
-    return fuse([*alike, ordered], [*weights, sum(weights)])
+    told = [(dict.fromkeys(named, 1), sum(weights)), (exact, EXACT_WEIGHT * sum(weights))]
+    for worth, weight in told:
+        if worth:
+            known = fuse([*rankings, sorted(worth)], [*weights, 0.0])
+            found = [key for key, _ in known if key in worth]
+            rankings.append(sorted(found, key=lambda key: -worth[key]))
+            weights.append(weight)
+    return fuse(rankings, weights)
+
+
+def exact_worth(terms: Iterable[Mapping[Key, bool]]) -> dict[Key, int]:
+    """Return what chunks are worth that hold exact terms, each with whether it opens a line there.
+
+    A term that many chunks of a document hold tells them from nothing, but where it opens a line.
+    """
+    worth: Counter[Key] = Counter()
+    for holders in terms:
+        counts = Counter(document_id for document_id, _ in holders)
+        opened = Counter(document_id for (document_id, _), opens in holders.items() if opens)
+        for key, opens in holders.items():
+            if (opened if opens else counts)[key[0]] <= FEW_HOLDERS:
+                worth[key] += 2 if opens else 1
+    return dict(worth)
 
 
 def _with_neighbours(lexical: Mapping[Key, float]) -> dict[Key, float]:
-    """Let a chunk share in the BM25 of those beside it: what one begins, the next may answer."""
+    """Let a chunk share in the words of those beside it: what one begins, the next may answer."""
     scores = dict(lexical)
-    for (document_id, number), bm25 in lexical.items():
+    for (document_id, number), weight in lexical.items():
         for beside in ((document_id, number - 1), (document_id, number + 1)):
-            scores[beside] = scores.get(beside, 0.0) + NEIGHBOUR_SHARE * bm25
+            scores[beside] = scores.get(beside, 0.0) + NEIGHBOUR_SHARE * weight
     return scores
 
 
@@ -80,8 +105,8 @@ def fuse(rankings: Sequence[Sequence[K]], weights: Sequence[float]) -> list[tupl
 def similar_enough(passages: Iterable[Passage]) -> list[Passage]:
     """Drop passages that neither mean nor say what the question does, but never the first few.
 
-    Those on a page that the question names stay. The cosine similarity decides where a passage has
-    one, and its BM25 against the best one's; the order stays.
+    Those that the question names stay. The cosine similarity decides where a passage has
+    one, and what its words weigh against the best one's; the order stays.
     """
     found = list(passages)
     best = max((passage.lexical or 0.0 for passage in found), default=0.0)
@@ -116,26 +141,21 @@ def spread(passages: Iterable[Passage]) -> list[Passage]:
     return first + rest
 
 
-def without_near_duplicates(passages: Iterable[Passage]) -> list[Passage]:
-    """Leave out passages that say little but what an earlier one says; the order stays.
+def repetitions_last(passages: Iterable[Passage]) -> list[Passage]:
+    """Put passages that say what an earlier one says, word by word, behind all others.
 
-    Repeated headers, disclaimers and copies of a page would fill the budget with one text.
+    Repeated disclaimers and copies of a page would fill the budget with one text. What differs in
+    a number or a name is another record, clause or version: it stays where it is.
     """
-    holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    kept: list[Passage] = []
+    together: defaultdict[str, list[Passage]] = defaultdict(list)
     for passage in passages:
-        runs = _runs(passage.chunk.text)
-        shared = Counter(index for run in runs for index in holders.get(run, ()))
-        if any(both > SAME_SHARE * len(runs) for both in shared.values()):
-            continue
-        for run in runs:
-            holders[run].append(len(kept))
-        kept.append(passage)
-    return kept
+        together[_said(passage.chunk)].append(passage)
+    first = [alike[0] for alike in together.values()]
+    return first + [each for alike in together.values() for each in alike[1:]]
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = text.lower().split()
-    if len(words) <= SHINGLE:
-        return {tuple(words)}
-    return {tuple(words[at : at + SHINGLE]) for at in range(len(words) - SHINGLE + 1)}
+def _said(chunk: Chunk) -> str:
+    """Return the words of a chunk, without a line that says nothing but which page it is."""
+    lines = (line for line in chunk.text.casefold().splitlines())
+    told = (line for line in lines if not _PAGE_LINE.fullmatch(line) and line.strip())
+    return " ".join(" ".join(told).split())

@@ -116,15 +116,16 @@ class Desk:
         The models read an `instruction` right after the question; it is not searched for.
         """
         started, self._started = self._started or time.perf_counter(), None
-        # A follow-up seldom names what it is about.
-        about = f"{turns[-1].question}\n{question}" if turns else question
+        earlier = [turn.question for turn in turns]  # a follow-up seldom names what it is about
         library, ids = self._gathered.library, list(self._gathered.documents)
-        begun = self._searcher.submit(library.search, about, ids, AHEAD)
+        begun = self._searcher.submit(library.search, question, ids, AHEAD, earlier=earlier)
 
         def search(limit: int) -> list[Passage]:
             found = begun.result()
             enough = limit <= AHEAD or len(found) < AHEAD
-            return found[:limit] if enough else library.search(about, ids, limit)
+            return (
+                found[:limit] if enough else library.search(question, ids, limit, earlier=earlier)
+            )
 
         pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
         request = Request(

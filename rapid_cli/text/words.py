@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from unicodedata import normalize
 
+from rapid_cli.text.exact_terms import ExactTerm, exact_terms
 from rapid_cli.text.language import HANGUL, JAMO, QUESTION_STOP_WORDS, UNSPACED
 
 # Each letter of a script without spaces is a token, and what it carries goes with it.
@@ -16,6 +17,7 @@ _RUN = re.compile(f"(?:{_LETTER}|{_MARKS})+|(?:(?!{_LETTER})\\w)+")
 _HYPHENATED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n\s*(?=[^\W\d_A-Z])")
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+_SHORT_PART = 2
 _MOST_TERMS = 64
 """A question is searched for no more different words than these, so that it stays quick."""
 
@@ -30,16 +32,33 @@ def indexed(text: str) -> str:
     return _UNSPACED.sub(r" \g<0> ", _HYPHENATED.sub("", plain))
 
 
-def match(question: str) -> str | None:
-    """Return an FTS5 expression for texts with any word of the question, None if it has none.
+def terms(question: str) -> list[str]:
+    """Return what a text is searched for: words, and runs of words with blanks between them.
 
-    It holds nothing but quoted words, so that no operator in a question is one. A run of an
-    unspaced script is looked for as its pairs of neighbouring letters.
+    A run of an unspaced script is looked for as its pairs of neighbouring letters, and a term such
+    as 4.2.1 as one: its short parts alone are in any text. Words that make a question are left out
+    unless there are no others.
     """
-    words = list(dict.fromkeys(_words(question)))
+    phrases = [phrase for term in exact_terms(question) for phrase in runs(term)]
+    parts = {word for phrase in phrases for word in phrase.split() if len(word) <= _SHORT_PART}
+    words = [*phrases, *(word for word in _words(question) if word not in parts)]
     telling = [word for word in words if word not in QUESTION_STOP_WORDS]
-    chosen = (telling or words)[:_MOST_TERMS]
-    return " OR ".join(f'"{word}"' for word in chosen) or None
+    return list(dict.fromkeys(telling or words))[:_MOST_TERMS]
+
+
+def runs(term: ExactTerm) -> list[str]:
+    """Return the runs of words by which the index finds an exact term."""
+    return [run(phrase) for phrase in term.phrases]
+
+
+def run(phrase: str) -> str:
+    """Return the words of a phrase with blanks between them."""
+    return " ".join(_words(phrase))
+
+
+def match(run: str) -> str:
+    """Return an FTS5 expression for a word or a run of words, in which no operator is one."""
+    return f'"{run}"'
 
 
 def _words(question: str) -> list[str]:

@@ -319,6 +319,14 @@ def test_claims_in_scripts_without_spaces_are_matched():
     assert "首都" in found[0].quotes[0]
 
 
+def test_a_citation_knows_where_in_its_passage_the_telling_sentence_stands():
+    sections = "## Music\n\nThe piano is played after five.\n\n## Dogs\n\nDogs wait in the yard."
+    (found,) = cite("Dogs wait in the yard.", passages(sections), alike)
+    ((start, end),) = found.parts
+    assert sections[start:end] == "Dogs wait in the yard."
+    assert list(found.quoted) == [(1, found.quotes[0], (start, end))]
+
+
 def test_lines_of_a_passage_may_break_within_a_sentence_and_tables_are_cut(embedder):
     table = "\n".join(f"Item {n} costs {n * 7} crowns" for n in range(1, 60))
     (found,) = cite("Item 31 costs 217 crowns.", passages(table), embedder.embed)

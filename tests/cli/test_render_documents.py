@@ -247,13 +247,13 @@ def test_a_passage_stands_under_its_place_and_scores(
     capsys: pytest.CaptureFixture[str], scores: dict[str, float], said: str
 ) -> None:
     passage, documents = make_passage("\r\nCall me\r\n\tIshmael.\n", "whale.pdf", **scores)
-    print_passages([passage], documents)
+    print_passages("Who?", [passage], documents)
     assert capsys.readouterr().out == f"1. whale.pdf, page 1  ({said})\nCall me\n\tIshmael.\n\n"
 
 
 def test_passages_are_data(capsys: pytest.CaptureFixture[str]) -> None:
     passage, documents = make_passage("all \x1b[2Jgone\x07", EVIL, score=0.5)
-    print_passages([passage], documents)
+    print_passages("Who?", [passage], documents)
     assert capsys.readouterr().out == f"1. {SHOWN}, page 1  (0.50)\nall ␛[2Jgone␇\n\n"
 
 

@@ -10,21 +10,20 @@ from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
 from rapid_cli.answering.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
+from rapid_cli.cli.render.places import address, place, place_of
 from rapid_cli.cli.render.report import (
-    address,
     answer_json,
     conversation_markdown,
     coverage_note,
     passage_json,
     passages_json,
-    percentage,
-    place,
     summary,
 )
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Chunk, Document, Page, Passage
 from rapid_cli.models.interface import PromptTokens
+from rapid_cli.text.sizes import percentage
 
 PAGES = tuple(
     Page(number, label, f"Text of page {number}.")
@@ -190,12 +189,105 @@ def test_what_was_not_read_is_told_in_json():
 def test_sentences_are_told_in_json_with_their_spans_and_sources():
     cited = make_answer(
         text="Ann. Not Bob.",
+        sources=[passage(first=3, last=4), passage(NOVEL, first=2, last=2)],
         citations=[Citation(0, 4, (2, 1), 0.98765, ("a", "b")), Citation(5, 13)],
     )
+    installing = {"page": None, "last_page": None, "page_label": None} | {
+        "section": "Chapter 3 › Installing"
+    }
+    pages = {"page": 3, "last_page": 4, "page_label": None, "section": None}
     assert answer_json(cited, DOCUMENTS)["citations"] == [
-        {"start": 0, "end": 4, "sources": [2, 1], "support": 0.9877},
-        {"start": 5, "end": 13, "sources": [], "support": 0.0},
+        {
+            **{"start": 0, "end": 4, "sources": [2, 1], "support": 0.9877},
+            "places": [{"quote": "a", **installing}, {"quote": "b", **pages}],
+        },
+        {"start": 5, "end": 13, "sources": [], "support": 0.0, "places": []},
     ]
+
+
+RULES = Document(
+    "r",
+    "rules.md",
+    "/rules.md",
+    tuple(
+        Page(number, label, text)
+        for number, (label, text) in enumerate(
+            [
+                (None, "Read this first."),
+                ("House › Music", "The piano may be played after five."),
+                ("House › Dogs", "Dogs wait outside."),
+                ("Garden › Dogs", "Dogs run free."),
+                ("Garden", "It is open."),
+            ],
+            start=1,
+        )
+    ),
+    paged=False,
+)
+RULES_OF = {"r": RULES}
+
+
+def stretch(first, last):
+    """Return the passage of some sections of the rules."""
+    start = RULES.text.index(RULES.pages[first - 1].text)
+    end = RULES.text.index(RULES.pages[last - 1].text) + len(RULES.pages[last - 1].text)
+    return Passage(Chunk("r", 0, RULES.text[start:end], start, end, first, last), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "section"),
+    [
+        (2, 2, "House › Music"),
+        (2, 3, "House › Music – Dogs"),
+        (3, 4, "House › Dogs – Garden › Dogs"),
+        (4, 5, "Garden › Dogs – Garden"),
+        (1, 2, "the beginning – House › Music"),
+        (1, 1, None),
+    ],
+)
+def test_a_passage_of_several_sections_is_told_by_the_first_and_the_last(first, last, section):
+    found = stretch(first, last)
+    assert passage_json(found, RULES_OF)["section"] == section
+    assert place(found, RULES_OF) == (
+        f"rules.md, “{section}”" if section else "rules.md, 0% into the text"
+    )
+
+
+def test_a_source_is_told_by_the_section_of_the_sentence_that_it_supports_best():
+    found = stretch(2, 4)
+    at = found.chunk.text.index("Dogs wait")
+    part, other = (at, at + len("Dogs wait outside.")), (0, 10)
+    cited = make_answer(
+        text="They wait outside. It plays.",
+        sources=[found, stretch(2, 3)],
+        citations=[
+            Citation(0, 18, (1,), 0.9, ("Dogs wait outside.",), (part,)),
+            Citation(19, 28, (1,), 0.7, ("The piano",), (other,)),
+        ],
+    )
+    told = answer_json(cited, RULES_OF)
+    assert [one["section"] for one in told["sources"]] == ["House › Dogs", "House › Music – Dogs"]
+    places = [each["places"][0]["section"] for each in told["citations"]]
+    assert places == ["House › Dogs", "House › Music"]
+    saved = conversation_markdown([cited], RULES_OF)
+    assert "- rules.md, “House › Dogs”\n- rules.md, “House › Music – Dogs”\n" in saved
+
+
+def test_a_search_tells_the_section_that_is_most_like_the_question():
+    found = [stretch(2, 4)]
+    told = passages_json("When is the piano played?", found, RULES_OF)["passages"]
+    assert [one["section"] for one in told] == ["House › Music"]
+    told = passages_json("What is it?", found, RULES_OF)["passages"]
+    assert [one["section"] for one in told] == ["House › Music – Garden › Dogs"]
+
+
+def test_the_page_of_a_sentence_is_told_where_a_passage_touches_several():
+    text = BOOK.text
+    found = Passage(Chunk("b", 0, text, 0, len(text), 1, 4), 0.5)
+    at = text.index("Text of page 3")
+    told = passage_json(found, DOCUMENTS, (at, at + 15))
+    assert (told["page"], told["last_page"], told["page_label"]) == (3, 3, None)
+    assert address(place_of(found, DOCUMENTS, (at, at + 15))).endswith("#page=3")
 
 
 def test_a_passage_of_a_text_without_pages_has_a_section_if_any():
@@ -259,7 +351,7 @@ def test_a_label_of_any_length_is_bounded_as_data_too():
     ],
 )
 def test_the_address_of_a_source_opens_its_file_at_its_page(found, opened):
-    assert address(found, DOCUMENTS) == opened
+    assert address(place_of(found, DOCUMENTS)) == opened
 
 
 def test_a_saved_conversation_holds_no_terminal_commands():

@@ -7,7 +7,7 @@ import pytest
 
 from rapid_cli.documents import Chunk, Document, Page
 from rapid_cli.library.catalog import Catalog
-from rapid_cli.text.words import match
+from rapid_cli.text.words import terms
 
 TEXTS = {
     "whale": ["Call me Ishmael.", "The whales were hunted by sailors.", "A whale, a whale!"],
@@ -34,9 +34,8 @@ def enter(catalog: Catalog, name: str, texts: list[str]) -> None:
 
 
 def found(catalog: Catalog, question: str, *names: str) -> list[tuple[str, int]]:
-    expression = match(question)
-    assert expression is not None
-    matches = catalog.chunks.matching(expression, names or list(TEXTS), 10)
+    weights = dict.fromkeys(terms(question), 1.0)
+    matches = catalog.chunks.matching(weights, names or list(TEXTS), 10)
     return [(each.document_id, each.number) for each in matches]
 
 

@@ -431,6 +431,97 @@ def test_a_page_that_a_question_names_is_found(library: OpenLibrary, docs: Path)
 
 
 @pytest.mark.slow
+def texts_found(library: OpenLibrary, question: str, name: str, earlier: tuple[str, ...] = ()):
+    ids = {entry.name: entry.document_id for entry in library.entries()}
+    found = library.search(question, [ids[name]], 100, earlier=earlier)
+    return [passage.chunk.text.strip() for passage in found]
+
+
+@pytest.mark.parametrize(
+    "asked", ["What says section 4.2.1?", "§ 4.2.1", "And E-4711?", "$1,250.00"]
+)
+def test_a_chunk_that_holds_the_very_term_is_found_first(
+    library: OpenLibrary, docs: Path, asked: str
+) -> None:
+    numbers = [f"{a}.{b}.{c}" for a in range(1, 6) for b in range(1, 5) for c in range(1, 4)]
+    rules = [f"{number} This says section by section." for number in numbers]
+    more = ["Errors like E-4712 end all, says it.", "Errors like E-4711 end all, says it."]
+    sums = [
+        "It cost 11,250.00 euros in all.",
+        "It cost 1,250.00 euros in all.",
+        "4.2.1.1 It says so.",
+    ]
+    (docs / "rules.txt").write_text("\n\n".join([*rules, *more, *sums]))
+    index(library, docs)
+    first = texts_found(library, asked, "rules.txt")[0]
+    wanted = {"4.2.1": "4.2.1 This", "E-4711": "E-4711", "1,250": " 1,250.00"}
+    assert next(text for term, text in wanted.items() if term in asked) in first
+
+
+def test_a_words_worth_depends_on_the_documents_searched_alone(
+    library: OpenLibrary, docs: Path
+) -> None:
+    lines = [f"The ship had mast {n}." for n in range(20)] + ["A whale and a ship came."]
+    (docs / "ships.txt").write_text("\n\n".join(lines))
+    index(library, docs)
+    ids = {entry.name: entry.document_id for entry in library.entries()}
+    before = library.search("whale ship", [ids["ships.txt"]], 30)
+    for n in range(4):
+        (docs / f"whales{n}.txt").write_text("\n\n".join(f"whale {k} whale" for k in range(60)))
+    index(library, docs)
+    after = library.search("whale ship", [ids["ships.txt"]], 30)
+    assert before == after
+    assert "whale" in max(after, key=lambda passage: passage.lexical or 0).chunk.text
+
+
+def test_a_follow_up_is_searched_for_with_all_the_questions_before_it(
+    library: OpenLibrary, docs: Path
+) -> None:
+    works = ("tyres", "windscreen", "battery", "brakes")
+    cars = ("Alba", "Borea", "Corvo", "Iris", "Lupo")
+    records = [
+        f"The {work} of the {car} cost {len(car)}{n}."
+        for n, work in enumerate(works)
+        for car in cars
+    ]
+    (docs / "garage.txt").write_text("\n\n".join([*records, "The mayor opened it."]))
+    index(library, docs)
+    earlier = ("What do the tyres of the Iris cost?", "And the windscreen?")
+    assert (
+        "windscreen of the Iris" in texts_found(library, earlier[1], "garage.txt", earlier[:1])[0]
+    )
+    assert (
+        "battery of the Iris" in texts_found(library, "And the battery?", "garage.txt", earlier)[0]
+    )
+    other = texts_found(
+        library, "And that of the Lupo?", "garage.txt", (*earlier, "And the battery?")
+    )
+    assert "battery of the Lupo" in other[0]
+    assert "mayor" in texts_found(library, "Who was the mayor?", "garage.txt", earlier)[0]
+
+
+def test_records_that_differ_in_a_number_are_all_found_before_what_is_repeated(
+    library: OpenLibrary, docs: Path
+) -> None:
+    records = [f"Car {n} costs {n}01 euros to mend." for n in range(20)]
+    (docs / "cars.txt").write_text("\n\n".join([*records, *["Cars cost euros to mend."] * 5]))
+    index(library, docs)
+    found = texts_found(library, "Which car costs the least to mend?", "cars.txt")
+    assert set(found) == {*records, "Cars cost euros to mend."}
+    assert found[-4:] == ["Cars cost euros to mend."] * 4
+
+
+def test_a_measure_is_found_where_a_report_has_its_parts(library: OpenLibrary, docs: Path) -> None:
+    talk = [f"Working on capital idea {n} is fun." for n in range(30)]
+    (docs / "report.txt").write_text(
+        "\n\n".join([*talk, "Total current assets 9, total current liabilities 7."])
+    )
+    index(library, docs)
+    assert "Total current" in " ".join(
+        texts_found(library, "What is the working capital?", "report.txt")[:3]
+    )
+
+
 def test_two_processes_may_index_at_once(home: Path, docs: Path) -> None:
     program = """
 import sys

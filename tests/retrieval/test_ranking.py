@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from rapid_cli.documents import Chunk, Passage
-from rapid_cli.retrieval.ranking import fuse, rank, similar_enough, spread, without_near_duplicates
+from rapid_cli.retrieval.ranking import (
+    FEW_HOLDERS,
+    exact_worth,
+    fuse,
+    rank,
+    repetitions_last,
+    similar_enough,
+    spread,
+)
 
 
 def passage(score, text="word", *, document="d", index=0, similarity=None, lexical=None, page=1):
@@ -75,38 +83,52 @@ def test_documents_without_pages_keep_their_order():
     assert spread(found) == found
 
 
-def test_near_duplicates_are_left_out_and_the_first_is_kept():
-    one = "this page is left blank on purpose by the printer of the annual report number"
+def test_what_is_said_word_by_word_before_comes_last_in_its_order():
+    one = "This page is left blank on purpose.\n\nAnnual report"
     found = [
-        passage(0.9, f"{one} 1"),
-        passage(0.8, "what differs in all of its words is no duplicate at all of the first"),
-        passage(0.7, f"{one} 2"),
-        passage(0.6, one[:40]),
+        passage(0.9, f"{one}\nPage 3 of 9"),
+        passage(0.8, f"  {one.upper()}\n\n- page 14 - "),
+        passage(0.7, "What differs in all of its words."),
+        passage(0.6, one.replace("\n\n", " ")),
     ]
-    assert scores(without_near_duplicates(found)) == [0.9, 0.8]
+    assert scores(repetitions_last(found)) == [0.9, 0.7, 0.8, 0.6]
 
 
-def test_passages_that_overlap_by_half_are_no_duplicates():
-    words_of = [f"w{n}" for n in range(60)]
-    found = [passage(0.9, " ".join(words_of[:40])), passage(0.8, " ".join(words_of[20:]))]
-    assert without_near_duplicates(found) == found
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "The tyre change of the Alba costs 301 euros.",
+            "The tyre change of the Iris costs 301 euros.",
+        ),
+        ("It costs 301 euros.", "It costs 310 euros."),
+        ("Price\n301", "Price\n165"),
+        ("Clause 7: the tenant shall pay.", "Clause 7: the tenant shall not pay."),
+        ("See page 3 of it.", "See page 4 of it."),
+        ("all that is here and more", "all that is here"),
+    ],
+)
+def test_what_differs_in_a_number_or_a_name_stays_where_it_is(one, other):
+    long = "with all that is written in each of the records, again and again " * 6
+    found = [passage(0.9, long + one), passage(0.8, long + other), passage(0.7, "something else")]
+    assert repetitions_last(found) == found
 
 
 def test_the_ranking_by_meaning_counts_more_than_that_by_words():
-    ranked = rank({("d", 1): 0.9, ("d", 5): 0.8}, {("d", 9): 7.0}, [])
+    ranked = rank({("d", 1): 0.9, ("d", 5): 0.8}, {("d", 9): 7.0}, [], {})
     assert [key for key, _ in ranked][:2] == [("d", 1), ("d", 5)]
 
 
 def test_a_chunk_gains_by_the_words_of_its_neighbours():
     lexical = {("d", 1): 5.0, ("d", 20): 4.9, ("d", 21): 4.0, ("e", 2): 4.0}
-    ranked = [key for key, _ in rank({}, lexical, [])]
+    ranked = [key for key, _ in rank({}, lexical, [], {})]
     assert ranked[:2] == [("d", 20), ("d", 1)]
     assert ("d", 2) in ranked, "a neighbour without the words is found as well"
 
 
 def test_chunks_of_a_named_page_come_first_in_the_order_of_their_likeness():
     similarities = {("d", number): 1 - number / 100 for number in range(60)}
-    ranked = rank(similarities, {("d", 3): 9.0}, [("d", 80), ("d", 41), ("d", 40)])
+    ranked = rank(similarities, {("d", 3): 9.0}, [("d", 80), ("d", 41), ("d", 40)], {})
     keys, scores = zip(*ranked, strict=True)
     assert keys[0] == ("d", 40)
     assert set(keys[:6]) >= {("d", 40), ("d", 41), ("d", 80)}
@@ -117,3 +139,26 @@ def test_passages_of_a_named_page_are_read_however_unlike_the_question_they_are(
     named = replace(passage(0.5, similarity=0.01), named=True)
     others = [passage(0.4, similarity=0.02), passage(0.3, similarity=0.5)]
     assert similar_enough([named, *others]) == [named, others[1]]
+
+
+def test_chunks_with_the_very_term_come_before_all_others():
+    similarities = {("d", number): 1 - number / 100 for number in range(60)}
+    exact = {("d", 40): 1, ("d", 77): 2, ("d", 50): 1}
+    ranked = rank(similarities, {("d", 3): 9.0}, [], exact)
+    assert [key for key, _ in ranked][:3] == [("d", 77), ("d", 40), ("d", 50)]
+    assert all(0 < score <= 1 for _, score in ranked)
+
+
+def test_a_term_that_opens_a_line_is_worth_more_than_one_spoken_of():
+    assert exact_worth([{("d", 1): True, ("d", 2): False}, {("d", 2): False}]) == {
+        ("d", 1): 2,
+        ("d", 2): 2,
+    }
+
+
+def test_a_term_that_much_of_a_document_holds_tells_no_chunk_but_where_it_opens_a_line():
+    everywhere = {("d", number): False for number in range(FEW_HOLDERS)}
+    assert exact_worth([everywhere | {("e", 1): False, ("d", 90): True}]) == {
+        ("e", 1): 1,
+        ("d", 90): 2,
+    }

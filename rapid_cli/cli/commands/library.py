@@ -115,7 +115,7 @@ def search(options: SearchOptions) -> None:
         if options.json:
             print_json(passages_json(question, passages, documents))
         else:
-            print_passages(passages, documents)
+            print_passages(question, passages, documents)
         finish_index(session.library, gathered, errors)
     if gathered.skipped:
         raise typer.Exit(SKIPPED)

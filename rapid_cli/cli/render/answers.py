@@ -24,12 +24,15 @@ from rapid_cli.answering.answer import (
     Thought,
 )
 from rapid_cli.cli.render.console import Bars
-from rapid_cli.cli.render.report import address, coverage_note, percentage, place_parts, summary
+from rapid_cli.cli.render.places import Support, address, best_support, place_of
+from rapid_cli.cli.render.report import coverage_note, summary
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Document, Passage
+from rapid_cli.text.naming import told_name
 from rapid_cli.text.printable import printable, printable_line
 from rapid_cli.text.sentences import one_line
+from rapid_cli.text.sizes import percentage
 
 SOURCES_SHOWN, SENTENCE_WIDTH = 5, 64
 UNSUPPORTED = "no passage supports this"
@@ -238,12 +241,12 @@ def render_sources(
     if not answer.sources:
         return
     errors.print("\nSources", style="bold")
-    quotes = _quotes(answer)
-    numbers = sorted(range(1, len(answer.sources) + 1), key=lambda number: number not in quotes)
-    shown = numbers if texts else numbers[: max(SOURCES_SHOWN, len(quotes))]
+    supports = best_support(answer)
+    numbers = sorted(range(1, len(answer.sources) + 1), key=lambda number: number not in supports)
+    shown = numbers if texts else numbers[: max(SOURCES_SHOWN, len(supports))]
     for number in shown:
         passage = answer.sources[number - 1]
-        line = _source_line(passage, documents, quotes.get(number))
+        line = _source_line(passage, documents, supports.get(number))
         errors.print(f"  [{number}] ", line, sep="", soft_wrap=not errors.is_terminal)
         if texts:
             errors.print(printable(passage.chunk.text.strip()) + "\n", style="dim")
@@ -252,22 +255,15 @@ def render_sources(
     _render_support(answer, errors)
 
 
-def _quotes(answer: Answer) -> dict[int, str]:
-    """Return a quote of each passage that is cited: of the sentence that it supports best."""
-    quotes: dict[int, str] = {}
-    for citation in sorted(answer.citations, key=lambda citation: -citation.support):
-        for number, words in zip(citation.sources, citation.quotes, strict=True):
-            quotes.setdefault(number, words)
-    return quotes
-
-
-def _source_line(passage: Passage, documents: Mapping[str, Document], quote: str | None) -> Text:
+def _source_line(
+    passage: Passage, documents: Mapping[str, Document], support: Support | None
+) -> Text:
     """Return the line of a source, whose name opens its file where a terminal can do that."""
-    name, within = place_parts(passage, documents)
-    line = Text().append(name, Style(link=address(passage, documents)))
-    line.append(f", {within}")
-    if quote is not None:
-        line.append(f"  “{printable_line(quote)}”", "dim")
+    found = place_of(passage, documents, support.part if support else None)
+    line = Text().append(told_name(found.document), Style(link=address(found)))
+    line.append(f", {found.told}")
+    if support is not None:
+        line.append(f"  “{printable_line(support.quote)}”", "dim")
     return line
 
 

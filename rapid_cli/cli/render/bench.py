@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rapid_cli.bench.report import LengthRow, Row
-from rapid_cli.cli.render.report import percentage
 from rapid_cli.cli.render.tables import print_markdown
+from rapid_cli.text.sizes import percentage
 
 COLUMNS = (
     *("context", "variant", "drafter", "tok/s", "spread", "speed-up", "predicted"),

@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from rapid_cli.answering.answer import Note, Prefilled
+from rapid_cli.answering.nearest import nearest_part
 from rapid_cli.cli.render.console import Bars, tell
 from rapid_cli.cli.render.objects import print_json
-from rapid_cli.cli.render.report import place
+from rapid_cli.cli.render.places import place
 from rapid_cli.cli.render.tables import in_megabytes, print_list
 from rapid_cli.documents import Document, Passage
 from rapid_cli.library.catalog import Entry
@@ -117,10 +118,14 @@ def indexing_summary(counts: Counter[str]) -> str:
     return ", ".join(f"{counts[outcome]} {outcome}" for outcome in outcomes)
 
 
-def print_passages(passages: Iterable[Passage], documents: Mapping[str, Document]) -> None:
+def print_passages(
+    question: str, passages: Iterable[Passage], documents: Mapping[str, Document]
+) -> None:
     """Print passages, best first, each under its place and its scores."""
     for number, passage in enumerate(passages, start=1):
-        print(f"{number}. {printable_line(place(passage, documents))}  ({_scores(passage)})")
+        part = nearest_part(question, passage, documents[passage.chunk.document_id])
+        where = printable_line(place(passage, documents, part))
+        print(f"{number}. {where}  ({_scores(passage)})")
         print(printable(passage.chunk.text).strip() + "\n")
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.citations import Citation
-from rapid_cli.documents import Document, Passage, is_file
+from rapid_cli.answering.nearest import nearest_part
+from rapid_cli.cli.render.places import Part, best_support, place, place_of
+from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
-from rapid_cli.text.naming import title, told_heading, told_label, told_name
+from rapid_cli.text.naming import title
 from rapid_cli.text.printable import printable, printable_line
+from rapid_cli.text.sizes import percentage
 
 Json = dict[str, object]
-LONGEST_LABEL = 500
 
 
 def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
@@ -30,61 +31,35 @@ def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
         "target": pair.target.name,
         "drafter": pair.drafter.name if answer.drafter else None,
         "seed": options.seed,
-        "sources": [passage_json(passage, documents) for passage in answer.sources or ()],
-        "citations": [_citation_json(citation) for citation in answer.citations],
+        "sources": _sources_json(answer, documents),
+        "citations": [_citation_json(each, answer, documents) for each in answer.citations],
         "context": _context_json(answer),
         "stats": _stats_json(answer),
     }
 
 
-def passage_json(passage: Passage, documents: Mapping[str, Document]) -> Json:
-    """Return a passage with the place it is cited by: pages, or a section where there are none."""
-    chunk = passage.chunk
-    document = documents[chunk.document_id]
-    label = (document.pages[chunk.first_page - 1].label or "")[:LONGEST_LABEL] or None
-    paged = document.paged
+def passage_json(
+    passage: Passage, documents: Mapping[str, Document], part: Part | None = None
+) -> Json:
+    """Return a passage with the place it is cited by: pages, or a section where there are none.
+
+    With a `part` that is the place of the sentences that matter.
+    """
+    place = place_of(passage, documents, part)
     return {
-        "document": title(document.name),
-        "path": document.path,
-        "page": chunk.first_page if paged else None,
-        "last_page": chunk.last_page if paged else None,
-        "page_label": label if paged else None,
-        "section": None if paged else label,
+        "document": title(place.document.name),
+        "path": place.document.path,
+        **place.fields(),
         "score": round(passage.score, 4),
-        "text": chunk.text,
+        "text": passage.chunk.text,
     }
 
 
-def place(passage: Passage, documents: Mapping[str, Document]) -> str:
-    """Return where a passage stands, such as `book.pdf, pages 3-4 (printed iii)`, in one line."""
-    name, within = place_parts(passage, documents)
-    return f"{name}, {within}"
-
-
-def place_parts(passage: Passage, documents: Mapping[str, Document]) -> tuple[str, str]:
-    """Return the name of a passage's document, and where in it the passage stands."""
-    chunk = passage.chunk
-    document = documents[chunk.document_id]
-    label = document.pages[chunk.first_page - 1].label
-    if document.paged:
-        pages = f"page {chunk.first_page}"
-        if chunk.last_page != chunk.first_page:
-            pages = f"pages {chunk.first_page}-{chunk.last_page}"
-        within = pages + (f" (printed {told_label(label)})" if label else "")
-    elif label:
-        within = told_heading(label)
-    else:
-        within = f"{percentage(chunk.start / max(len(document.text), 1))} into the text"
-    return told_name(document), within
-
-
-def address(passage: Passage, documents: Mapping[str, Document]) -> str | None:
-    """Return a `file://` address of a passage's page or document; None if it is no file."""
-    document = documents[passage.chunk.document_id]
-    if not is_file(document.path):
-        return None  # least of all to a path that another machine says it has
-    page = f"#page={passage.chunk.first_page}" if document.paged else ""
-    return Path(document.path).absolute().as_uri() + page
+def _sources_json(answer: Answer, documents: Mapping[str, Document]) -> list[Json]:
+    """Return the sources of an answer, each by the place of the sentence that it supports best."""
+    parts = {number: support.part for number, support in best_support(answer).items()}
+    sources = enumerate(answer.sources or (), start=1)
+    return [passage_json(passage, documents, parts.get(number)) for number, passage in sources]
 
 
 def summary(answer: Answer) -> str:
@@ -110,7 +85,12 @@ def conversation_markdown(answers: Iterable[Answer], documents: Mapping[str, Doc
     """Return questions, answers and where their passages stand, as Markdown."""
     parts = []
     for answer in answers:
-        places = "\n".join(f"- {place(passage, documents)}" for passage in answer.sources or ())
+        supports = best_support(answer)
+        parts_of = {number: support.part for number, support in supports.items()}
+        sources = enumerate(answer.sources or (), start=1)
+        places = "\n".join(
+            f"- {place(passage, documents, parts_of.get(number))}" for number, passage in sources
+        )
         text = printable(f"## {answer.question}\n\n{answer.text.strip()}")
         parts.append(f"{text}\n\n{places}".strip())
     return "\n\n".join(parts) + "\n"
@@ -129,13 +109,6 @@ def coverage_note(coverage: float, *, truncated: bool) -> str | None:
     return f"The model read the {share} of the text that is most like the question."
 
 
-def percentage(share: float) -> str:
-    """Return a share in whole per cent, but a little is not rounded to nothing, nor most to all."""
-    if 0 < share < 0.01:
-        return f"{100 * share:.1g}%"
-    return f"{share if share >= 1 else min(share, 0.99):.0%}"
-
-
 def failure_json(question: str, error: RapidError) -> Json:
     """Return the object that stands for a question that could not be answered."""
     return {"question": question, "error": {"message": error.message, "hint": error.hint}}
@@ -145,16 +118,25 @@ def passages_json(
     question: str, passages: Iterable[Passage], documents: Mapping[str, Document]
 ) -> Json:
     """Return the object that `search --json` prints."""
-    found = [passage_json(passage, documents) for passage in passages]
+    found = [
+        passage_json(
+            each, documents, nearest_part(question, each, documents[each.chunk.document_id])
+        )
+        for each in passages
+    ]
     return {"question": question, "passages": found}
 
 
-def _citation_json(citation: Citation) -> Json:
+def _citation_json(citation: Citation, answer: Answer, documents: Mapping[str, Document]) -> Json:
     return {
         "start": citation.start,
         "end": citation.end,
         "sources": list(citation.sources),
         "support": round(citation.support, 4),
+        "places": [
+            {"quote": quote, **place_of(answer.sources[number - 1], documents, part).fields()}
+            for number, quote, part in citation.quoted
+        ],
     }
 
 
