@@ -160,6 +160,7 @@ class PreparedSources:
         document_ids: Sequence[str],  # noqa: ARG002 - it is searchable
         limit: int,
         *,
+        earlier: Sequence[str] = (),  # noqa: ARG002 - it is searchable
         reranked: bool = True,  # noqa: ARG002 - it is searchable
     ) -> list[Passage]:
         """Return what was found for a question of the set; ConfigError if more is asked for."""

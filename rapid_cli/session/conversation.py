@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
 from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, Pair, Seconds
@@ -35,9 +35,18 @@ class Searchable(Protocol):
     """What finds passages in documents."""
 
     def search(
-        self, question: str, document_ids: Sequence[str], limit: int, *, reranked: bool = True
+        self,
+        question: str,
+        document_ids: Sequence[str],
+        limit: int,
+        *,
+        earlier: Sequence[str] = (),
+        reranked: bool = True,
     ) -> list[Passage]:
-        """Return up to `limit` passages of these documents, best first."""
+        """Return up to `limit` passages of these documents, best first.
+
+        The question may go on from `earlier` ones, oldest first.
+        """
         ...
 
 
@@ -118,14 +127,13 @@ class Desk:
         started, self._started = self._started or time.perf_counter(), None
         earlier = [turn.question for turn in turns]  # a follow-up seldom names what it is about
         library, ids = self._gathered.library, list(self._gathered.documents)
-        begun = self._searcher.submit(library.search, question, ids, AHEAD, earlier=earlier)
+        find = partial(library.search, question, ids, earlier=earlier)
+        begun = self._searcher.submit(find, AHEAD)
 
         def search(limit: int) -> list[Passage]:
             found = begun.result()
             enough = limit <= AHEAD or len(found) < AHEAD
-            return (
-                found[:limit] if enough else library.search(question, ids, limit, earlier=earlier)
-            )
+            return found[:limit] if enough else find(limit)
 
         pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
         request = Request(

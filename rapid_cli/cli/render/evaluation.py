@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rapid_cli.cli.render.report import percentage
 from rapid_cli.cli.render.tables import print_table
 from rapid_cli.evaluation.report import Row
 from rapid_cli.text.printable import printable_line
+from rapid_cli.text.sizes import percentage
 
 Cell = Callable[[Row], str]
 
