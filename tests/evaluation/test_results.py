@@ -140,4 +140,4 @@ def test_names_that_mean_several_things_get_what_tells_them_apart() -> None:
         make_record(question, PLAIN),
     ]
     names = [each.variant for each in distinct(records)]
-    assert names == ["rapid, eta 10.0", "rapid, eta 10.0", "rapid, eta 40.0", "long-context"]
+    assert names == ["rapid, eta 200.0", "rapid, eta 200.0", "rapid, eta 40.0", "long-context"]
