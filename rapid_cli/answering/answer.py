@@ -11,7 +11,7 @@ from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import Strategy
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
-from rapid_cli.decoding.verification import trust
+from rapid_cli.decoding.verification import trust_in_drafter
 from rapid_cli.documents import Passage
 from rapid_cli.models.interface import LanguageModel
 
@@ -31,7 +31,7 @@ class Pair:
     @property
     def trust(self) -> float:
         """By how many nats the drafter may be less sure than the target, and still be heard."""
-        return trust(self.target.parameters, self.drafter.parameters)
+        return trust_in_drafter(self.target.parameters, self.drafter.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
 from rapid_cli.decoding.stats import DecodingStats, Round
-from rapid_cli.decoding.verification import likelihood_ratio, trust
+from rapid_cli.decoding.verification import likelihood_ratio, trust_in_drafter
 from rapid_cli.models.interface import ReadableContext
 
 
@@ -116,7 +116,8 @@ def run(
             for name, model in drafters.items()
         }
         trusts = {
-            name: trust(target.parameters, drafter.parameters) for name, drafter in drafters.items()
+            name: trust_in_drafter(target.parameters, drafter.parameters)
+            for name, drafter in drafters.items()
         }
         bench = _Bench(material, max_tokens, clock, text_reader, passage_readers, trusts)
         for length in sorted(lengths):

@@ -97,11 +97,12 @@ def _weighed(
     return p, transfer(p, opinion, eta) if opinion.entropy <= p.entropy + trust else p
 
 
-def trust(target_parameters: int, drafter_parameters: int) -> float:
-    """Return how many nats of entropy more than the target a drafter may have, and be heard.
+def trust_in_drafter(target_parameters: int, drafter_parameters: int) -> float:
+    """Return by how many nats of entropy a drafter may be less sure than the target, and be heard.
 
-    None if both are of one size: whoever is surer has found the answer. Of two sizes the smaller
-    one is the surer of things that are wrong, the more so the smaller it is.
+    It is 0 for models of one size: whoever is surer has found the answer. Of two sizes the smaller
+    one is the surer of things that are wrong, so a larger drafter may be less sure than the target,
+    and a smaller one must be surer.
     """
     return math.log(drafter_parameters / target_parameters)
 

@@ -8,7 +8,13 @@ import pytest
 from rapid_cli.decoding import verification
 from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import Distribution, SamplingParams, distribution, sample
-from rapid_cli.decoding.verification import TAIL, Verdict, likelihood_ratio, trust, verify
+from rapid_cli.decoding.verification import (
+    TAIL,
+    Verdict,
+    likelihood_ratio,
+    trust_in_drafter,
+    verify,
+)
 from tests.support.fakes import dense, of_dense
 from tests.support.statistics_checks import agrees
 
@@ -290,9 +296,9 @@ def test_a_drafter_that_is_not_trusted_must_be_much_surer():
 
 
 def test_models_of_one_size_are_trusted_alike_and_a_smaller_drafter_less():
-    assert trust(7, 7) == 0
-    assert trust(1_000, 3_000) == pytest.approx(np.log(3))
-    assert trust(3_000, 1_000) == pytest.approx(-np.log(3))
+    assert trust_in_drafter(7, 7) == 0
+    assert trust_in_drafter(1_000, 3_000) == pytest.approx(np.log(3))
+    assert trust_in_drafter(3_000, 1_000) == pytest.approx(-np.log(3))
 
 
 def test_the_places_are_counted_at_which_the_transfer_made_another_token_the_most_likely():
