@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from rapid_cli.answering.answer import Finished
 from rapid_cli.documents import Document, Passage
+from rapid_cli.models.prompts import Turn
 from rapid_cli.session.conversation import Desk
 from tests.support.table_models import BOOK, LOGITS, PASSAGES, Known, Model, options, self_pair
 
@@ -20,21 +21,23 @@ class Searched:
     documents: dict[str, Document] = field(default_factory=lambda: {BOOK.id: BOOK})
     piped: bool = True
     asked: list[str] = field(default_factory=list)
+    earlier: tuple[str, ...] = ()
 
     @property
     def library(self) -> Searched:
         return self
 
-    def search(self, question, document_ids, limit, *, reranked=True) -> list[Passage]:
+    def search(self, question, document_ids, limit, *, earlier=(), reranked=True) -> list[Passage]:
         self.asked.append(question)
+        self.earlier = tuple(earlier)
         return PASSAGES[:limit]
 
 
-def answered(sources: Searched, instruction: str):
+def answered(sources: Searched, instruction: str, turns: tuple[Turn, ...] = ()):
     loader = SimpleNamespace(load_pair=lambda files: self_pair(MODEL))
     session = SimpleNamespace(loader=loader, profiles=Known())
     with Desk(session, None, sources, started=0.0, index_seconds=0.0, cites=False) as desk:
-        *_, last = desk.ask("Who?", options("rag"), instruction=instruction)
+        *_, last = desk.ask("Who?", options("rag"), turns, instruction=instruction)
     assert isinstance(last, Finished)
     return last.answer
 
@@ -52,3 +55,9 @@ def test_without_citing_nothing_is_embedded_and_the_sources_are_there() -> None:
     answer = answered(Searched(), "")
     assert answer.sources
     assert not answer.citations
+
+
+def test_what_was_asked_before_goes_into_the_search_oldest_first() -> None:
+    sources = Searched()
+    answered(sources, "", (Turn("Who came?", (3,)), Turn("When?", (4,))))
+    assert sources.earlier == ("Who came?", "When?")
