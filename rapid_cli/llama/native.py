@@ -87,34 +87,45 @@ def free_host_memory() -> int:
     return min(int(psutil.virtual_memory().available), control_groups.free_bytes())
 
 
+_ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGTERM") if hasattr(signal, name)
+)
+"""Ctrl-C, the end of the terminal, and the wish of the system or of another program."""
+
+
 class Interruption:
-    """Whether Ctrl-C was pressed while a native call was running.
+    """Whether a signal that ends the command came while a native call was running.
 
     A native call returns to Python only when it is done, which can take minutes. llama.cpp asks
-    `callback` between the steps of its graph (on CPU and Metal) whether to give up.
+    `callback` between the steps of its graph (on CPU and Metal) whether to give up. What a signal's
+    handler raises would be lost there, so it is called afterwards.
     """
 
     def __init__(self) -> None:
-        self._requested = False
+        self._caught: int | None = None
         self.callback = llama_cpp.ggml_abort_callback(self._asked)
 
     def _asked(self, _user_data: ctypes.c_void_p) -> bool:
-        return self._requested
+        return self._caught is not None
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Turn Ctrl-C into the callback's answer, and raise KeyboardInterrupt afterwards."""
+        """Turn such a signal into the callback's answer, and let its handler raise afterwards."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self._requested = False
-        previous = signal.signal(signal.SIGINT, self._request)
+        self._caught = None
+        usual = {each: signal.getsignal(each) for each in _ENDING}
+        handlers = {each: handler for each, handler in usual.items() if callable(handler)}
+        for each in handlers:
+            signal.signal(each, self._catch)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, previous)
-        if self._requested:
-            raise KeyboardInterrupt
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+        if self._caught is not None:
+            handlers[signal.Signals(self._caught)](self._caught, None)
 
-    def _request(self, _signal: int, _frame: object) -> None:
-        self._requested = True
+    def _catch(self, number: int, _frame: object) -> None:
+        self._caught = self._caught or number

@@ -264,6 +264,40 @@ def test_ctrl_c_ends_a_long_reading_in_the_middle_of_a_batch(weights, tokens, mo
         assert len(long) == 20
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_command_ends_a_long_reading_too(
+    weights, tokens, monkeypatch, number
+):
+    monkeypatch.setattr(context, "READ_BATCH", 2048)
+
+    def leave(caught, _frame):
+        raise SystemExit(128 + caught)
+
+    usual = signal.signal(number, leave)
+    try:
+        with LlamaContext(weights, length=2100, rows=1) as long:
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), number))
+            timer.start()
+            with pytest.raises(SystemExit) as ended:
+                read_through(long, (tokens * 60)[:2048])
+            timer.join()
+            assert ended.value.code == 128 + number
+            assert signal.getsignal(number) is leave
+    finally:
+        signal.signal(number, usual)
+
+
+def test_a_signal_that_is_ignored_stays_so(weights, tokens):
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with LlamaContext(weights, length=256, rows=1) as short:
+            for _ in short.read(tokens[:16]):
+                signal.raise_signal(signal.SIGINT)
+            assert len(short) == 16
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def test_ctrl_c_between_two_batches_leaves_a_consistent_length(weights, tokens, monkeypatch):
     monkeypatch.setattr(context, "READ_BATCH", 8)
     with LlamaContext(weights, length=256, rows=1) as short:
