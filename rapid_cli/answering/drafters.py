@@ -82,12 +82,10 @@ class Drafters:
         With transfer the model that writes reads them, too, in batches with these `costs`.
         """
         lookup = PromptLookupDrafter([self.prompt, *self._read], self.notes)
-        advised = self.writer is not None and self.options.strategy.transfer
-        curve = self._curve(costs or {}) if advised else _free()
+        adviser = self.writer if self.options.strategy.transfer else None
+        curve = self._curve(costs or {}) if adviser else _free()
         accepted = [AcceptanceEstimate(LONGEST_DRAFT, share) for share in LOOKUP_ACCEPTANCE]
-        self._drafters.append(
-            AdvisedDrafter(lookup, self.writer) if self.writer and advised else lookup
-        )
+        self._drafters.append(AdvisedDrafter(lookup, adviser) if adviser else lookup)
         self._arms.append(Arm([Kind(curve, each) for each in accepted], lookup.grade))
 
     def decode(
