@@ -17,7 +17,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.strategies import STRATEGIES
 from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.bench.trials import Comparison, Trial

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import Strategy
 from rapid_cli.decoding.sampling import SamplingParams
@@ -52,6 +52,11 @@ class Options:
     fresh: bool = False
 
     @property
+    def abstains(self) -> bool:
+        """Whether both readings are asked if the text tells at all; with eta 0 nothing changes."""
+        return self.strategy.abstains and self.eta > 0
+
+    @property
     def longest_draft(self) -> int:
         """The most tokens a round may draft."""
         return self.gamma or LONGEST_DRAFT
@@ -68,6 +73,7 @@ class Seconds:
     prefill_drafter: float | None = None
     first_draft: float | None = None
     first_token: float | None = None
+    check: float | None = None
     decode: float | None = None
     total: float | None = None
 
@@ -77,7 +83,8 @@ class Answer:
     """One answer with all that is known about how it came about.
 
     `target` and `drafter` are what the models read, None if no model drafted. `thinking` is what
-    the model thought first. `tokens` are those of the text, without the one that ended it.
+    the model thought first. `tokens` are those of the text, without the one that ended it. `absent`
+    tells that the answer is that the text does not say, by both readings.
     `citations` are of `sources`. `document_tokens` are those of the whole text, whatever is read of
     it; `restored_tokens` are those of the text in the target's prompt that it held before, in
     memory or on disk, and does not read again.
@@ -92,6 +99,7 @@ class Answer:
     text: str = ""
     thinking: str = ""
     tokens: Sequence[int] = ()
+    absent: bool = False
     finish_reason: Literal["stop", "length"] = "length"
     sources: Sequence[Passage] = ()
     citations: Sequence[Citation] = ()

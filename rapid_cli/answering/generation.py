@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 
 from rapid_cli.answering import drafting_ahead
+from rapid_cli.answering.absence import Absence, Witness
 from rapid_cli.answering.answer import Drafted, Note, Prefilled, Retrieved
 from rapid_cli.answering.detokenizer import answer_text
 from rapid_cli.answering.drafters import Drafters
@@ -30,11 +31,13 @@ Preparation = Retrieved | Note | Prefilled | Drafted
 class Generation:
     """The rounds of an answer, decoded as they are taken; the tokens of the text not read again.
 
-    `plain_seconds` is what a step without a draft takes, if it is known before.
+    `plain_seconds` is what a step without a draft takes, if it is known before. `absence` tells,
+    once rounds were taken, whether the answer is that the text does not say.
     """
 
     rounds: Iterator[Round]
     restored_tokens: int
+    absence: Absence
     plain_seconds: float | None = None
 
 
@@ -55,8 +58,9 @@ def generate(
     is_end, trust = model.vocabulary.is_end, request.pair.trust
     drafters = Drafters(options, prompt.all, rng=rng, is_end=is_end, trust=trust)
     weighing: Costs = {}
+    absence = Absence(model, request.seconds, request.clock)
     if "model" in options.strategy.drafters:
-        weighing = yield from _add_model(drafters, request, retrieval)
+        weighing = yield from _add_model(drafters, absence, request, retrieval)
     if "prompt-lookup" in options.strategy.drafters:
         drafters.add_lookup(weighing)
     steps: Iterator[Prefilled | Note | Drafted]
@@ -69,11 +73,15 @@ def generate(
     rounds = drafters.decode(
         reader.context, costs, max_tokens=options.max_tokens, clock=request.clock
     )
-    return Generation(_remembered(rounds, reader, last), restored, costs.get(1))
+    rounds = _remembered(rounds, reader, last)
+    absence.witnesses.append(Witness(reader, reading))
+    if options.abstains and absence.can_be_said(options.max_tokens):
+        rounds = absence.rounds(rounds)
+    return Generation(rounds, restored, absence, costs.get(1))
 
 
 def _add_model(
-    drafters: Drafters, request: Request, retrieval: Retrieval
+    drafters: Drafters, absence: Absence, request: Request, retrieval: Retrieval
 ) -> Generator[Retrieved | Note | Prefilled, None, Costs]:
     """Let the drafter's model read the passages, and draft; return what its batches cost.
 
@@ -91,6 +99,7 @@ def _add_model(
         measure = partial(draft_costs, reader.context, last, options.sampling, clock)
         costs = request.costs(f"{model.fingerprint} drafts", reader.context, measure)
     drafters.add_model(reader.context, prompt.all, costs)
+    absence.witnesses.append(Witness(reader, reading, drafters.writer))
     if not (planned and options.strategy.transfer):
         return {}
     return _verify_costs(request, model.fingerprint, reader.context, last)

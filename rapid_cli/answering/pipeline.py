@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from rapid_cli.answering.answer import (
     Answer,
@@ -20,6 +21,7 @@ from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.readings import (
     Task,
     fits,
+    is_short,
     read_passages,
     read_what_fits,
     read_whole,
@@ -34,8 +36,9 @@ from rapid_cli.models.interface import LanguageModel
 
 def answer(request: Request) -> Generator[Event, None, None]:
     """Answer a question about documents, yielding events; the last one is Finished."""
-    options, pair, seconds = request.options, request.pair, request.seconds
     plan = yield from _plan_target(request)
+    request = _spared(request, plan)
+    options, pair, seconds = request.options, request.pair, request.seconds
     retrieval = Retrieval(request, plan)
     if plan.truncated or options.strategy.target_reads == "passages":
         yield from retrieval.reading()
@@ -56,6 +59,7 @@ def answer(request: Request) -> Generator[Event, None, None]:
             text=text.text,
             thinking=text.thinking,
             tokens=text.tokens,
+            absent=generation.absence.found,
             finish_reason="stop" if text.is_complete else "length",
             sources=found.passages,
             document_tokens=plan.document_tokens,
@@ -100,6 +104,18 @@ def _plan_target(request: Request) -> Generator[Note, None, TargetPlan]:
     return TargetPlan(reading, document_tokens, forgotten, truncated)
 
 
+def _spared(request: Request, plan: TargetPlan) -> Request:
+    """Spare the target to be its own drafter on a text so short that it would read the same twice.
+
+    It would propose what it says anyway, and know nothing better.
+    """
+    options, pair = request.options, request.pair
+    same = pair.drafter is pair.target and is_short(request.task, plan.document_tokens)
+    if not same or options.gamma is not None:
+        return request
+    return replace(request, options=replace(options, strategy=options.strategy.without_model()))
+
+
 def _write(
     rounds: Iterator[Round], text: AnswerText, stats: DecodingStats, request: Request
 ) -> Iterator[Piece | Thought | Note | Decoded]:
@@ -112,10 +128,10 @@ def _write(
         if done.drafted and seconds.first_draft is None:
             seconds.first_draft = request.waited() - done.verify_seconds
         yield from _pieces(done, text)
-        yield Decoded(stats, request.clock() - before)
+        yield Decoded(stats, request.clock() - before - (seconds.check or 0.0))
         if text.is_complete:
             break
-    seconds.decode = request.clock() - before
+    seconds.decode = request.clock() - before - (seconds.check or 0.0)
     yield from text.end()
     if text.thinking and not text.text:
         yield Note(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rapid_cli.answering.answer import Note, Origin, Prefilled
 from rapid_cli.decoding.context import Tokens, common_prefix
 from rapid_cli.decoding.measuring import Clock
+from rapid_cli.decoding.sampling import log_likelihood
 from rapid_cli.models.interface import LanguageModel, PromptTokens, ReadableContext, StateStore
 
 CHECKPOINT_SECONDS = 10.0
@@ -75,6 +76,21 @@ class PromptReader:
                 self._states, prompt.context, len(wanted), kept_as
             )
         yield from self._read_on(wanted, len(wanted))
+
+    def can_turn_to(self, prompt: PromptTokens) -> bool:
+        """Tell whether `prompt` can be read without reading again what it shares with the last."""
+        return common_prefix(self._tokens, prompt.all[:-1]) >= self.context.floor
+
+    def log_likelihoods(self, prompt: PromptTokens, answers: Sequence[Tokens]) -> list[float]:
+        """Return the nats of each of `answers` after `prompt`, which alone is held then."""
+        for _ in self.read(prompt):
+            pass
+        length, found = len(self._tokens), []
+        for answer in answers:
+            read = [prompt.all[-1], *answer[:-1]]
+            found.append(log_likelihood(self.context.extend(read, rows=len(read)), answer))
+            self.context.truncate(length)
+        return found
 
     def took(self, tokens: Sequence[int]) -> None:
         """Take note of tokens that the context has read since."""

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 
 from rapid_cli.documents import STDIN, Document, Passage
 from rapid_cli.errors import ContextFull
-from rapid_cli.models.interface import LanguageModel, PromptTokens, tokenize_prompt
+from rapid_cli.models.interface import (
+    LanguageModel,
+    PromptTokens,
+    other_question,
+    tokenize_prompt,
+)
 from rapid_cli.models.prompts import Turn, document_text, passages_text
 from rapid_cli.retrieval.passages import about_budget, drafter_budget, joined, whole_sentences
 from rapid_cli.retrieval.ranking import similar_enough
@@ -24,12 +29,21 @@ SHORT_CHUNK = 32
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one model reads before it answers."""
+    """What one model reads before it answers.
+
+    `reminded` is the prompt whose question ends with what to answer if the text does not tell.
+    """
 
     prompt: PromptTokens
     text: str
     coverage: float
     passages: tuple[Passage, ...] = ()
+    reminded: PromptTokens | None = None
+
+    @property
+    def size(self) -> int:
+        """The tokens of the longer prompt."""
+        return max(len(self.prompt), len(self.reminded or ()))
 
     @property
     def is_whole(self) -> bool:
@@ -41,7 +55,8 @@ class Reading:
 class Task:
     """A question about documents, and how much room its answer needs.
 
-    `answer_room` counts the tokens kept free in each context: the answer and one draft.
+    `answer_room` counts the tokens kept free in each context: the answer and one draft. With a
+    `reminder` the question is put a second time, with these words after it.
     """
 
     question: str
@@ -51,6 +66,7 @@ class Task:
     context_length: int | None = None
     retrieve_tokens: int | None = None
     turns: tuple[Turn, ...] = ()
+    reminder: str = ""
 
     @property
     def title(self) -> str:
@@ -87,7 +103,7 @@ def read_whole(task: Task, model: LanguageModel) -> Reading:
 
 def fits(reading: Reading, task: Task, model: LanguageModel) -> bool:
     """Tell whether the model's context holds `reading` and an answer."""
-    return len(reading.prompt) <= _room(task, model)
+    return reading.size <= _room(task, model)
 
 
 def require_room(task: Task, model: LanguageModel) -> None:
@@ -103,10 +119,19 @@ def read_what_fits(task: Task, model: LanguageModel) -> Reading:
 
 def read_passages(task: Task, model: LanguageModel, document_tokens: int) -> Reading:
     """Plan reading the passages that are similar to the question, a small part of the text."""
-    wanted = task.retrieve_tokens or drafter_budget(document_tokens)
-    budget = min(wanted, _text_room(task, model))
+    budget = min(_wanted(task, document_tokens), _text_room(task, model))
     found = similar_enough(task.search(budget // SHORT_CHUNK + 1))
     return _read_passages(task, model, budget, found)
+
+
+def is_short(task: Task, document_tokens: int) -> bool:
+    """Tell whether the passages would be the whole text."""
+    return document_tokens <= _wanted(task, document_tokens)
+
+
+def _wanted(task: Task, document_tokens: int) -> int:
+    """Return how many tokens of passages are wanted."""
+    return task.retrieve_tokens or drafter_budget(document_tokens)
 
 
 def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Passage]) -> Reading:
@@ -120,10 +145,10 @@ def _read_passages(task: Task, model: LanguageModel, budget: int, found: list[Pa
         read = sum(len(piece.chunk.text) for piece in pieces)
         reading = _reading(passages_text(pieces, names), task, model, tuple(whole), read)
         # Headings and gap marks are not in the budget: drop the last few passages for them.
-        if len(reading.prompt) <= limit or len(ranked) <= 1:
+        if reading.size <= limit or len(ranked) <= 1:
             break
         ranked.pop()
-    if len(reading.prompt) > limit:
+    if reading.size > limit:
         raise _too_small(task, model)
     return reading
 
@@ -136,10 +161,19 @@ def _reading(
     read: int = 0,
 ) -> Reading:
     prompt = tokenize_prompt(model.format.prompt(text, task.question, task.turns), model.vocabulary)
+    reminded = _reminded(prompt, task, model)
     if not passages:
-        return Reading(prompt, text, coverage=1.0)
+        return Reading(prompt, text, coverage=1.0, reminded=reminded)
     total = sum(len(document.text) for document in task.documents)
-    return Reading(prompt, text, coverage=read / total, passages=passages)
+    return Reading(prompt, text, coverage=read / total, passages=passages, reminded=reminded)
+
+
+def _reminded(prompt: PromptTokens, task: Task, model: LanguageModel) -> PromptTokens | None:
+    """Return the prompt with the reminder, for a model that was taught to follow it."""
+    if not task.reminder or not model.format.is_chat:
+        return None
+    asked = model.format.prompt("", f"{task.question}\n{task.reminder}", task.turns)
+    return other_question(prompt, asked, model.vocabulary)
 
 
 def _room(task: Task, model: LanguageModel) -> int:
@@ -159,8 +193,7 @@ def _limit(task: Task, model: LanguageModel) -> int:
 
 
 def _overhead(task: Task, model: LanguageModel) -> int:
-    prompt = model.format.prompt("", task.question, task.turns)
-    return len(tokenize_prompt(prompt, model.vocabulary))
+    return _reading("", task, model).size
 
 
 def _text_room(task: Task, model: LanguageModel) -> int:

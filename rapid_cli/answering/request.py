@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
+from rapid_cli.answering.absence import MOST_ROWS
 from rapid_cli.answering.answer import Options, Origin, Pair, Retrieved, Seconds
 from rapid_cli.answering.prefill import Contexts, PromptReader
 from rapid_cli.answering.readings import Reading, Search, Task, read_passages, with_recent_turns
 from rapid_cli.decoding.context import Context
 from rapid_cli.decoding.measuring import Clock, Costs, Profiles
 from rapid_cli.documents import Document, Passage
-from rapid_cli.models.prompts import Turn
+from rapid_cli.models.prompts import REMINDER, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Request:
             context_length=options.context_length,
             retrieve_tokens=options.retrieve_tokens,
             turns=self.turns,
+            reminder=REMINDER if options.abstains else "",
         )
 
     def _search(self, limit: int) -> list[Passage]:
@@ -64,8 +66,8 @@ class Request:
     def open(self, role: Origin, reading: Reading) -> PromptReader:
         """Open a context with room for the prompt, the answer and a draft."""
         model = self.pair.target if role == "target" else self.pair.drafter
-        rows = self.options.longest_draft + 1
-        length = len(reading.prompt) + self.options.max_tokens + rows
+        rows = max(self.options.longest_draft + 1, MOST_ROWS)
+        length = reading.size + self.options.max_tokens + rows
         return self.contexts.reader(role, model, length=length, rows=rows)
 
     def costs(self, key: str, context: Context, measure: Callable[[], Costs]) -> Costs:

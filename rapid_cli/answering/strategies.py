@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rapid_cli.config import suggestion
@@ -17,7 +17,8 @@ class Strategy:
 
     `transfer` says whether the drafter's knowledge moves the target's distribution (eta of the
     pair) or not (eta = 0, which is ordinary speculative decoding and lossless). With `may_rest`
-    rounds go without a draft where drafting would not pay. `summary` is for people who choose.
+    rounds go without a draft where drafting would not pay. With `abstains` both readings are asked
+    whether the text tells at all. `summary` is for people who choose.
     """
 
     name: str
@@ -25,7 +26,13 @@ class Strategy:
     drafters: tuple[DrafterKind, ...] = ()
     transfer: bool = False
     may_rest: bool = False
+    abstains: bool = False
     summary: str = ""
+
+    def without_model(self) -> Strategy:
+        """Return this strategy where no model drafts: what is left may rest, and knows no more."""
+        left = tuple(kind for kind in self.drafters if kind != "model")
+        return replace(self, drafters=left, transfer=False, may_rest=True)
 
 
 STRATEGIES = {
@@ -36,6 +43,7 @@ STRATEGIES = {
             "document",
             ("model", "prompt-lookup"),
             transfer=True,
+            abstains=True,
             summary="a drafter proposes from passages; the target, which reads everything, decides",
         ),
         Strategy("long-context", "document", summary="the target alone, which reads everything"),
@@ -59,6 +67,7 @@ STRATEGIES = {
             ("model", "prompt-lookup"),
             transfer=True,
             may_rest=True,
+            abstains=True,
             summary="as rapid, but without drafts where they would cost more time than they save",
         ),
     )

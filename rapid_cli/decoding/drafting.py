@@ -130,6 +130,10 @@ class ModelDrafter:
     def forget_ahead(self) -> None:
         """Drop what was written ahead, to draft as if it had not been: the cache of it, too."""
         self._ahead.clear()
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Let the context hold the prompt alone, so that others may use it and return it so."""
         self._context.truncate(self._base)
         self._read.clear()
 

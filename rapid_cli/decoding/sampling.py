@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rapid_cli.decoding.context import Logits
+from rapid_cli.decoding.context import Logits, Tokens
 
 UNDERFLOW_NATS = 87.0
 """exp(-87) is the last normal float32: what lies further below the maximum has probability 0."""
@@ -96,6 +96,14 @@ def distribution(logits: Logits, sampling: SamplingParams) -> Distribution:
         kept = _nucleus(weights, sampling.top_p)
         candidates, weights = candidates[kept], weights[kept]
     return Distribution(candidates, weights / weights.sum(), len(logits), entropy)
+
+
+def log_likelihood(logits: Logits, tokens: Tokens) -> float:
+    """Return the nats of `tokens` under softmax(logits), which has a row for each of them."""
+    rows = logits[: len(tokens)]
+    highest = rows.max(axis=1)
+    totals = np.log(np.exp(rows - highest[:, None]).sum(axis=1)) + highest
+    return float((rows[np.arange(len(tokens)), list(tokens)] - totals).sum())
 
 
 def certain(token: int, size: int) -> Distribution:

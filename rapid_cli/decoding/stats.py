@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import median
 
+ENOUGH_PLAIN_ROUNDS = 8
+"""So many rounds without a draft tell what a step takes now, whatever was measured before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -72,6 +75,11 @@ class DecodingStats:
 
     @property
     def plain_tokens_per_second(self) -> float | None:
-        """Speed of decoding without drafts: as measured before, or in rounds that had none."""
-        seconds = self.plain_seconds or median(self.undrafted_seconds or [0.0])
-        return 1 / seconds if seconds else None
+        """Speed of decoding without drafts: in rounds that had none, or as measured before.
+
+        The machine may have been busier, or idler, when a step was measured before.
+        """
+        seen = self.undrafted_seconds
+        if self.plain_seconds and len(seen) < ENOUGH_PLAIN_ROUNDS:
+            return 1 / self.plain_seconds
+        return 1 / median(seen) if seen else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -89,6 +89,11 @@ class Tokenizer(Protocol):
     @property
     def bos(self) -> int:
         """The token that begins a text."""
+        ...
+
+    @property
+    def eos(self) -> int:
+        """The token that ends a text."""
         ...
 
     @property
@@ -200,6 +205,11 @@ def tokenize_prompt(prompt: Prompt, vocabulary: Tokenizer) -> PromptTokens:
         before.insert(0, vocabulary.bos)
     question = _tokens(prompt.question, vocabulary)
     return PromptTokens(tuple(before + of_text), tuple(question), len(before))
+
+
+def other_question(prompt: PromptTokens, asked: Prompt, vocabulary: Tokenizer) -> PromptTokens:
+    """Return the tokens of `asked`, whose text is that of `prompt` and is not tokenized again."""
+    return replace(prompt, question=tuple(_tokens(asked.question, vocabulary)))
 
 
 def _tokens(parts: Iterable[Part | tuple[int, ...]], vocabulary: Tokenizer) -> list[int]:

@@ -21,6 +21,9 @@ INSTRUCTIONS = (
     "You answer questions about the text that the user gives you. "
     "Use only what the text says. If it does not hold the answer, say so. Be brief and exact."
 )
+ABSENT = "The text does not say."
+REMINDER = f"If the text does not say it, answer: {ABSENT}"
+"""Said at the end of a question. Models hear it better than what stands before a long text."""
 OMISSION = "\n\n[...]\n\n"
 THINKING = (
     ("<think>", "</think>"),
@@ -103,6 +106,11 @@ class PromptFormat:
         found = _PREAMBLE.search(after)
         self.preamble = found[0] if found else ""
         self._after = after.removesuffix(self.preamble)
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the model has a template, and so was taught to follow instructions."""
+        return self._rendered is not None
 
     @property
     def open_thought(self) -> str | None:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
 from rapid_cli.answering.answer import Answer, Event, Finished, Note, Options, Pair, Seconds
-from rapid_cli.answering.attribution import match_sentences
+from rapid_cli.answering.citing.attribution import match_sentences
 from rapid_cli.answering.pipeline import answer
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.answering.request import Request

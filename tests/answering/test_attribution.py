@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
-from rapid_cli.answering.attribution import MOST_SEARCHED, cite_sources, match_sentences
+from rapid_cli.answering.citing.attribution import MOST_SEARCHED, cite_sources, match_sentences
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.decoding.sampling import SamplingParams

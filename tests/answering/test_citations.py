@@ -9,7 +9,13 @@ import time
 import numpy as np
 import pytest
 
-from rapid_cli.answering.citations import MOST_SOURCES, QUOTE_CHARACTERS, SUPPORTED, cite, quote
+from rapid_cli.answering.citing.citations import (
+    MOST_SOURCES,
+    QUOTE_CHARACTERS,
+    SUPPORTED,
+    cite,
+    quote,
+)
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.text.sentences import one_line, sentences, whole
 

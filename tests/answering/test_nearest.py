@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rapid_cli.answering.nearest import nearest_part
+from rapid_cli.answering.citing.nearest import nearest_part
 from rapid_cli.documents import Chunk, Document, Page, Passage
 
 TEXTS = {

@@ -196,6 +196,31 @@ def test_only_strategies_that_say_so_follow_the_drafter():
     assert text("rapid", 40) != text("rapid", 0)
 
 
+def proposed(pair, chosen):
+    """Return how many tokens were drafted for an answer about a short text, and the answer."""
+    found = finished(pair, chosen, documents=(SHORT,), search=lambda limit: SHORT_PASSAGES[:limit])
+    return found.stats.drafted, found
+
+
+@pytest.mark.parametrize("name", ["rapid", "speculative"])
+def test_where_the_passages_are_the_whole_text_no_model_drafts_for_itself(name):
+    drafted, found = proposed(self_pair(Model(LOGITS)), options(name, retrieve_tokens=5_000))
+    assert found.drafter is None
+    assert len(found.pair.target.opened) == 1, "a second context would read the same"
+    assert found.options.strategy.name == name
+    assert found.sources, "the passages are the sources all the same"
+    assert drafted == 0 or name == "rapid", "what is looked up costs nothing"
+    assert proposed(self_pair(Model(LOGITS)), options(name, retrieve_tokens=300))[1].drafter
+
+
+def test_a_short_text_is_drafted_for_by_another_model_and_if_so_many_tokens_are_asked_for():
+    two = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+    assert proposed(two, options(retrieve_tokens=5_000))[1].drafter
+    fixed = options("speculative", retrieve_tokens=5_000, gamma=3)
+    drafted, found = proposed(self_pair(Model(LOGITS)), fixed)
+    assert found.drafter and drafted
+
+
 class Jitter(FakeClock):
     """Time that jumps, now by nothing and now by much."""
 

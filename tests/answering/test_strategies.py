@@ -13,7 +13,11 @@ from rapid_cli.errors import ConfigError
 def test_the_table_is_this():
     assert [replace(row, summary="") for row in STRATEGIES.values()] == [
         Strategy(
-            "rapid", target_reads="document", drafters=("model", "prompt-lookup"), transfer=True
+            "rapid",
+            target_reads="document",
+            drafters=("model", "prompt-lookup"),
+            transfer=True,
+            abstains=True,
         ),
         Strategy("long-context", target_reads="document"),
         Strategy("rag", target_reads="passages"),
@@ -27,6 +31,7 @@ def test_the_table_is_this():
             drafters=("model", "prompt-lookup"),
             transfer=True,
             may_rest=True,
+            abstains=True,
         ),
     ]
 

@@ -22,7 +22,7 @@ from rapid_cli.answering.answer import (
     Seconds,
     Thought,
 )
-from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.render.answers import (

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
-from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.cli.render.places import address, place, place_of

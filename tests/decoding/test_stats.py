@@ -2,7 +2,7 @@
 
 import pytest
 
-from rapid_cli.decoding.stats import DecodingStats, Round
+from rapid_cli.decoding.stats import ENOUGH_PLAIN_ROUNDS, DecodingStats, Round
 
 
 def done(tokens, drafted, accepted):
@@ -34,7 +34,7 @@ def test_rounds_add_up():
     assert (stats.draft_seconds, stats.verify_seconds) == (0.5, 2.0)
 
 
-def test_plain_speed_is_what_was_measured_before_or_else_that_of_rounds_without_drafts():
+def test_plain_speed_is_that_of_rounds_without_drafts_or_as_measured_before_while_they_are_few():
     stats = DecodingStats()
     assert stats.plain_tokens_per_second is None
     for drafted in (0, 0, 3):
@@ -42,3 +42,5 @@ def test_plain_speed_is_what_was_measured_before_or_else_that_of_rounds_without_
     assert stats.plain_tokens_per_second == 1, "an opinion is no part of plain decoding"
     stats.plain_seconds = 0.5
     assert stats.plain_tokens_per_second == 2
+    stats.undrafted_seconds = [0.25] * ENOUGH_PLAIN_ROUNDS
+    assert stats.plain_tokens_per_second == 4, "what a step takes now counts more"

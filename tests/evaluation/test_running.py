@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 from rapid_cli.answering.answer import Answer, Finished, Note, Prefilled, Seconds
-from rapid_cli.answering.citations import Citation
+from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import ContextFull, DocumentError

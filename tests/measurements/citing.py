@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rapid_cli.answering.citations import SUPPORTED, Embed, cite
+from rapid_cli.answering.citing.citations import SUPPORTED, Embed, cite
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.reader.reading import read
 from rapid_cli.retrieval.embedder import Embedder

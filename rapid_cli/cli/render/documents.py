@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from rapid_cli.answering.answer import Note, Prefilled
-from rapid_cli.answering.nearest import nearest_part
+from rapid_cli.answering.citing.nearest import nearest_part
 from rapid_cli.cli.render.console import Bars, tell
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.places import place

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from rapid_cli.answering.answer import Answer
-from rapid_cli.answering.citations import Citation
-from rapid_cli.answering.nearest import nearest_part
+from rapid_cli.answering.citing.citations import Citation
+from rapid_cli.answering.citing.nearest import nearest_part
 from rapid_cli.cli.render.places import Part, best_support, place, place_of
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
@@ -24,6 +24,7 @@ def answer_json(answer: Answer, documents: Mapping[str, Document]) -> Json:
     return {
         "question": answer.question,
         "answer": answer.text,
+        "absent": answer.absent,
         "thinking": answer.thinking or None,
         "finish_reason": answer.finish_reason,
         "strategy": options.strategy.name,

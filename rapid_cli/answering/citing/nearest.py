@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from rapid_cli.answering.citations import weighted_terms
+from rapid_cli.answering.citing.citations import weighted_terms
 from rapid_cli.documents import Document, Passage
 from rapid_cli.text.sentences import passage_sentences
 

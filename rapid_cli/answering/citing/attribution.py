@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rapid_cli.answering.answer import Answer
-from rapid_cli.answering.citations import Embed, cite
+from rapid_cli.answering.citing.citations import Embed, cite
 from rapid_cli.documents import Document, Passage
 from rapid_cli.retrieval.passages import whole_sentences
 from rapid_cli.text.sentences import whole

@@ -1,0 +1,1 @@
+"""Which passages support an answer, and where in them."""
