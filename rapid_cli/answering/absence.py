@@ -7,8 +7,10 @@ without the reminder, and its beginning is compared with "The text does not say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import mean
 
 from rapid_cli.answering.answer import Seconds
 from rapid_cli.answering.prefill import PromptReader
@@ -22,8 +24,8 @@ from rapid_cli.models.prompts import ABSENT
 
 HELD_BACK = 8
 """So many tokens of an answer are compared, and given out only then."""
-LIKELIER = 2.0
-"""By so many nats each reading must find it likelier that the text does not say."""
+LIKELIER = 1.0
+"""By so many nats the readings, on average, must find it likelier that the text does not say."""
 MOST_ROWS = 16
 """Of the tokens that are compared."""
 
@@ -36,19 +38,20 @@ class Witness:
     reading: Reading
     writer: ModelDrafter | None = None
 
-    def finds_nothing(self, phrase: Tokens, output: Tokens) -> bool:
-        """Tell whether it would rather have said `phrase` than `output`, had it been reminded.
+    def doubt(self, phrase: Tokens, output: Tokens) -> float:
+        """Return by how many nats it would rather have said `phrase`, had it been reminded.
 
-        Its context is used for that, and then holds what it held before.
+        Its context is used for that, and then holds what it held before. It has no doubt where
+        that is not possible.
         """
         reminded = self.reading.reminded
         if reminded is None or not self.reader.can_turn_to(reminded):
-            return False
+            return -math.inf
         if self.writer:
             self.writer.rewind()
         absent, told = self.reader.log_likelihoods(reminded, [phrase, output[:HELD_BACK]])
         self._return(output)
-        return absent - told >= LIKELIER
+        return absent - told
 
     def _return(self, output: Tokens) -> None:
         prompt = self.reading.prompt
@@ -61,10 +64,7 @@ class Witness:
 
 
 class Absence:
-    """The check of one answer; `found` tells that the text does not say, by all `witnesses`.
-
-    They are asked in their order: who has read least comes first.
-    """
+    """The check of one answer; `found` tells that the text does not say, by its `witnesses`."""
 
     def __init__(self, model: LanguageModel, seconds: Seconds, clock: Clock) -> None:
         """Take the model that answers."""
@@ -90,7 +90,8 @@ class Absence:
             if len(output) >= HELD_BACK or self._vocabulary.is_end(output[-1]):
                 break
         before = self._clock()
-        self.found = all(each.finds_nothing(self._phrase, output) for each in self.witnesses)
+        doubts = [each.doubt(self._phrase, output) for each in self.witnesses]
+        self.found = mean(doubts) >= LIKELIER
         self._seconds.check = self._clock() - before
         if self.found:
             yield _said((*self._phrase, self._vocabulary.eos))

@@ -116,7 +116,12 @@ class Answer:
 
     @property
     def speedup(self) -> float | None:
-        """Speed against that of decoding without drafts at the same length."""
+        """Speed against that of decoding without drafts at the same length.
+
+        None for an answer that was not decoded, because the text does not say.
+        """
+        if self.absent:
+            return None
         plain, actual = self.stats.plain_tokens_per_second, self.tokens_per_second
         return actual / plain if plain and actual else None
 

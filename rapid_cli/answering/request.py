@@ -66,8 +66,9 @@ class Request:
     def open(self, role: Origin, reading: Reading) -> PromptReader:
         """Open a context with room for the prompt, the answer and a draft."""
         model = self.pair.target if role == "target" else self.pair.drafter
-        rows = max(self.options.longest_draft + 1, MOST_ROWS)
-        length = reading.size + self.options.max_tokens + rows
+        room = self.options.longest_draft + 1
+        length = reading.size + self.options.max_tokens + room
+        rows = max(room, MOST_ROWS)
         return self.contexts.reader(role, model, length=length, rows=rows)
 
     def costs(self, key: str, context: Context, measure: Callable[[], Costs]) -> Costs:

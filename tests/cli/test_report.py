@@ -88,6 +88,7 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
     assert told == {
         "question": "Who?",
         "answer": "Ann.",
+        "absent": False,
         "thinking": None,
         "finish_reason": "stop",
         "strategy": "rapid",
@@ -148,9 +149,20 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
         "prefill_drafter": None,
         "first_draft": None,
         "first_token": 1.26,
+        "check": None,
         "decode": 0.8,
         "total": 3.0,
     }
+
+
+def test_an_answer_that_the_text_does_not_tell_has_no_speed_up():
+    stats = DecodingStats(tokens=7, rounds=1, plain_seconds=0.1)
+    absent = make_answer(absent=True, stats=stats)
+    assert answer_json(absent, DOCUMENTS)["absent"] is True
+    assert answer_json(absent, DOCUMENTS)["stats"]["speedup"] is None
+    assert answer_json(make_answer(stats=stats), DOCUMENTS)["stats"]["speedup"] is not None
+    assert "neither the text nor its passages tell" in summary(absent)
+    assert "tell" not in summary(make_answer(stats=stats))
 
 
 def test_an_answer_of_which_nothing_is_known_yet_has_nulls_and_no_zeros_for_rates():

@@ -29,7 +29,7 @@ WHOLE = [name for name, each in STRATEGIES.items() if each.target_reads == "docu
 class Vocabulary:
     """Words share the few tokens there are; only the prompt's last word has its own."""
 
-    bos, adds_bos = BOS, True
+    bos, eos, adds_bos = BOS, END, True
 
     def __init__(self, pieces):
         self._pieces = pieces
@@ -201,12 +201,13 @@ def ask(
     started=0.0,
     search=None,
     documents=(BOOK,),
+    question=QUESTION,
     **more,
 ):
     clock = clock or Ticking()
     with Contexts(clock) as contexts:
         request = Request(
-            QUESTION,
+            question,
             documents,
             search or (lambda limit: PASSAGES[:limit]),
             pair,

@@ -47,9 +47,10 @@ def match_sentences(
 def cite_sources(answer: Answer, embed: Embed) -> Answer:
     """Match the answer's sentences to its passages, if there are any.
 
-    A sentence that the answer's length cut off says nothing yet.
+    A sentence that the answer's length cut off says nothing yet, and nothing is what supports
+    that the text does not say.
     """
-    if not answer.sources:
+    if not answer.sources or answer.absent:
         return answer
     text = whole(answer.text) if answer.finish_reason == "length" else answer.text
     return replace(answer, citations=cite(text, answer.sources, embed, question=answer.question))

@@ -74,6 +74,8 @@ def summary(answer: Answer) -> str:
     if stats.acceptance_rate is not None:
         parts.append(f"{percentage(stats.acceptance_rate)} of {stats.drafted} drafted accepted")
         parts.append(f"{stats.mean_acceptance_length:.1f} tokens a round")
+    if answer.absent:
+        parts.append("neither the text nor its passages tell")
     if stats.transferred:
         parts.append(f"{stats.transferred} decided by the passages")
     if seconds.first_token is not None:

@@ -1,0 +1,171 @@
+"""What the text does not say: found where both readings find nothing, and without a trace where not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rapid_cli.answering.absence import LIKELIER
+from rapid_cli.answering.answer import Pair
+from rapid_cli.models.prompts import ABSENT, REMINDER, PromptFormat
+from tests.support import table_models
+from tests.support.fakes import FakeClock
+from tests.support.table_models import (
+    ASKED,
+    END,
+    LOGITS,
+    OTHER_LOGITS,
+    PIECES,
+    SHORT,
+    SHORT_PASSAGES,
+    WORDS,
+    Kept,
+    Model,
+    options,
+    self_pair,
+)
+
+TEMPLATE = "{% for message in messages %}{{ message.content }} {% endfor %}Answer:"
+QUESTION = "Who is she?"
+SIZE = 20
+
+
+@pytest.fixture(scope="module")
+def chat():
+    return PromptFormat(TEMPLATE)
+
+
+@pytest.fixture
+def model(chat):
+    """Return a maker of models that have a template."""
+
+    def made(logits, **more):
+        new = Model(logits, **more)
+        new.format = chat
+        return new
+
+    return made
+
+
+def doubting(nats):
+    """Return logits that answer with one word, and with the phrase `nats` likelier if reminded."""
+    tokenize = Model(LOGITS).vocabulary.tokenize
+    phrase, asked, reminded = map(tokenize, (ABSENT, QUESTION, REMINDER))
+    word = next(token for token in WORDS if token not in phrase)
+    logits = np.full((SIZE,) * 3, -1e4)
+    logits[:, :, END] = -100
+    logits[:, ASKED, word] = 0
+    assert asked[-1] != reminded[-1], "the last word tells whether the model was reminded"
+    logits[reminded[-1], ASKED, phrase[0]] = nats
+    for before, last, following in zip([ASKED, *phrase], phrase, phrase[1:], strict=False):
+        logits[before, last, following] = 100
+    return logits, PIECES[word].decode().strip()
+
+
+SURE, WORD = doubting(-5)
+DOUBTFUL, _ = doubting(LIKELIER + 0.01)
+NEARLY, _ = doubting(LIKELIER - 0.01)
+
+
+def finished(pair, chosen, **more):
+    return table_models.finished(pair, chosen, question=QUESTION, **more)
+
+
+def said(vocabulary):
+    return b"".join(vocabulary.piece(token) for token in vocabulary.tokenize(ABSENT))
+
+
+@pytest.mark.parametrize("name", ["rapid", "auto"])
+def test_where_both_find_nothing_the_answer_is_that_the_text_does_not_say(model, name):
+    pair = Pair("two", model(DOUBTFUL), model(DOUBTFUL))
+    found = finished(pair, options(name))
+    assert found.absent
+    assert found.text == said(pair.target.vocabulary).decode().strip()
+    assert found.finish_reason == "stop"
+    assert (found.stats.drafted, found.stats.transferred) == (0, 0)
+    assert found.sources, "what was searched is shown all the same"
+
+
+@pytest.mark.parametrize(
+    ("target", "drafter"),
+    [(SURE, SURE), (DOUBTFUL, SURE), (SURE, DOUBTFUL), (NEARLY, NEARLY)],
+)
+def test_one_reading_that_finds_something_is_enough_for_an_answer(model, target, drafter):
+    found = finished(Pair("two", model(target), model(drafter)), options())
+    assert (found.text, found.absent) == (WORD, False)
+
+
+def test_a_reading_that_is_very_sure_outweighs_one_that_is_hardly(model):
+    (very, _), (hardly, _) = doubting(2 * LIKELIER + 1.1), doubting(-1)
+    assert finished(Pair("two", model(very), model(hardly)), options()).absent
+    assert finished(Pair("two", model(hardly), model(very)), options()).absent
+
+
+@pytest.mark.parametrize("name", ["long-context", "rag", "speculative", "prompt-lookup"])
+def test_what_rapid_is_compared_with_is_left_alone(model, name):
+    assert finished(self_pair(model(DOUBTFUL)), options(name)).text == WORD
+
+
+def test_without_a_template_or_transfer_or_room_nothing_is_asked(model):
+    for pair, chosen in (
+        (self_pair(Model(DOUBTFUL)), options()),
+        (self_pair(model(DOUBTFUL)), options(eta=0.0)),
+        (self_pair(model(DOUBTFUL)), options(max_tokens=4)),
+    ):
+        found = finished(pair, chosen)
+        assert (found.text, found.absent, found.seconds.check) == (WORD, False, None)
+
+
+def test_on_a_short_text_the_one_reading_decides(model):
+    about = {"documents": (SHORT,), "search": lambda limit: SHORT_PASSAGES[:limit]}
+    chosen = options(retrieve_tokens=5_000)
+    assert finished(self_pair(model(DOUBTFUL)), chosen, **about).absent
+    assert not finished(self_pair(model(SURE)), chosen, **about).absent
+
+
+@pytest.mark.parametrize("name", ["rapid", "auto"])
+@pytest.mark.parametrize("gamma", [None, 3])
+def test_a_check_that_finds_the_answer_leaves_no_trace(name, gamma):
+    tailed = PromptFormat(TEMPLATE.replace("Answer:", "So what? Answer:"))
+    chosen = options(name, gamma=gamma, max_tokens=60)
+    told = []
+    for abstains in (True, False):
+        pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+        pair.target.format = pair.drafter.format = tailed
+        each = replace(chosen, strategy=replace(chosen.strategy, abstains=abstains))
+        found = finished(pair, each, profiles=Kept())
+        assert not found.absent
+        held = [opened.tokens for opened in (*pair.target.opened, *pair.drafter.opened)]
+        told.append((found.text, found.stats.drafted, found.stats.accepted, *held))
+    assert told[0] == told[1]
+
+
+def test_a_context_that_cannot_be_cut_back_is_not_asked(model):
+    def with_floor(pair):
+        opened = []
+
+        def open_one(**sizes):
+            opened.append(Model.open(pair.target, **sizes))
+            opened[-1].floor = 10**6
+            return opened[-1]
+
+        pair.target.open = open_one
+        return finished(pair, options())
+
+    pair = Pair("two", model(DOUBTFUL), model(DOUBTFUL))
+    assert not with_floor(pair).absent
+
+
+def test_asking_takes_no_time_of_decoding(model):
+    clock = FakeClock()
+    pair = Pair("two", model(SURE, clock=clock), model(DOUBTFUL, clock=clock))
+    found = finished(pair, options(gamma=2), clock=clock)
+    assert found.seconds.check > 0
+    assert found.seconds.decode < found.seconds.total
+    again = Pair("two", model(SURE, clock=clock), model(DOUBTFUL, clock=clock))
+    chosen = options(gamma=2)
+    unchecked = replace(chosen, strategy=replace(chosen.strategy, abstains=False))
+    plain = finished(again, unchecked, clock=clock)
+    assert found.seconds.decode == pytest.approx(plain.seconds.decode)
