@@ -1,4 +1,4 @@
-"""What the text does not say: found where both readings find nothing, and without a trace where not."""
+"""What the text does not say: found where both readings find nothing, and else without a trace."""
 
 from __future__ import annotations
 
