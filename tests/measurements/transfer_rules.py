@@ -1,11 +1,13 @@
 """Which rule of knowledge transfer answers best, told from the distributions of both models.
 
     python -m tests.measurements.transfer_rules PACK... [--pair NAME] [--limit N] [--kept FILE]
+        [--retrieve-tokens N] [--again]
 
 Target and drafter read what they would read for `rapid`, and each rule writes an answer in which
 every token is the most likely one by that rule. So all rules are compared on the same readings, in
 a fraction of the time that `rapid eval` needs, and without chance. `--kept` is a file of answers,
-from which an interrupted run goes on.
+from which an interrupted run goes on. With `--again` the target reads the passages once more,
+between the document and the question.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +39,7 @@ from rapid_cli.session.session import Session
 TEMPERATURE = 0.1
 LONGEST, LONGEST_LETTER = 24, 4
 ROOM = 64
+PASSAGES_AGAIN = "These passages of the text may help:"
 Reader = Callable[[list[int]], Distribution]
 """Returns a model's own distribution, at temperature 1, of the token after an answer so far."""
 Rule = Callable[[Distribution, Distribution, float], int]
@@ -136,9 +140,9 @@ class Answers:
 class Asking:
     """A pair of models, asked about one document after the other."""
 
-    def __init__(self, session: Session, pair_name: str | None, contexts: Contexts) -> None:
-        files = session.pairs.find(session.models_file.pair(pair_name))
-        self._session, self._contexts = session, contexts
+    def __init__(self, session: Session, options: argparse.Namespace, contexts: Contexts) -> None:
+        files = session.pairs.find(session.models_file.pair(options.pair))
+        self._session, self._contexts, self._options = session, contexts, options
         self.pair = session.loader.load_pair(files)
 
     def answers(self, question: Question, path: Path) -> Iterator[tuple[str, str]]:
@@ -148,10 +152,20 @@ class Asking:
             pass
         found = library.search(question.text, [document.id], AHEAD)
         asked = f"{question.text}\n{question.instruction()}"
-        task = Task(asked, [document], lambda limit: found[:limit], answer_room=ROOM)
+        wanted = self._options.retrieve_tokens
+        task = Task(
+            asked,
+            [document],
+            lambda limit: found[:limit],
+            answer_room=ROOM,
+            retrieve_tokens=wanted,
+        )
         target, drafter = self.pair.target, self.pair.drafter
         whole = read_whole(task, target)
         short = read_passages(task, drafter, whole.prompt.text_tokens)
+        if self._options.again:
+            again = replace(task, question=f"{PASSAGES_AGAIN}\n\n{short.text}\n\n{asked}")
+            whole = read_whole(again, target)
         readers = [
             self._reader("target", target, whole, kept_as=document.name),
             self._reader("drafter", drafter, short),
@@ -200,29 +214,32 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     parser.add_argument("--limit", type=int, help="ask only so many questions of each pack")
     parser.add_argument("--kept", type=Path, help="answers of before, and those to come")
+    parser.add_argument("--retrieve-tokens", type=int)
+    parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
+    way = [options.pair, options.retrieve_tokens, options.again]
     lines: list[dict] = []
     if options.kept and options.kept.exists():
         lines = [json.loads(line) for line in options.kept.read_text().splitlines()]
-    known = {(line["pair"], line["pack"], line["id"]) for line in lines}
+    known = {(line["pack"], line["id"]) for line in lines if line["way"] == way}
     with ExitStack() as opened:
         session = opened.enter_context(Session(open_models_file(options.models)))
         contexts = Contexts(time.perf_counter, states=session.states, spare=SPARE_TOKENS)
-        asking = Asking(session, options.pair, opened.enter_context(contexts))
+        asking = Asking(session, options, opened.enter_context(contexts))
         for pack, question in _questions(options.packs, options.limit):
-            if (asking.pair.name, pack.name, question.id) in known or not question.answerable:
+            if (pack.name, question.id) in known or not question.answerable:
                 continue
             texts = dict(asking.answers(question, Path(pack.paths[question.document][0])))
             right = {name: judge(question, text, ()).right for name, text in texts.items()}
             lines.append(
-                {"pair": asking.pair.name, "pack": pack.name, "id": question.id, "right": right}
-                | {"answers": texts}
+                {"way": way, "pack": pack.name, "id": question.id}
+                | {"right": right, "answers": texts}
             )
             if options.kept:
                 with options.kept.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")
             print(f"{pack.name} {question.id}: {len(lines)}", flush=True)
-        table([line for line in lines if line["pair"] == asking.pair.name])
+        table([line for line in lines if line["way"] == way])
 
 
 def _questions(paths: list[Path], limit: int | None) -> Iterator[tuple[Pack, Question]]:
