@@ -13,13 +13,14 @@ from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
-from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
+from rapid_cli.reader.pdf.notes import NEEDS_OCR, Textless
+from rapid_cli.reader.pdf.pages import pdf_pages
 from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever files may read otherwise than before: the library then reads them again."""
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""

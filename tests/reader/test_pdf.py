@@ -11,7 +11,8 @@ from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
 from rapid_cli.reader.pdf.legibility import is_nothing, legibility
-from rapid_cli.reader.pdf.pages import MANY_PAGES, page_ranges, pdf_pages
+from rapid_cli.reader.pdf.notes import page_ranges
+from rapid_cli.reader.pdf.pages import MANY_PAGES, pdf_pages
 from rapid_cli.reader.pdf.pdfium import with_end
 from rapid_cli.reader.pdf.pypdf import PypdfFile
 from tests.support.books import labels, read, refusal

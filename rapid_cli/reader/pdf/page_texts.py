@@ -11,9 +11,12 @@ class PageTexts:
     """The text of each page, "" where there is none, None where it is damaged; their labels.
 
     `bombs` are the places of pages at which one reader met a bound: what another one reads there
-    may not be all.
+    may not be all. On `hurried` pages there was no time to look where their letters stand, and
+    `unread` ones have fields or notes that could not be read.
     """
 
     texts: list[str | None]
     labels: Sequence[str | None]
     bombs: set[int] = field(default_factory=set)
+    hurried: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from typing import Self
+from ctypes import byref, c_double
+from itertools import islice
+from typing import TYPE_CHECKING, Self
 
 from rapid_cli.machine.libraries import importing
 from rapid_cli.reader.cleaning import clean
+from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line
 from rapid_cli.reader.pdf.legibility import is_nothing
-from rapid_cli.reader.pdf.page_texts import PageTexts
 
-# PDFium's mark for a hyphen at the end of a line, which it joins to the next.
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage, PdfTextPage
+
+# PDFium's mark for a hyphen at the end of a line, in place of the end.
 _HYPHEN = re.compile("\x02(?:\r?\n)?")
-_SPLIT_WORD = re.compile("(?<=[a-zß-öø-ÿ])\x02(?:\r?\n)?(?=[a-zß-öø-ÿ])")
-
+_HYPHEN_CODE, _RETURN_CODE, _LINE_CODE = 2, 13, 10
+MOST_LETTERS = 100_000
+"""Letters and pieces of a page whose places are looked at."""
+_MOST_PICTURES = 1_000
+_LEAST_PICTURE = 0.5
+"""Which share of a page the pictures take on a page of pictures."""
 
 _OBJECT_END = b"endobj"
 _OBJECT = re.compile(rb"\b(\d{1,9} \d{1,5})\s+obj\b")
@@ -54,6 +63,7 @@ class PdfiumFile:
             import pypdfium2  # noqa: PLC0415 - as above
 
         self._pdf = pypdfium2.PdfDocument(raw)
+        self._open: tuple[int, PdfPage, PdfTextPage] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -67,17 +77,84 @@ class PdfiumFile:
     def text(self, index: int) -> str | None:
         """Return the text of a page, "" if it has none, or None if the page is damaged."""
         try:
-            with closing(self._pdf[index]) as page:
-                text = page.get_textpage().get_text_bounded()
+            text = self._page(index)[1].get_text_bounded()
         except Exception:  # PdfiumError, and what ctypes makes of damage
             return None
-        text = clean(_HYPHEN.sub("-", _SPLIT_WORD.sub("", text)))
+        text = clean(_HYPHEN.sub("-\n", text))
         return "" if is_nothing(text) else text
 
-    def read(self) -> PageTexts:
-        """Return the texts and labels of all pages."""
-        pages = range(len(self))
-        return PageTexts([self.text(at) for at in pages], [self._label(at) for at in pages])
+    def lines(self, index: int) -> list[Line]:
+        """Return the letters of a page with their places, none of what cannot be read."""
+        from pypdfium2 import raw  # noqa: PLC0415 - as above
+
+        try:
+            text = self._page(index)[1]
+        except Exception:  # as in `text`
+            return []
+        lines: list[Line] = [[]]
+        rectangle = raw.FS_RECTF()
+        place = byref(rectangle)
+        for at in range(min(text.count_chars(), MOST_LETTERS)):
+            code = raw.FPDFText_GetUnicode(text, at)
+            if code == _LINE_CODE:
+                lines.append([])
+            elif code and code != _RETURN_CODE:
+                raw.FPDFText_GetLooseCharBox(text, at, place)
+                box = Box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
+                hyphen = code == _HYPHEN_CODE
+                lines[-1].append(Letter("-" if hyphen else clean(chr(code)), box))
+                if hyphen:
+                    lines.append([])
+        return lines
+
+    def pieces(self, index: int) -> list[Box]:
+        """Return the places of the pieces in which a page draws its text, in their order."""
+        from pypdfium2 import raw  # noqa: PLC0415 - as above
+
+        try:
+            text = self._page(index)[1]
+        except Exception:  # as in `text`
+            return []
+        sides = tuple(c_double() for _ in range(4))
+        left, top, right, bottom = sides
+        places = tuple(map(byref, sides))
+        boxes = []
+        for at in range(min(raw.FPDFText_CountRects(text, 0, -1), MOST_LETTERS)):
+            raw.FPDFText_GetRect(text, at, *places)
+            boxes.append(Box(left.value, bottom.value, right.value, top.value))
+        return boxes
+
+    def has_marks(self, index: int) -> bool:
+        """Tell whether a page has fields or annotations that show a text."""
+        from pypdfium2 import raw  # noqa: PLC0415 - as above
+
+        silent = {raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP, raw.FPDF_ANNOT_UNKNOWN}
+        try:
+            page = self._page(index)[0]
+        except Exception:  # as in `text`
+            return False
+        for at in range(min(raw.FPDFPage_GetAnnotCount(page), MOST_LETTERS)):
+            found = raw.FPDFPage_GetAnnot(page, at)
+            kind = raw.FPDFAnnot_GetSubtype(found)
+            raw.FPDFPage_CloseAnnot(found)
+            if kind not in silent:
+                return True
+        return False
+
+    def _page(self, index: int) -> tuple[PdfPage, PdfTextPage]:
+        """Return a page and its text, both open until another page is asked for."""
+        if self._open is None or self._open[0] != index:
+            if self._open:
+                self._open[2].close()
+                self._open[1].close()
+                self._open = None
+            page = self._pdf[index]
+            self._open = index, page, page.get_textpage()
+        return self._open[1:]
+
+    def labels(self) -> list[str | None]:
+        """Return the labels of all pages."""
+        return [self._label(at) for at in range(len(self))]
 
     def has_page(self, index: int) -> bool:
         """Tell whether there is a page where the file says that there is one."""
@@ -104,6 +181,21 @@ class PdfiumFile:
         return sum(
             self._shows(index, [FPDF_PAGEOBJ_IMAGE], default=False) for index in range(len(self))
         )
+
+    def is_picture(self, index: int) -> bool:
+        """Tell whether pictures take most of a page."""
+        from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE  # noqa: PLC0415 - as above
+
+        try:
+            with closing(self._pdf[index]) as page:
+                width, height = page.get_size()
+                covered = 0.0
+                for shown in islice(page.get_objects([FPDF_PAGEOBJ_IMAGE]), _MOST_PICTURES):
+                    left, bottom, right, top = shown.get_bounds()
+                    covered += max(right - left, 0) * max(top - bottom, 0)
+        except Exception:  # as in `text`
+            return False
+        return bool(covered >= _LEAST_PICTURE * width * height)
 
     def is_blank(self, index: int) -> bool:
         """Tell whether nothing at all is drawn on a page."""

@@ -10,6 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from rapid_cli.reader.cleaning import apart, clean
+from rapid_cli.reader.pdf.annotations import marks_of
+from rapid_cli.reader.pdf.layout.placing import Mark
 from rapid_cli.reader.pdf.legibility import is_nothing
 from rapid_cli.reader.pdf.page_texts import PageTexts
 
@@ -56,6 +58,13 @@ class PypdfFile:
                 self.bombs.add(index)
             return None
         return "" if is_nothing(text) else text
+
+    def marks(self, index: int) -> list[Mark]:
+        """Return what is seen of the fields and annotations of a page."""
+        try:
+            return marks_of(self._reader.pages[index])
+        except Exception:  # as in `text`
+            return []
 
     def labels(self) -> Sequence[str | None]:
         """Return the labels of all pages."""

@@ -1,0 +1,81 @@
+"""Pages as a reader sees them: looked at letter by letter where their text may be otherwise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from rapid_cli.reader.cleaning import apart
+from rapid_cli.reader.pdf.layout.columns import may_have_columns
+from rapid_cli.reader.pdf.layout.direction import has_from_right
+from rapid_cli.reader.pdf.layout.doubles import may_be_doubled
+from rapid_cli.reader.pdf.layout.page_layout import laid_out
+from rapid_cli.reader.pdf.layout.placing import Mark
+from rapid_cli.reader.pdf.legibility import is_garbled, legibility
+from rapid_cli.reader.pdf.pdfium import PdfiumFile
+from rapid_cli.reader.pdf.pypdf import PypdfFile
+
+_WORSE = 0.1
+"""By how much less legible the letters of PDFium may be than the text that they replace."""
+
+
+class SeenPages:
+    """The pages of a PDF by the places of their letters, until a time.
+
+    `hurried` are the places of pages that came too late, and `unread` of those whose fields and
+    notes could not be read.
+    """
+
+    def __init__(
+        self, quick: PdfiumFile, open_slow: Callable[[], PypdfFile | None], end: float
+    ) -> None:
+        self.hurried: list[int] = []
+        self.unread: list[int] = []
+        self._quick, self._open_slow, self._end = quick, open_slow, end
+        self._slow: PypdfFile | None = None
+        self._opened = False
+
+    def is_late(self) -> bool:
+        """Tell whether there is no more time."""
+        return time.monotonic() > self._end
+
+    def text(self, at: int, text: str | None) -> str | None:
+        """Return the text of a page as a reader sees it, from what a library reads there."""
+        marked = self._quick.has_marks(at)
+        if not marked and (not text or is_garbled(text)):
+            return text
+        if not (marked or self._may_differ(at, text or "")):
+            return text
+        if self.is_late():
+            self.hurried.append(at)
+            return text
+        marks = self._marks(at) if marked else []
+        laid = laid_out(self._quick.lines(at), marks)
+        if laid is None:
+            return text
+        laid = apart(laid)
+        return laid if _is_as_good(laid, text) else with_marks_below(text, marks)
+
+    def _may_differ(self, at: int, text: str) -> bool:
+        return (
+            has_from_right(text) or may_be_doubled(text) or may_have_columns(self._quick.pieces(at))
+        )
+
+    def _marks(self, at: int) -> Sequence[Mark]:
+        if not self._opened:
+            self._opened, self._slow = True, self._open_slow()
+        if self._slow is None:
+            self.unread.append(at)
+            return []
+        return self._slow.marks(at)
+
+
+def with_marks_below(text: str | None, marks: Sequence[Mark]) -> str | None:
+    """Return the text of a page with what stands beside it below, where no places are known."""
+    if not marks:
+        return text
+    return "\n".join([*([text] if text else []), *(mark.text for mark in marks)])
+
+
+def _is_as_good(laid: str, text: str | None) -> bool:
+    return not text or legibility(laid) >= legibility(text) - _WORSE
