@@ -58,5 +58,5 @@ def with_annotations(rows: Iterable[Row], annotations: Sequence[str]) -> bytes:
         b"/Resources<</Font<</F1 5 0 R>>>>/Annots[%b]>>" % listed,
     }
     for number, entries in zip(numbers, annotations, strict=True):
-        more[number] = f"<</Type/Annot/F 4{entries}>>".encode("cp1252")
+        more[number] = f"<</Type/Annot{entries}>>".encode("cp1252")
     return one_page(drawn(rows), more)

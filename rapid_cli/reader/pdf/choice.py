@@ -63,7 +63,7 @@ def read_all(raw: bytes, name: str, quick: PdfiumFile | None, *, locked: bool) -
         return PageTexts(texts, slow.labels(), slow.bombs)
     seen = SeenPages(quick, lambda: slow, end)
     texts = list(_texts(slow, quick, seen))
-    return PageTexts(texts, slow.labels(), slow.bombs, seen.hurried, seen.unread)
+    return PageTexts(texts, slow.labels(), slow.bombs, seen.hurried, seen.unread, seen.endless)
 
 
 def _seen(quick: PdfiumFile, raw: bytes | None, end: float) -> PageTexts:
@@ -83,8 +83,13 @@ def _seen(quick: PdfiumFile, raw: bytes | None, end: float) -> PageTexts:
 def _texts(slow: PypdfFile, quick: PdfiumFile, seen: SeenPages) -> Iterator[str | None]:
     """Yield the text of each page as pypdf reads it, or PDFium where that is better."""
     for at in range(len(slow)):
-        text = quick.text(at) if seen.is_late() else _better(slow.text(at), quick.text(at))
-        yield seen.text(at, text)
+        if seen.is_late():
+            yield seen.text(at, quick.text(at))
+        elif slow.draws_itself(at):
+            seen.endless.append(at)
+            yield with_marks_below(slow.text(at), slow.marks(at))
+        else:
+            yield seen.text(at, _better(slow.text(at), quick.text(at)))
 
 
 def _better(text: str | None, other: str | None) -> str | None:

@@ -58,7 +58,7 @@ def page_notes(read: PageTexts, quick: PdfiumFile | None) -> Iterator[str]:
     blank = {number for number in empty if quick and same and quick.is_blank(number - 1)}
     if drawn := [number for number in empty if number not in blank]:
         yield f"{page_ranges(drawn)} {_have(drawn)} no text: {NEEDS_OCR}"
-    short = [n for n, text in numbered if text and len(text) <= _FEW]
+    short = [n for n, text in numbered if text and len(text) <= _FEW and n - 1 not in read.endless]
     if quick and same and (pictures := [n for n in short if quick.is_picture(n - 1)]):
         show = "is a picture" if len(pictures) == 1 else "are pictures"
         yield f"{page_ranges(pictures)} {show} with few words: what is written in it is not read"

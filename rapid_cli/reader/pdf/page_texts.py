@@ -12,7 +12,7 @@ class PageTexts:
 
     `bombs` are the places of pages at which one reader met a bound: what another one reads there
     may not be all. On `hurried` pages there was no time to look where their letters stand, and
-    `unread` ones have fields or notes that could not be read.
+    `unread` ones have fields or notes that could not be read. PDFium does not end on `endless` ones.
     """
 
     texts: list[str | None]
@@ -20,3 +20,4 @@ class PageTexts:
     bombs: set[int] = field(default_factory=set)
     hurried: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
+    endless: list[int] = field(default_factory=list)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Without a handler Python prints what pypdf has to say of each oddity; a log file may want it.
 logging.getLogger("pypdf").addHandler(logging.NullHandler())
 
+_DEEPEST = 8  # forms within forms
+
 # What printers' drivers call a letter: by its code in hexadecimal.
 _CODED = re.compile(r"/G([0-9A-F]{2})")
 
@@ -59,6 +61,13 @@ class PypdfFile:
             return None
         return "" if is_nothing(text) else text
 
+    def draws_itself(self, index: int) -> bool:
+        """Tell whether a form on a page draws itself, at which PDFium does not end."""
+        try:
+            return _is_endless(self._reader.pages[index], ())
+        except Exception:  # as in `text`
+            return True
+
     def marks(self, index: int) -> list[Mark]:
         """Return what is seen of the fields and annotations of a page."""
         try:
@@ -76,6 +85,21 @@ class PypdfFile:
     def read(self) -> PageTexts:
         """Return the texts and labels of all pages."""
         return PageTexts([self.text(index) for index in range(self._count)], self.labels())
+
+
+def _is_endless(entry: Any, around: tuple[Any, ...]) -> bool:
+    """Tell whether what is drawn within a page or form goes on for ever, or very deep."""
+    resources = entry.get("/Resources")
+    forms = resources.get_object().get("/XObject") if resources else None
+    if len(around) > _DEEPEST:
+        return True
+    for form in (forms.get_object() if forms else {}).values():
+        inner = form.get_object()
+        if inner.get("/Subtype") == "/Form" and (
+            any(inner is other for other in around) or _is_endless(inner, (*around, inner))
+        ):
+            return True
+    return False
 
 
 def _name_letters(page: PageObject) -> None:

@@ -23,7 +23,7 @@ class SeenPages:
     """The pages of a PDF by the places of their letters, until a time.
 
     `hurried` are the places of pages that came too late, and `unread` of those whose fields and
-    notes could not be read.
+    notes could not be read; PDFium is kept from `endless` ones.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class SeenPages:
     ) -> None:
         self.hurried: list[int] = []
         self.unread: list[int] = []
+        self.endless: list[int] = []
         self._quick, self._open_slow, self._end = quick, open_slow, end
         self._slow: PypdfFile | None = None
         self._opened = False
