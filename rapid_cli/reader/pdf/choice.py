@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from rapid_cli.reader.pdf.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.opening import open_slow
 from rapid_cli.reader.pdf.page_texts import PageTexts
 from rapid_cli.reader.pdf.pdfium import PdfiumFile, is_cut
 from rapid_cli.reader.pdf.pypdf import PypdfFile
 from rapid_cli.reader.pdf.seen import SeenPages, with_marks_below
-from rapid_cli.reader.pdf.spacing import is_spaced_better
 
 SLOW_SECONDS = 12.0
 """After this time PDFium reads the pages that pypdf has not come to, as they are drawn."""

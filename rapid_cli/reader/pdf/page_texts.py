@@ -12,7 +12,8 @@ class PageTexts:
 
     `bombs` are the places of pages at which one reader met a bound: what another one reads there
     may not be all. On `hurried` pages there was no time to look where their letters stand, and
-    `unread` ones have fields or notes that could not be read. PDFium does not end on `endless` ones.
+    `unread` ones have fields or notes that could not be read. On `endless` ones PDFium
+    does not come to an end.
     """
 
     texts: list[str | None]

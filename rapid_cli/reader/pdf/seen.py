@@ -53,9 +53,17 @@ class SeenPages:
         marks = self._marks(at) if marked else []
         laid = laid_out(self._quick.lines(at), marks)
         if laid is None:
-            return text
+            return self._single(at, text)
         laid = apart(laid)
         return laid if _is_as_good(laid, text) else with_marks_below(text, marks)
+
+    def _single(self, at: int, text: str | None) -> str | None:
+        """Return a text, or that of PDFium if it leaves out what is printed twice in the text."""
+        if text and may_be_doubled(text):
+            other = self._quick.text(at)
+            if other and not may_be_doubled(other) and _is_as_good(other, text):
+                return other
+        return text
 
     def _may_differ(self, at: int, text: str) -> bool:
         return (
