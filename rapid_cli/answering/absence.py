@@ -2,7 +2,7 @@
 
 Models hold back an answer more readily when they are reminded right after the question that they
 may. But a question that always ends so is left unanswered too often. So the answer is written
-without the reminder, and its beginning is compared with "The text does not say." under it.
+without the reminder, and it stands unless "The text does not say." is likelier with it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Witness:
     writer: ModelDrafter | None = None
 
     def doubt(self, phrase: Tokens, output: Tokens) -> float:
-        """Return by how many nats it would rather have said `phrase`, had it been reminded.
+        """Return by how many nats `phrase` is likelier, with the reminder, than `output` without.
 
         Its context is used for that, and then holds what it held before. It has no doubt where
         that is not possible.
@@ -49,18 +49,13 @@ class Witness:
             return -math.inf
         if self.writer:
             self.writer.rewind()
-        absent, told = self.reader.log_likelihoods(reminded, [phrase, output[:HELD_BACK]])
-        self._return(output)
-        return absent - told
-
-    def _return(self, output: Tokens) -> None:
-        prompt = self.reading.prompt
-        for _ in self.reader.read(prompt):
-            pass
-        if not self.writer:  # a drafter reads on by itself
-            read = [prompt.all[-1], *output[:-1]]
+        absent = self.reader.log_likelihood(reminded, phrase)
+        told = self.reader.log_likelihood(self.reading.prompt, output[:HELD_BACK])
+        if not self.writer:  # which reads on by itself
+            read = [self.reading.prompt.all[-1], *output[:-1]]
             self.reader.context.extend(read, rows=1)
             self.reader.took(read)
+        return absent - told
 
 
 class Absence:

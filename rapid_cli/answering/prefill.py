@@ -81,15 +81,13 @@ class PromptReader:
         """Tell whether `prompt` can be read without reading again what it shares with the last."""
         return common_prefix(self._tokens, prompt.all[:-1]) >= self.context.floor
 
-    def log_likelihoods(self, prompt: PromptTokens, answers: Sequence[Tokens]) -> list[float]:
-        """Return the nats of each of `answers` after `prompt`, which alone is held then."""
+    def log_likelihood(self, prompt: PromptTokens, answer: Tokens) -> float:
+        """Return the nats of `answer` after `prompt`, which alone is held then."""
         for _ in self.read(prompt):
             pass
-        length, found = len(self._tokens), []
-        for answer in answers:
-            read = [prompt.all[-1], *answer[:-1]]
-            found.append(log_likelihood(self.context.extend(read, rows=len(read)), answer))
-            self.context.truncate(length)
+        read = [prompt.all[-1], *answer[:-1]]
+        found = log_likelihood(self.context.extend(read, rows=len(read)), answer)
+        self.context.truncate(len(self._tokens))
         return found
 
     def took(self, tokens: Sequence[int]) -> None:

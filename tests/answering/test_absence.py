@@ -9,6 +9,7 @@ import pytest
 
 from rapid_cli.answering.absence import LIKELIER
 from rapid_cli.answering.answer import Pair
+from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.models.prompts import ABSENT, REMINDER, PromptFormat
 from tests.support import table_models
 from tests.support.fakes import FakeClock
@@ -50,27 +51,36 @@ def model(chat):
 
 
 def doubting(nats):
-    """Return logits that answer with one word, and with the phrase `nats` likelier if reminded."""
+    """Return logits that answer with two words, and find the phrase `nats` likelier if reminded."""
     tokenize = Model(LOGITS).vocabulary.tokenize
     phrase, asked, reminded = map(tokenize, (ABSENT, QUESTION, REMINDER))
-    word = next(token for token in WORDS if token not in phrase)
-    logits = np.full((SIZE,) * 3, -1e4)
-    logits[:, :, END] = -100
-    logits[:, ASKED, word] = 0
     assert asked[-1] != reminded[-1], "the last word tells whether the model was reminded"
-    logits[reminded[-1], ASKED, phrase[0]] = nats
+    first, second = [token for token in WORDS if token not in phrase][:2]
+    logits = np.full((SIZE,) * 3, -100.0)
+    for last, following in ((ASKED, first), (first, second)):
+        logits[:, last] = unlikely(following, -max(nats, 0) / 2)
+    logits[:, second, END] = 100
+    logits[reminded[-1], ASKED] = unlikely(phrase[0], min(nats, 0))
     for before, last, following in zip([ASKED, *phrase], phrase, phrase[1:], strict=False):
         logits[before, last, following] = 100
-    return logits, PIECES[word].decode().strip()
+    return logits, "".join(PIECES[token].decode() for token in (first, second)).strip()
 
 
-SURE, WORD = doubting(-5)
+def unlikely(token, nats):
+    """Return logits of which one has so many nats, all others alike."""
+    row = np.full(SIZE, np.log(max(1 - np.exp(nats), 1e-30) / (SIZE - 1)))
+    row[token] = nats
+    return row
+
+
+SURE, WORDS_TOLD = doubting(-5)
 DOUBTFUL, _ = doubting(LIKELIER + 0.01)
 NEARLY, _ = doubting(LIKELIER - 0.01)
 
 
 def finished(pair, chosen, **more):
-    return table_models.finished(pair, chosen, question=QUESTION, **more)
+    greedy = replace(chosen, sampling=SamplingParams(0))
+    return table_models.finished(pair, greedy, question=QUESTION, **more)
 
 
 def said(vocabulary):
@@ -94,7 +104,7 @@ def test_where_both_find_nothing_the_answer_is_that_the_text_does_not_say(model,
 )
 def test_one_reading_that_finds_something_is_enough_for_an_answer(model, target, drafter):
     found = finished(Pair("two", model(target), model(drafter)), options())
-    assert (found.text, found.absent) == (WORD, False)
+    assert (found.text, found.absent) == (WORDS_TOLD, False)
 
 
 def test_a_reading_that_is_very_sure_outweighs_one_that_is_hardly(model):
@@ -105,7 +115,7 @@ def test_a_reading_that_is_very_sure_outweighs_one_that_is_hardly(model):
 
 @pytest.mark.parametrize("name", ["long-context", "rag", "speculative", "prompt-lookup"])
 def test_what_rapid_is_compared_with_is_left_alone(model, name):
-    assert finished(self_pair(model(DOUBTFUL)), options(name)).text == WORD
+    assert finished(self_pair(model(DOUBTFUL)), options(name)).text == WORDS_TOLD
 
 
 def test_without_a_template_or_transfer_or_room_nothing_is_asked(model):
@@ -115,7 +125,7 @@ def test_without_a_template_or_transfer_or_room_nothing_is_asked(model):
         (self_pair(model(DOUBTFUL)), options(max_tokens=4)),
     ):
         found = finished(pair, chosen)
-        assert (found.text, found.absent, found.seconds.check) == (WORD, False, None)
+        assert (found.text, found.absent, found.seconds.check) == (WORDS_TOLD, False, None)
 
 
 def test_on_a_short_text_the_one_reading_decides(model):
