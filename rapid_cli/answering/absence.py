@@ -51,10 +51,11 @@ class Witness:
             self.writer.rewind()
         absent = self.reader.log_likelihood(reminded, phrase)
         told = self.reader.log_likelihood(self.reading.prompt, output[:HELD_BACK])
-        if not self.writer:  # which reads on by itself
-            read = [self.reading.prompt.all[-1], *output[:-1]]
-            self.reader.context.extend(read, rows=1)
-            self.reader.took(read)
+        if self.writer:  # which reads what it drafts after by itself
+            self.reader.turn_to(self.reading.prompt)
+        elif rest := output[HELD_BACK - 1 : -1]:
+            self.reader.context.extend(rest, rows=1)
+            self.reader.took(rest)
         return absent - told
 
 
