@@ -24,7 +24,7 @@ from rapid_cli.models.prompts import ABSENT
 
 HELD_BACK = 8
 """So many tokens of an answer are compared, and given out only then."""
-LIKELIER = 1.0
+LIKELIER = 1.2
 """By so many nats the readings, on average, must find it likelier that the text does not say."""
 MOST_ROWS = 16
 """Of the tokens that are compared."""
@@ -60,7 +60,10 @@ class Witness:
 
 
 class Absence:
-    """The check of one answer; `found` tells that the text does not say, by its `witnesses`."""
+    """The check of one answer; `found` tells that the text does not say, by its `witnesses`.
+
+    They are asked in their order: who has read least comes first.
+    """
 
     def __init__(self, model: LanguageModel, seconds: Seconds, clock: Clock) -> None:
         """Take the model that answers."""
@@ -86,14 +89,22 @@ class Absence:
             if len(output) >= HELD_BACK or self._vocabulary.is_end(output[-1]):
                 break
         before = self._clock()
-        doubts = [each.doubt(self._phrase, output) for each in self.witnesses]
-        self.found = mean(doubts) >= LIKELIER
+        self.found = self._is_doubted(output)
         self._seconds.check = self._clock() - before
         if self.found:
             yield _said((*self._phrase, self._vocabulary.eos))
             return
         yield from held
         yield from rounds
+
+    def _is_doubted(self, output: Tokens) -> bool:
+        """Tell whether all find the phrase likelier, and clearly on average; ask no one in vain."""
+        doubts: list[float] = []
+        for each in self.witnesses:
+            doubts.append(each.doubt(self._phrase, output))
+            if doubts[-1] < 0:
+                return False
+        return mean(doubts) >= LIKELIER
 
 
 def _said(tokens: tuple[int, ...]) -> Round:

@@ -9,6 +9,7 @@ import pytest
 
 from rapid_cli.answering.absence import LIKELIER
 from rapid_cli.answering.answer import Pair
+from rapid_cli.answering.prefill import Contexts
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.models.prompts import ABSENT, REMINDER, PromptFormat
 from tests.support import table_models
@@ -22,8 +23,9 @@ from tests.support.table_models import (
     SHORT,
     SHORT_PASSAGES,
     WORDS,
-    Kept,
+    Known,
     Model,
+    Ticking,
     options,
     self_pair,
 )
@@ -107,10 +109,25 @@ def test_one_reading_that_finds_something_is_enough_for_an_answer(model, target,
     assert (found.text, found.absent) == (WORDS_TOLD, False)
 
 
-def test_a_reading_that_is_very_sure_outweighs_one_that_is_hardly(model):
-    (very, _), (hardly, _) = doubting(2 * LIKELIER + 1.1), doubting(-1)
+def test_of_two_that_find_nothing_one_may_be_less_sure(model):
+    (very, _), (hardly, _) = doubting(2 * LIKELIER), doubting(0.1)
     assert finished(Pair("two", model(very), model(hardly)), options()).absent
     assert finished(Pair("two", model(hardly), model(very)), options()).absent
+
+
+def test_one_that_is_very_sure_does_not_decide_alone(model):
+    (sure, _), (hardly, _) = doubting(LIKELIER + 0.5), doubting(0.1)
+    assert not finished(Pair("two", model(sure), model(hardly)), options()).absent
+    assert not finished(Pair("two", model(hardly), model(sure)), options()).absent
+
+
+def test_the_target_is_not_asked_where_the_drafter_is_sure(model):
+    def reads(drafter):
+        pair = Pair("two", model(NEARLY), model(drafter))
+        finished(pair, options())
+        return len(pair.target.opened[0].extended)
+
+    assert reads(SURE) < reads(NEARLY)
 
 
 @pytest.mark.parametrize("name", ["long-context", "rag", "speculative", "prompt-lookup"])
@@ -135,21 +152,34 @@ def test_on_a_short_text_the_one_reading_decides(model):
     assert not finished(self_pair(model(SURE)), chosen, **about).absent
 
 
+def fond_of_the_phrase(logits):
+    """Return logits with which a model would always rather say that the text does not say."""
+    phrase = Model(LOGITS).vocabulary.tokenize(ABSENT)
+    fond = logits.copy()
+    fond[:, ASKED, phrase[0]] += 20
+    for before, last, following in zip([ASKED, *phrase], phrase, phrase[1:], strict=False):
+        fond[before, last, following] += 20
+    return fond
+
+
 @pytest.mark.parametrize("name", ["rapid", "auto"])
 @pytest.mark.parametrize("gamma", [None, 3])
-def test_a_check_that_finds_the_answer_leaves_no_trace(name, gamma):
+def test_asking_both_leaves_no_trace_if_one_finds_the_answer(name, gamma):
     tailed = PromptFormat(TEMPLATE.replace("Answer:", "So what? Answer:"))
-    chosen = options(name, gamma=gamma, max_tokens=60)
+    chosen = options(name, gamma=gamma, max_tokens=60, eta=0.01)
     told = []
     for abstains in (True, False):
-        pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+        pair = Pair("two", Model(LOGITS), Model(fond_of_the_phrase(OTHER_LOGITS)))
         pair.target.format = pair.drafter.format = tailed
         each = replace(chosen, strategy=replace(chosen.strategy, abstains=abstains))
-        found = finished(pair, each, profiles=Kept())
-        assert not found.absent
-        held = [opened.tokens for opened in (*pair.target.opened, *pair.drafter.opened)]
-        told.append((found.text, found.stats.drafted, found.stats.accepted, *held))
-    assert told[0] == told[1]
+        with Contexts(Ticking()) as contexts:
+            for _ in range(2):
+                found = finished(pair, each, profiles=Known(), contexts=contexts)
+                assert not found.absent
+                held = [opened.tokens for opened in (*pair.target.opened, *pair.drafter.opened)]
+                stats = found.stats
+                told.append((found.text, stats.drafted, stats.accepted, *map(tuple, held)))
+    assert told[:2] == told[2:]
 
 
 def test_a_context_that_cannot_be_cut_back_is_not_asked(model):
