@@ -19,7 +19,7 @@ from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever files may read otherwise than before: the library then reads them again."""
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
@@ -108,7 +108,7 @@ def _pages(kind: str, raw: bytes, name: str, *, careful: bool) -> _Read:
 def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
     # Imported here as they bring lxml, which `rapid --help` need not wait for.
     if kind == kinds.EPUB:
-        from rapid_cli.reader.epub import epub_lines  # noqa: PLC0415
+        from rapid_cli.reader.html.epub import epub_lines  # noqa: PLC0415
 
         return epub_lines(raw, name)
     if kind == kinds.DOCX:
