@@ -11,10 +11,11 @@ from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError, LibraryError
 from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
-from rapid_cli.reader.cleaning import clean, reason
+from rapid_cli.reader.cleaning import clean, reason, without_embedded
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
+from rapid_cli.reader.markdown import markdown_lines, without_pictures
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
-from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
+from rapid_cli.reader.plain import decode_text, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
@@ -127,8 +128,10 @@ def _text_pages(raw: bytes, name: str) -> _Read:
         message = f"{name} begins as text and goes on as something else"
         raise DocumentError(message, "take the text out of it, and save that")
     text, notes = decode_text(raw)
+    is_markdown = kinds.is_markdown(name)
+    text = without_pictures(text) if is_markdown else without_embedded(text)
     if len(text) > MAX_TEXT:
         raise _too_long(name)
-    if kinds.is_markdown(name):
+    if is_markdown:
         return section_pages(markdown_lines(text)), notes
     return (Page(1, None, text),), notes

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import pairwise
 from typing import NamedTuple
 
 from rapid_cli.reader.html.scripts import script
@@ -129,7 +130,7 @@ def _row(nodes: Iterable[_Node]) -> _Part:
         return parts[0] if parts else _NOTHING
     fenced = _bracketed_fractions(parts)
     text = fenced[0].text
-    for before, part in zip(fenced, fenced[1:], strict=False):
+    for before, part in pairwise(fenced):
         text += (" " if _needs_space(before, part) else "") + part.text
     return _Part(text, _kind_of(parts, text))
 

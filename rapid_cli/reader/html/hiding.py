@@ -23,11 +23,11 @@ _SIGNPOSTS = frozenset(["landmarks", "page-list", "pagebreak", "doc-pagelist", "
 
 def is_hidden(tag: str, attributes: Mapping[str, str]) -> bool:
     """Tell whether an element is not shown."""
-    if tag in _DROPPED:
+    if tag in _DROPPED or (tag == "dialog" and "open" not in attributes):
         return True
     if not attributes:
         return False
-    if "hidden" in attributes or (tag == "dialog" and "open" not in attributes):
+    if "hidden" in attributes:
         return True
     if "style" in attributes and _HIDDEN.search(attributes["style"]):
         return True

@@ -45,13 +45,17 @@ def resolved(text: str) -> str:
     begun: list[tuple[str, int]] = []
     for at, piece in enumerate(pieces):
         if at % 2 == 0:
-            written.append(piece)
+            written += [piece] if piece else []
         elif piece != END:
             begun.append((piece, len(written)))
         elif begun:
             mark, start = begun.pop()
             if len(begun) < _DEEPEST:
-                _close(mark, start, written, pieces[at + 1 : at + 4], words)
+                inner = " ".join("".join(written[start:]).split())
+                del written[start:]
+                before = _end_of(written, begun[-1][1] if begun else 0)
+                after = unmarked("".join(pieces[at + 1 : at + 4]))[:_SEEN]
+                written.append(_in_signs(mark, inner, before, after, words) if inner else " ")
     return "".join(written)
 
 
@@ -60,39 +64,38 @@ def _fraction(match: re.Match[str]) -> str:
     return f"{whole}{match[2]}/{match[3]}"
 
 
-def _close(mark: str, start: int, written: list[str], following: list[str], words: str) -> None:
-    """Replace what was written since a mark began by how the mark has it."""
-    inner = " ".join("".join(written[start:]).split())
-    del written[start:]
-    before = _end_of(written)
-    written.append(_in_signs(mark, inner, before, following, words) if inner else " ")
-
-
-def _in_signs(mark: str, inner: str, before: str, following: list[str], words: str) -> str:
+def _in_signs(mark: str, inner: str, before: str, after: str, words: str) -> str:
+    """Return what a mark makes of the text in it."""
     if mark == RAISED:
-        return raised(inner, before, unmarked("".join(following))[:_SEEN])
+        return _apart(raised(inner, before, after), after)
     if mark == LOWERED:
-        return lowered(inner, before)
+        return _apart(lowered(inner, before), after)
     if mark == NOTED:
         return noted(note(inner), before)
     return f" ~~{inner}~~ " if mark == STRUCK else _picture(inner, words)
 
 
-def _end_of(written: list[str]) -> str:
+def _apart(script: str, after: str) -> str:
+    """Return a script that does not run into the digits after it: log_2 8."""
+    runs_on = script[:1] in {"^", "_"} and script[-1].isdigit() and after[:1].isdigit()
+    return f"{script} " if runs_on else script
+
+
+def _end_of(written: list[str], first: int) -> str:
+    """Return the last characters of what was written from the piece `first` on."""
     pieces: list[str] = []
-    length = 0
-    for piece in reversed(written):
-        pieces.append(piece[-_SEEN:])
-        length += len(piece)
-        if length >= _SEEN:
-            break
+    length, at = 0, len(written)
+    while at > first and length < _SEEN:
+        at -= 1
+        pieces.append(written[at][-_SEEN:])
+        length += len(pieces[-1])
     return "".join(reversed(pieces))
 
 
 def _picture(said: str, words: str) -> str:
     """Return what is said of a picture, unless the line says it too; a sign is a part of a word."""
     if _folded(said) in words:
-        return ""
+        return " "
     return f" {said} " if any(map(str.isalnum, said)) else said
 
 

@@ -134,7 +134,7 @@ def _is_power_of_number(text: str, base: str, before: str, after: str) -> bool:
     sign = (rest or before[: -len(base)].rstrip())[-1:]
     if (sign and sign in _OPERATORS) or after.lstrip()[:1] in {"=", "×", "·", "+", "≈"}:
         return True
-    if rest and not re.fullmatch(r"[\d.,]*x|[-±~]", rest):  # COVID-19, H1, $450
+    if rest and not re.fullmatch(r"[\d.,]*x|[-±~]|.*[\d)][-–—/]", rest):  # COVID-19, H1, $450
         return False
     return _is_usual_base(number, before)
 
