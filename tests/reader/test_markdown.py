@@ -69,7 +69,8 @@ def test_a_million_headings_make_a_bounded_number_of_sections() -> None:
 
 
 def test_tables_are_rows_of_cells_as_in_all_other_formats() -> None:
-    table = "before | not\n\n| Zone  | Day   |\n|:------|------:|\n| North | 9\\|80 |\n| -- |  |\n\nafter"
+    rows = "| Zone  | Day   |\n|:------|------:|\n| North | 9\\|80 |\n| -- |  |"
+    table = f"before | not\n\n{rows}\n\nafter"
     assert text_of(table) == "before | not\n\nZone | Day\nNorth | 9|80\n-- | \n\nafter"
     assert text_of("a | b\n--- | ---\n1 | 2\n") == "a | b\n1 | 2"
 
@@ -113,14 +114,10 @@ def test_drawings_that_a_text_holds_leave_no_trace() -> None:
 
 
 def test_many_pictures_that_never_end_take_no_time() -> None:
-    began = time.monotonic()
-    for piece in (
-        "![",
-        "[a](data:image/png;base64,",
-        "data:image/svg+xml,<svg ",
-        "[a]: data:;base64,",
-    ):
-        text_of(piece * 50_000 + "x")
-        text_of((piece + "A" * 50 + "\n") * 20_000)
+    began = time.process_time()
+    address = "data:image/png;base64,"
+    for piece in ("![", f"[a]({address}", "data:image/svg+xml,<svg ", f"[a]: {address}"):
+        text_of(piece * 20_000 + "x")
+        text_of((piece + "A" * 50 + "\n") * 10_000 + "x")
     text_of(("a|b\n" + "-|" * 20 + " " * 1_900 + "x\n") * 500)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 10

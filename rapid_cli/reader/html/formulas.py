@@ -20,6 +20,7 @@ _ACCENTS = {
     **{"¯": "\u0304", "‾": "\u0304", "_": "\u0332", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303"},
     **{"˜": "\u0303", "→": "\u20d7", "⃗": "\u20d7", "˙": "\u0307", ".": "\u0307", "¨": "\u0308"},
 }
+_LIMITS = {"lim", "max", "min", "sup", "inf", "arg max", "arg min", "argmax", "argmin"}
 _ROOTS = {"2": "√", "3": "∛", "4": "∜"}
 _PRIMES = re.compile("['′″‴*]+|°|∘")
 _PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|", "‖": "‖", "⟨": "⟩", "⌊": "⌋", "⌈": "⌉"}
@@ -87,7 +88,7 @@ class Formula:
 
     def text(self) -> str:
         """Return the formula in one line; where it is only annotated, what the annotation says."""
-        return _row(self._root.children).text or _annotation(self._root)
+        return _written(self._root).text.strip() or _annotation(self._root)
 
 
 def _annotation(node: _Node) -> str:
@@ -103,10 +104,13 @@ def _written(node: _Node) -> _Part:
         return _token(node)
     if node.tag == "mspace":
         return _Part(" ", _Kind.OPERATOR)
+    if not node.children:
+        return _plain(node.text)
     write = _WRITERS.get(node.tag)
-    if write is None or len(node.children) < _LEAST.get(node.tag, 0):
-        return _row(node.children) if node.children else _plain(node.text)
-    return write(node)
+    fits = write and len(node.children) >= _LEAST.get(node.tag, 1)
+    part = write(node) if write and fits else _row(node.children)
+    loose = node.text  # what was too deep or too much for elements of its own
+    return _Part(f"{part.text} {loose}", _Kind.SUM) if loose else part
 
 
 def _token(node: _Node) -> _Part:
@@ -136,7 +140,7 @@ def _row(nodes: Iterable[_Node]) -> _Part:
 
 
 def _kind_of(parts: Sequence[_Part], text: str) -> _Kind:
-    if _is_enclosed(text):
+    if _is_enclosed(text) or text.isdigit():
         return _Kind.WHOLE
     operators = (_Kind.OPERATOR, _Kind.SUM, _Kind.LARGE)
     return _Kind.SUM if any(part.kind in operators for part in parts) else _Kind.PRODUCT
@@ -166,8 +170,10 @@ def _needs_space(before: _Part, after: _Part) -> bool:
     last, first = before.text[-1], after.text[0]
     if not (last.isalnum() and first.isalnum()):
         return before.kind == _Kind.LARGE and not first.isspace()
-    if before.kind in {_Kind.RAISED, _Kind.LARGE} or (last.isdigit() and first.isdigit()):
+    if before.kind in {_Kind.RAISED, _Kind.LARGE}:
         return True
+    if last.isdigit() and first.isdigit():
+        return _Kind.FRACTION in {before.kind, after.kind}
     words = re.search(r"[^\W\d_]{2,}$", before.text), re.match(r"[^\W\d_]{2,}", after.text)
     return last.isalpha() and first.isalpha() and any(words)
 
@@ -236,7 +242,7 @@ def _scripted(base: _Node, below: _Node | None, above: _Node | None) -> _Part:
     under = _written(below).text.strip() if below else ""
     over = _written(above).text.strip() if above else ""
     text = _base(base) + (script("_", under) if under else "") + _above(over)
-    if base.tag == "mo" and base.text not in _BRACKETS:
+    if (base.tag == "mo" and base.text not in _BRACKETS) or base.text in _LIMITS:
         return _Part(text, _Kind.LARGE)
     return _Part(text, _Kind.RAISED if over else _Kind.WHOLE)
 

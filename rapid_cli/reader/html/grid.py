@@ -12,7 +12,7 @@ from rapid_cli.reader.sections import Line
 _CELL_LINES = 5  # a cell with more of them only places its text on the page
 _LONGEST_REPEATED = 200  # characters of a cell; a longer one stands in its first place alone
 _MOST_COLUMNS, _MOST_ROWS = 100, 1_000  # that one cell spans
-_MOST_PLACES = 1_000_000
+_MOST_PLACES = 300_000
 _MOST_CHARACTERS = 4_000_000
 _ORDER = {"thead": 0, "tfoot": 2}
 # A column of these belongs to the one beside it, whose head spans both.

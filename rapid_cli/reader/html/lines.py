@@ -83,7 +83,7 @@ class Lines:
             text = self._folded(text) + END * len(self._open)
             pictured = only_pictures(text)
             text = resolved(text)
-        line = without_embedded(self._folded(text))
+        line = self._folded(without_embedded(text))
         if line or (self.verbatim and self.lines):
             self._add_text(line)
             self._pictured = line if pictured else ""

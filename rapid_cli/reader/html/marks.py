@@ -54,7 +54,7 @@ def resolved(text: str) -> str:
                 inner = " ".join("".join(written[start:]).split())
                 del written[start:]
                 before = _end_of(written, begun[-1][1] if begun else 0)
-                after = unmarked("".join(pieces[at + 1 : at + 4]))[:_SEEN]
+                after = pieces[at + 1][:_SEEN]
                 written.append(_in_signs(mark, inner, before, after, words) if inner else " ")
     return "".join(written)
 

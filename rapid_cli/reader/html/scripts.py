@@ -40,6 +40,7 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _OPEN = "([{“‘«„\"'"
 _UNSPACED = 0x2E80  # scripts from here on have letters that are words
 _LONG_WORD = 3
+_LONGEST_BASE = 40  # characters before raised text that are looked at
 
 
 def script(mark: str, text: str) -> str:
@@ -81,7 +82,7 @@ def _raised_letters(text: str, before: str, after: str) -> str:
     if not before or before[-1].isspace() or before[-1] in _OPEN:
         isotope = text.isdigit() and after[:1].isupper()
         return script("^", text) if isotope else _opening(text)
-    base = before.rsplit(None, 1)[-1]
+    base = before.rsplit(None, 1)[-1][-_LONGEST_BASE:]
     joined = _joined(text, base)
     if joined is not None:
         return joined

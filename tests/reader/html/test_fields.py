@@ -14,8 +14,8 @@ from tests.support.html_pages import text_of
         ("<input type=checkbox checked>on<input type=checkbox>off", "[x] on [ ] off"),
         ("<label><input type=radio checked>A</label><input type=radio>B", "[x] A [ ] B"),
         (
-            "<input type=submit value=Send><input type=reset><input type=submit>",
-            "Send Reset Submit",
+            "<input type=submit value=Go><input type=reset><input type=submit>",
+            "Go Reset Submit",
         ),
         ("<button>Go</button><button>Stop</button>", "Go Stop"),
         ("<textarea>one\ntwo & <b></textarea>", "one\ntwo & <b>"),

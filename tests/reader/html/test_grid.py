@@ -83,8 +83,8 @@ def test_a_span_that_cannot_be_does_no_harm(span: str) -> None:
 
 
 def test_tables_made_to_exhaust_memory_are_read_in_bounded_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     wide = "<td rowspan=1000 colspan=1000>" + "x" * 190
     for rows in ([wide * 500] + ["<td>y"] * 3_000, [wide + "<td>z"] * 3_000):
         assert len(table(*rows)) < 20_000_000
-    assert time.monotonic() - began < 30
+    assert time.process_time() - began < 30

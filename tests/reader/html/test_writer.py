@@ -13,13 +13,17 @@ PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 100
         ("Chart: <img src=c.png alt='Sales rose'>.", "Chart: Sales rose ."),
         ("a<img src=x alt=''>b<img alt='IMG_12.jpg'>c", "abc"),
         ("<a href=/><img alt=Home>Home</a>", "Home"),
-        ("<figure><img alt='A kite'><figcaption>A kite over water</figcaption></figure>",)
-        + ("A kite over water",),
+        (
+            "<figure><img alt='A kite'><figcaption>A kite over water</figcaption></figure>",
+            "A kite over water",
+        ),
         ("hi<img alt=🙂>", "hi🙂"),
         (r"is <img alt='{\displaystyle E=mc^{2}}'>", r"is E=mc^{2}"),
         (f"a<img alt='{PICTURE}'> {PICTURE} b", "a b"),
-        ("<svg><title>A chart</title><defs><text>no</text></defs><text>2019</text></svg>",)
-        + ("A chart\n2019",),
+        (
+            "<svg><title>A chart</title><defs><text>no</text></defs><text>2019</text></svg>",
+            "A chart\n2019",
+        ),
     ],
 )
 def test_what_is_said_of_a_picture_stands_for_it_once(html: str, text: str) -> None:
@@ -65,4 +69,4 @@ def test_what_a_person_does_not_see_is_left_out(hidden: str) -> None:
 
 def test_marks_that_a_page_brings_itself_are_left_out() -> None:
     odd = "".join(f"&#x{code:X};" for code in range(0xFDD0, 0xFDD8))
-    assert text_of(f"<ol reversed><li>a{odd}b{odd}</ol>x") == "1. ab\n\nx" or "1. a b\nx"
+    assert text_of(f"<ol reversed><li>a{odd}b{odd}</ol>x") == "1. ab\nx"
