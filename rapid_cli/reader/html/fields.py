@@ -14,6 +14,8 @@ _TICKED_ROLES = {"checkbox", "radio", "switch", "menuitemcheckbox", "menuitemrad
 def input_text(attributes: Mapping[str, str]) -> str:
     """Return what a person sees in an input: its value, a tick, its caption; no password."""
     kind = attributes.get("type", "text").strip().lower()
+    if "hidden" in attributes.get("class", "").split():
+        return ""  # a switch of the page, that a label stands for
     if kind in {"checkbox", "radio"}:
         return TICKED if "checked" in attributes else EMPTY
     if kind in _UNSEEN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 from rapid_cli.reader.sections import Line
@@ -19,36 +19,35 @@ _ORDER = {"thead": 0, "tfoot": 2}
 _SIGNS = {"$", "€", "£", "¥", "%", ")", ")%", "%)", "(", "*"}
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A cell with its lines, and over how many columns and rows it goes."""
+class Cell(NamedTuple):
+    """A cell with its lines and their text in one, and over how many columns and rows it goes.
+
+    One that `is_layout` holds a part of the page rather than of a table.
+    """
 
     lines: list[Line]
+    text: str
+    is_layout: bool
+    is_head: bool = False
     columns: int = 1
     rows: int = 1
-    is_head: bool = False
-
-    @cached_property
-    def text(self) -> str:
-        """Return its text in one line."""
-        return " ".join(line.text for line in self.lines).strip()
-
-    @cached_property
-    def is_layout(self) -> bool:
-        """Tell whether it holds a part of the page rather than of a table."""
-        return len(self.lines) > _CELL_LINES or any(line.level for line in self.lines)
 
     @property
     def is_repeated(self) -> bool:
         """Tell whether it is short enough to stand in all its places."""
-        return not self.is_layout and len(self.text) <= _LONGEST_REPEATED
+        return len(self.text) <= _LONGEST_REPEATED and not self.is_layout
 
 
 def cell(lines: list[Line], tag: str, attributes: Mapping[str, str]) -> Cell:
     """Return a cell that has these lines and attributes."""
+    text = lines[0].text if len(lines) == 1 else " ".join([each.text for each in lines])
+    is_layout = len(lines) > _CELL_LINES or any([each.level for each in lines])
+    whole = Cell(lines, text.strip(), is_layout, tag == "th")
+    if not attributes:
+        return whole
     columns = _span(attributes, "colspan", _MOST_COLUMNS) or 1
     rows = _span(attributes, "rowspan", _MOST_ROWS)
-    return Cell(lines, columns, rows or _MOST_ROWS, tag == "th")
+    return whole._replace(columns=columns, rows=rows or _MOST_ROWS)
 
 
 def _span(attributes: Mapping[str, str], name: str, most: int) -> int:
@@ -74,6 +73,8 @@ class Table:
     section: int = 0
     order: int = 1
     rows: list[tuple[int, int, list[Cell]]] = field(default_factory=list)
+    is_placed: bool = False
+    """Whether it has heads, or cells with attributes such as spans: columns matter then."""
 
     def begin(self, tag: str) -> None:
         """Begin a section such as thead, beyond which no cell of another goes."""
@@ -101,11 +102,35 @@ def table_blocks(table: Table, budget: Budget) -> Iterator[tuple[list[Line], boo
 
     Heads come first and feet last, wherever they are written.
     """
-    ordered = sorted(table.rows, key=lambda row: row[0])
-    rows = _placed(ordered, budget)
-    columns = _Columns(rows)
-    for row in rows:
-        yield from _row_blocks(row, columns, budget)
+    ordered = sorted(table.rows, key=itemgetter(0))
+    if table.is_placed:
+        rows = _placed(ordered, budget)
+        columns = _Columns(rows)
+        for row in rows:
+            yield from _row_blocks(row, columns, budget)
+        return
+    for _, _, cells in ordered:
+        yield from _blocks([each.text for each in cells], cells)
+
+
+def _blocks(
+    texts: Sequence[str], cells: Sequence[Cell], *, in_place: bool = False, named: bool = False
+) -> Iterator[tuple[list[Line], bool]]:
+    """Yield a row of `texts` whose own `cells` are these, or these one after the other.
+
+    A cell that is alone has no place unless it is `in_place`, and empty ones have where columns
+    are `named`.
+    """
+    filled = [each for each in cells if each.lines]
+    if not any(each.text for each in filled):
+        return
+    if (len(filled) == 1 and not in_place) or any(each.is_layout for each in filled):
+        for each in filled:
+            yield each.lines, len(filled) > 1 or len(each.lines) > 1
+        return
+    if not named and 5 * texts.count("") >= 2 * len(texts):
+        texts = [text for text in texts if text]  # so many only place the others
+    yield [Line(" | ".join(texts))], False
 
 
 def _placed(rows: Sequence[tuple[int, int, list[Cell]]], budget: Budget) -> list[_Row]:
@@ -185,19 +210,11 @@ class _Columns:
 
 
 def _row_blocks(row: _Row, columns: _Columns, budget: Budget) -> Iterator[tuple[list[Line], bool]]:
-    filled = [p.cell for p in row.values() if p.is_own and p.first and p.cell.lines]
-    if not any(each.text for each in filled):
-        return
-    carried = any(not p.is_own and p.cell.is_repeated and p.cell.text for p in row.values())
-    in_place = carried or (columns.are_named and not _first_text(row))
-    if (len(filled) == 1 and not in_place) or any(each.is_layout for each in filled):
-        for each in filled:
-            yield each.lines, len(filled) > 1 or len(each.lines) > 1
-        return
+    own = [place.cell for place in row.values() if place.is_own and place.first]
+    carried = any(not p.is_own and p.cell.text and p.cell.is_repeated for p in row.values())
+    in_place = carried or (columns.are_named and bool(row) and not _first_text(row))
     texts = [_text(place, budget) for at, place in row.items() if columns.shows(at, row)]
-    if not columns.are_named and 5 * texts.count("") >= 2 * len(texts):
-        texts = [text for text in texts if text]  # so many only place the others
-    yield [Line(" | ".join(texts))], False
+    yield from _blocks(texts, own, in_place=in_place, named=columns.are_named)
 
 
 def _first_text(row: _Row) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_DROPPED = frozenset(
+UNSEEN = frozenset(
     re.findall(
         r"\w+",
-        "script style noscript template head iframe video audio canvas datalist rp"
+        "dialog script style noscript template head iframe video audio canvas datalist rp"
         " defs symbol metadata desc",
     )
 )
@@ -23,10 +23,8 @@ _SIGNPOSTS = frozenset(["landmarks", "page-list", "pagebreak", "doc-pagelist", "
 
 def is_hidden(tag: str, attributes: Mapping[str, str]) -> bool:
     """Tell whether an element is not shown."""
-    if tag in _DROPPED or (tag == "dialog" and "open" not in attributes):
+    if tag in UNSEEN and not (tag == "dialog" and "open" in attributes):
         return True
-    if not attributes:
-        return False
     if "hidden" in attributes:
         return True
     if "style" in attributes and _HIDDEN.search(attributes["style"]):

@@ -26,11 +26,8 @@ class Lines:
         self._pictured = ""  # the last line, if it is only what is said of a picture
 
     def take(self, text: str) -> None:
-        """Take text, which is several lines in what keeps its shape."""
-        if not self.verbatim:
-            self.pieces.append(text)
-            return
-        self.take_lines(text)
+        """Take text that is one line."""
+        self.pieces.append(text)
 
     def take_lines(self, text: str) -> None:
         """Take text in which an end of a line is one."""
@@ -76,8 +73,11 @@ class Lines:
         """End the line, if there is any text for it."""
         if not self.pieces:
             return
-        text = "".join(self.pieces).replace("\u00ad", "")
+        text = "".join(self.pieces)
         self.pieces[:] = self._open
+        if not self.verbatim and (not text or text.isspace()):
+            return
+        text = text.replace("\u00ad", "")
         pictured = False
         if is_marked(text):
             text = self._folded(text) + END * len(self._open)
@@ -109,12 +109,10 @@ class Lines:
         # A caption often says of a picture what its alternative text says too.
         if self._pictured and text.casefold().startswith(self._pictured.casefold()):
             self.lines.pop()
-        self.add([Line(self._begun(text))])
+        self.add([Line(self._begun(text) if self._labels or self._note else text)])
 
     def _begun(self, text: str) -> str:
         """Return a text after the numbers that stand before it."""
-        if not (self._labels or self._note):
-            return text
         begun = " ".join([*self._labels, text]).strip() if self._labels else text
         self._labels.clear()
         number, self._note = self._note, ""

@@ -59,7 +59,8 @@ class Tables:
     def start_cell(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Begin a cell, whose lines are apart until it ends."""
         lines = self._lines
-        lines.write()
+        if lines.pieces:
+            lines.write()
         self._cells.append((lines.lines, lines.gap, tag, attributes))
         if self._rows and len(self._cells) <= _DEEPEST_TABLE:
             lines.lines, lines.gap = [], False
@@ -73,6 +74,8 @@ class Tables:
         if inside is not lines.lines:
             lines.gap = gap
             self._rows[-1].append(cell(inside, tag, attributes))
+            if self._tables and (attributes or tag == "th"):
+                self._tables[-1].is_placed = True
 
     def _write(self, table: Table) -> None:
         for block, gap in table_blocks(table, self._budget):

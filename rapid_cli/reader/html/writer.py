@@ -8,7 +8,7 @@ from typing import Protocol
 
 from rapid_cli.reader.html.fields import Area, Selection, gauge_text, input_text, tick
 from rapid_cli.reader.html.formulas import Formula
-from rapid_cli.reader.html.hiding import is_hidden, is_second_formula
+from rapid_cli.reader.html.hiding import UNSEEN, is_hidden, is_second_formula
 from rapid_cli.reader.html.lines import Lines
 from rapid_cli.reader.html.marks import LOWERED, NOTED, PICTURED, RAISED, STRUCK, unmarked
 from rapid_cli.reader.html.notes import Notes, is_reference, points_back
@@ -87,7 +87,7 @@ class Writer:
             self._depth += 1
             self._inner.start(tag, attributes)
             return
-        if self._dropping or is_hidden(tag, attributes) or self._is_shown_twice(tag, attributes):
+        if self._dropping or ((attributes or tag in UNSEEN) and self._is_left_out(tag, attributes)):
             self._dropping += 1
             return
         if tag in _BLOCKS:
@@ -120,8 +120,12 @@ class Writer:
         """Take text."""
         if self._inner:
             self._inner.data(text)
-        elif not self._dropping:
-            self._lines.take(text)
+        elif self._dropping:
+            return
+        elif self._lines.verbatim:
+            self._lines.take_lines(text)
+        else:
+            self._lines.pieces.append(text)
 
     def close(self) -> list[Line]:
         """Return all lines."""
@@ -188,13 +192,15 @@ class Writer:
         return starts, ends
 
     def _break(self, tag: str) -> None:
-        self._lines.write()
-        self._lines.gap |= tag in _PARAGRAPHS
+        if self._lines.pieces:
+            self._lines.write()
+        if tag in _PARAGRAPHS:
+            self._lines.gap = True
 
-    def _is_shown_twice(self, tag: str, attributes: _Attributes) -> bool:
+    def _is_left_out(self, tag: str, attributes: _Attributes) -> bool:
         # One kind of script writes the MathML before what is shown, another one behind.
-        seen = self._has_formulas or tag == "nobr"
-        return bool(attributes) and seen and is_second_formula(tag, attributes)
+        twice = (self._has_formulas or tag == "nobr") and is_second_formula(tag, attributes)
+        return twice or is_hidden(tag, attributes)
 
     def _begin_attributes(self, attributes: _Attributes) -> bool:
         """Do what attributes ask for; tell whether a mark began that the element ends."""

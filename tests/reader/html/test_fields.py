@@ -35,6 +35,7 @@ def test_fields_show_what_is_in_them(html: str, text: str) -> None:
 
 def test_what_a_form_hides_stays_hidden() -> None:
     html = "seen<input type=password value=secret><input type=hidden value=token><input type=file>"
+    html += "<input type=checkbox class='switch hidden'>"
     assert text_of(html + "<datalist><option>one</datalist><input placeholder=hint>") == "seen"
 
 
