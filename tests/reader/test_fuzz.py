@@ -31,7 +31,10 @@ CHAPTER = (
 PAGE = (
     f"<!doctype html><head><meta charset=utf-8></head>{CHAPTER}<h2>Two</h2><ul><li>é</ul>".encode()
 )
-MARKDOWN = f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\na|b\n-|-\n1|2\n![p](data:image/png;base64,{'A' * 40})\n".encode()
+MARKDOWN = (
+    f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\n"
+    f"a|b\n-|-\n1|2\n![p](data:image/png;base64,{'A' * 40})\n"
+).encode()
 BODY = (
     paragraph("One", "H1")
     + paragraph(LONG)

@@ -41,7 +41,7 @@ class Cell(NamedTuple):
 def cell(lines: list[Line], tag: str, attributes: Mapping[str, str]) -> Cell:
     """Return a cell that has these lines and attributes."""
     text = lines[0].text if len(lines) == 1 else " ".join([each.text for each in lines])
-    is_layout = len(lines) > _CELL_LINES or any([each.level for each in lines])
+    is_layout = len(lines) > _CELL_LINES or any(map(itemgetter(1), lines))
     whole = Cell(lines, text.strip(), is_layout, tag == "th")
     if not attributes:
         return whole

@@ -55,7 +55,7 @@ def resolved(text: str) -> str:
                 del written[start:]
                 before = _end_of(written, begun[-1][1] if begun else 0)
                 after = pieces[at + 1][:_SEEN]
-                written.append(_in_signs(mark, inner, before, after, words) if inner else " ")
+                written.append(_in_signs(mark, inner, before, after, words) if inner else "")
     return "".join(written)
 
 
