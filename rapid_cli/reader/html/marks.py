@@ -53,9 +53,10 @@ def resolved(text: str) -> str:
             if len(begun) < _DEEPEST:
                 inner = " ".join("".join(written[start:]).split())
                 del written[start:]
-                before = _end_of(written, begun[-1][1] if begun else 0)
-                after = pieces[at + 1][:_SEEN]
-                written.append(_in_signs(mark, inner, before, after, words) if inner else "")
+                if inner:
+                    before = _end_of(written, begun[-1][1] if begun else 0)
+                    after = pieces[at + 1][:_SEEN]
+                    written.append(_in_signs(mark, inner, before, after, words))
     return "".join(written)
 
 
