@@ -1,13 +1,11 @@
-"""Plain text in the encodings people have, and the headings of Markdown."""
+"""Plain text in the encodings people have."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
 
 from rapid_cli.reader.cleaning import clean
-from rapid_cli.reader.sections import Line
 
 HEAD = 65536  # bytes that decide what kind of file this is
 
@@ -21,12 +19,6 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_ATX = re.compile(r" {0,3}(#{1,6})([ \t]|$)")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_NO_PARAGRAPH = re.compile(r"[-*+>|#]|\d+[.)]|    |\t")  # lists, quotes, tables, code
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
-_ANCHOR = re.compile(r"\{#[^{}]*\}$")
 
 
 def decode_text(raw: bytes) -> tuple[str, tuple[str, ...]]:
@@ -101,55 +93,3 @@ def _by_lines(raw: bytes) -> tuple[str, tuple[str, ...]]:
 
 def _replaced(count: int) -> str:
     return f"{count} unreadable characters were replaced by {_REPLACEMENT}"
-
-
-def markdown_lines(text: str) -> Iterator[Line]:
-    """Yield the lines of a Markdown text, its headings marked as such."""
-    lines = text.split("\n")
-    fence = ""
-    start = _front_matter(lines)
-    yield from map(Line, lines[:start])
-    for index in range(start, len(lines)):
-        fence, inside = _fence_after(fence, lines[index])
-        before = lines[index - 1] if index > start else ""
-        after = lines[index + 1] if index + 1 < len(lines) else ""
-        yield Line(lines[index]) if inside else _markdown_line(before, lines[index], after)
-
-
-def _front_matter(lines: list[str]) -> int:
-    """Return how many lines the settings at the top take, whose last line looks like a heading."""
-    if lines[0].rstrip() != "---":
-        return 0
-    ends = (index for index, line in enumerate(lines[1:200], 2) if line.rstrip() in {"---", "..."})
-    return next(ends, 0)
-
-
-def _fence_after(fence: str, line: str) -> tuple[str, bool]:
-    """Return the fence of the code that goes on after `line`, and whether the line is code."""
-    if not fence and "```" not in line and "~~~" not in line:
-        return "", False
-    match = _FENCE.match(line)
-    if not fence:
-        opens = match is not None and not (match[1][0] == "`" and "`" in match[2])
-        return (match[1] if match and opens else ""), opens
-    closes = match is not None and match[1].startswith(fence) and not match[2].strip()
-    return ("" if closes else fence), True
-
-
-def _markdown_line(before: str, line: str, after: str) -> Line:
-    if "#" in line[:4] and (match := _ATX.match(line)):
-        return Line(line, len(match[1]), _title(line[match.end() :].strip().rstrip("#")))
-    if after.lstrip(" ")[:1] not in {"=", "-"} or not line.strip():
-        return Line(line)
-    underline = _UNDERLINE.match(after)
-    alone = not before.strip() or _ATX.match(before)
-    if underline and alone and not _NO_PARAGRAPH.match(line):
-        return Line(line, 1 if underline[1][0] == "=" else 2, _title(line))
-    return Line(line)
-
-
-def _title(marked: str) -> str:
-    plain = _LINK.sub(r"\1", marked).strip() if "](" in marked else marked.strip()
-    if plain.endswith("}"):
-        plain = _ANCHOR.sub("", plain)
-    return re.sub(r"[`*]|(?<!\w)_+|_+(?!\w)", "", plain).strip()

@@ -11,15 +11,16 @@ from rapid_cli.documents import Document, Page
 from rapid_cli.errors import DocumentError, LibraryError
 from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
-from rapid_cli.reader.cleaning import clean, reason
+from rapid_cli.reader.cleaning import clean, reason, without_embedded
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
+from rapid_cli.reader.markdown import markdown_lines, without_pictures
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
-from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
+from rapid_cli.reader.plain import decode_text, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever files may read otherwise than before: the library then reads them again."""
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
@@ -108,7 +109,7 @@ def _pages(kind: str, raw: bytes, name: str, *, careful: bool) -> _Read:
 def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
     # Imported here as they bring lxml, which `rapid --help` need not wait for.
     if kind == kinds.EPUB:
-        from rapid_cli.reader.epub import epub_lines  # noqa: PLC0415
+        from rapid_cli.reader.html.epub import epub_lines  # noqa: PLC0415
 
         return epub_lines(raw, name)
     if kind == kinds.DOCX:
@@ -127,8 +128,10 @@ def _text_pages(raw: bytes, name: str) -> _Read:
         message = f"{name} begins as text and goes on as something else"
         raise DocumentError(message, "take the text out of it, and save that")
     text, notes = decode_text(raw)
+    is_markdown = kinds.is_markdown(name)
+    text = without_pictures(text) if is_markdown else without_embedded(text)
     if len(text) > MAX_TEXT:
         raise _too_long(name)
-    if kinds.is_markdown(name):
+    if is_markdown:
         return section_pages(markdown_lines(text)), notes
     return (Page(1, None, text),), notes

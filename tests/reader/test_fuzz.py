@@ -23,11 +23,18 @@ from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
 pytestmark = pytest.mark.slow
 
 LONG = "word " * 50
-CHAPTER = f"<h1>One</h1><p>{LONG}</p><table><tr><td>a<td>b</table><pre>x\n y</pre>"
+CHAPTER = (
+    f"<h1>One</h1><p>{LONG}</p><table><tr><td rowspan=2>a<th colspan=3>b<tr><td>c</table>"
+    "<pre>x\n y</pre><ol reversed><li>1<sup>2</sup><sub>3</sub></ol><select><option>a</select>"
+    "<math><mfrac><mi>a</mi><mi>b</mi></mfrac></math><ruby>a<rt>b</ruby><a href='#fn1'>1</a>"
+)
 PAGE = (
     f"<!doctype html><head><meta charset=utf-8></head>{CHAPTER}<h2>Two</h2><ul><li>é</ul>".encode()
 )
-MARKDOWN = f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\n".encode()
+MARKDOWN = (
+    f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\n"
+    f"a|b\n-|-\n1|2\n![p](data:image/png;base64,{'A' * 40})\n"
+).encode()
 BODY = (
     paragraph("One", "H1")
     + paragraph(LONG)
