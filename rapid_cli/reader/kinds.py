@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import Archive
-from rapid_cli.reader.plain import HEAD, decode_text, is_binary
+from rapid_cli.reader.plain import HEAD, beginning_of, is_binary
 
 PDF: Final = "PDF"
 EPUB: Final = "EPUB"
@@ -215,7 +215,7 @@ def _text_kind(head: bytes, suffix: str) -> str:
 
 def _beginning(head: bytes) -> str:
     """Return the text of the head from its first mark-up on that is no comment."""
-    text = decode_text(head[:16_384])[0].lstrip("\ufeff \t\n")
+    text = beginning_of(head[:16_384]).lstrip("\ufeff \t\n")
     if declaration := _XML_DECLARATION.match(text):
         text = text[declaration.end() :].lstrip()
     while text.startswith("<!--") and "-->" in text:

@@ -14,12 +14,12 @@ from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
-from rapid_cli.reader.plain import decode_text, markdown_lines, turns_binary
+from rapid_cli.reader.plain import Unrecognised, decode_text, markdown_lines, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever files may read otherwise than before: the library then reads them again."""
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
@@ -74,6 +74,9 @@ def read_bytes(raw: bytes, *, name: str, path: str, careful: bool = False) -> Do
         pages, notes = _pages(kind, raw, name, careful=careful)
     except DocumentError:
         raise
+    except Unrecognised as error:
+        hint = "name it, as with --encoding Shift-JIS, or save the text as UTF-8"
+        raise DocumentError(f"{name} is in an encoding that is not recognised", hint) from error
     except (ImportError, LibraryError) as error:  # which is not the file's fault
         broken = unimportable(error) if isinstance(error, ImportError) else error
         raise DocumentError(f"{name} cannot be read: {broken.message}", broken.hint) from error
