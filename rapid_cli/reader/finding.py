@@ -22,7 +22,7 @@ from rapid_cli.reader.plain import HEAD
 
 MAX_FILE = 1024 * MEGABYTE
 
-_DOCUMENTS = {kinds.PDF, kinds.EPUB, kinds.DOCX, kinds.LOCKED, *kinds.UNREADABLE}
+_DOCUMENTS = {*kinds.DOCUMENTS, kinds.LOCKED, *kinds.UNREADABLE}
 
 
 # What else than files there is where documents are, by its mode.

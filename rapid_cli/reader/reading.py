@@ -25,6 +25,7 @@ MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
 _WIDEST = 4  # bytes of a character
 
+_ReadLines = Callable[[bytes, str], tuple[list[Line], tuple[str, ...]]]
 _Read = tuple[tuple[Page, ...], tuple[str, ...]]
 
 
@@ -102,25 +103,59 @@ def _pages(kind: str, raw: bytes, name: str, *, careful: bool) -> _Read:
             return pdf_pages(raw, name, careful=careful)
         case kinds.TEXT:
             return _text_pages(raw, name)
-        case kinds.EPUB | kinds.DOCX | kinds.HTML:
-            lines, notes = _lines(kind, raw, name)
-            return section_pages(lines), notes
+    if reader := _reader(kind):
+        lines, notes = reader(raw, name)
+        return section_pages(lines), notes
     raise kinds.refusal(kind, name, raw)
 
 
-def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
-    # Imported here as they bring lxml, which `rapid --help` need not wait for.
-    if kind == kinds.EPUB:
-        from rapid_cli.reader.epub import epub_lines  # noqa: PLC0415
+def _reader(kind: str) -> _ReadLines | None:  # noqa: PLR0911 - a table
+    """Return what reads the lines of a kind, None for one that is not read.
 
-        return epub_lines(raw, name)
-    if kind == kinds.DOCX:
-        from rapid_cli.reader.docx import docx_lines  # noqa: PLC0415
+    Imported here as they bring lxml, which `rapid --help` need not wait for.
+    """
+    match kind:
+        case kinds.EPUB:
+            from rapid_cli.reader.epub import epub_lines  # noqa: PLC0415
 
-        return docx_lines(raw, name)
-    from rapid_cli.reader.html import html_lines  # noqa: PLC0415
+            return epub_lines
+        case kinds.DOCX:
+            from rapid_cli.reader.docx import docx_lines  # noqa: PLC0415
 
-    return html_lines(raw, name)
+            return docx_lines
+        case kinds.HTML:
+            from rapid_cli.reader.html import html_lines  # noqa: PLC0415
+
+            return html_lines
+        case kinds.MAIL:
+            from rapid_cli.reader.mail.messages import mail_lines  # noqa: PLC0415
+
+            return mail_lines
+        case kinds.MAILBOX:
+            from rapid_cli.reader.mail.messages import mailbox_lines  # noqa: PLC0415
+
+            return mailbox_lines
+        case kinds.ODT:
+            from rapid_cli.reader.office.opendocument import opendocument_lines  # noqa: PLC0415
+
+            return opendocument_lines
+        case kinds.PPTX:
+            from rapid_cli.reader.office.pptx import pptx_lines  # noqa: PLC0415
+
+            return pptx_lines
+        case kinds.XLSX:
+            from rapid_cli.reader.office.xlsx import xlsx_lines  # noqa: PLC0415
+
+            return xlsx_lines
+        case kinds.RTF:
+            from rapid_cli.reader.office.rtf import rtf_lines  # noqa: PLC0415
+
+            return rtf_lines
+        case kinds.TABLE:
+            from rapid_cli.reader.office.tables import table_lines  # noqa: PLC0415
+
+            return table_lines
+    return None
 
 
 def _text_pages(raw: bytes, name: str) -> _Read:
