@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import Archive
 from rapid_cli.reader.mail.marks import MAIL, MAIL_SUFFIXES, MAILBOX, mail_kind
-from rapid_cli.reader.plain import HEAD, beginning_of, is_binary
+from rapid_cli.reader.plain import HEAD, beginning_of, is_binary, recoded_head
 
 PDF: Final = "PDF"
 EPUB: Final = "EPUB"
@@ -37,6 +37,8 @@ UNREADABLE_SUFFIXES = (
 )
 DOCUMENTS = {PDF, EPUB, DOCX, ODT, PPTX, XLSX, RTF, MAIL, MAILBOX}
 """The kinds that are documents whatever a file is called."""
+TEXTS = {TEXT, HTML, TABLE}
+"""The kinds whose letters may be in any encoding."""
 # What no reader reads: its name in a sentence, and what to save it as.
 UNREADABLE = {
     "Word": ("an old Word file", "DOCX or PDF"),
@@ -110,10 +112,10 @@ _FILLED_LATER = re.compile(rb"<(script|i?frame)\b", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"<\?xml[^>]*>")
 
 
-def kind_of(file: BinaryIO, name: str) -> str:
+def kind_of(file: BinaryIO, name: str, encoding: str | None = None) -> str:
     """Return what kind of file this is: one of the constants here, or a key of UNREADABLE.
 
-    DocumentError for an archive beyond bounds.
+    An `encoding` is that of files without marks that show what else they are. DocumentError for an archive beyond bounds.
     """
     file.seek(0)
     head = file.read(HEAD)
@@ -127,7 +129,9 @@ def kind_of(file: BinaryIO, name: str) -> str:
     if head[60:68] == b"BOOKMOBI":
         return "Mobipocket"
     marked = next((kind for mark, kind in _MARKS if head.startswith(mark)), None)
-    return marked or _text_kind(head, suffix)
+    if marked:
+        return marked
+    return _text_kind(recoded_head(head, encoding) if encoding else head, suffix)
 
 
 def refusal(kind: str, name: str, head: bytes = b"") -> DocumentError:
@@ -145,7 +149,9 @@ def refusal(kind: str, name: str, head: bytes = b"") -> DocumentError:
             if head.startswith(mark):
                 return DocumentError(f"{name} is {what}", hint)
         hint = "convert it to PDF, or to plain text in UTF-8"
-        return DocumentError(f"{name} is neither text nor a document of a kind that rapid reads", hint)
+        return DocumentError(
+            f"{name} is neither text nor a document of a kind that rapid reads", hint
+        )
     what, better = UNREADABLE[kind]
     return DocumentError(f"{name} is {what}, which rapid does not read", f"save it as {better}")
 

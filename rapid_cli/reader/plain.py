@@ -67,6 +67,15 @@ def decode_named(raw: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
     return clean(text), (_replaced(misfits),) if misfits else ()
 
 
+def recoded_head(head: bytes, encoding: str) -> bytes:
+    """Return the head of a file in UTF-8 that is Unicode, or in this encoding."""
+    if _unicode_encoding(head):
+        return head
+    # Its end may be the first half of a character.
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    return decoder.decode(head).encode("utf-8", "replace")
+
+
 def beginning_of(raw: bytes) -> str:
     """Return the text of the head of a file, in whatever it may be."""
     return _lenient(raw)[0]

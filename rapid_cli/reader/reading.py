@@ -14,7 +14,13 @@ from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
-from rapid_cli.reader.plain import Unrecognised, decode_text, markdown_lines, turns_binary
+from rapid_cli.reader.plain import (
+    Unrecognised,
+    decode_named,
+    decode_text,
+    markdown_lines,
+    turns_binary,
+)
 from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
@@ -37,16 +43,19 @@ def read(
     careful: bool = False,
     folder: Path | None = None,
     raw: bytes | None = None,
+    encoding: str | None = None,
 ) -> Document:
     """Read one file, which is in `folder` if one was searched; DocumentError for all that is wrong.
 
     With `ocr`, a PDF that has pages without text is read through ocrmypdf; `takes` is told before
     for how many seconds at most. With `careful`, native libraries that may crash are not used.
-    With `raw` these are its bytes, and there is no file.
+    With `raw` these are its bytes, and there is no file. An `encoding` is that of texts which are
+    not Unicode; None is for what their letters show.
     """
-    raw = load(path, folder) if raw is None else raw
+    raw = load(path, folder, encoding) if raw is None else raw
+    place = str(path.absolute())
     try:
-        document = read_bytes(raw, name=path.name, path=str(path.absolute()), careful=careful)
+        document = read_bytes(raw, name=path.name, path=place, careful=careful, encoding=encoding)
     except Textless:
         if not ocr:
             raise
@@ -63,21 +72,23 @@ def needs_ocr(document: Document) -> bool:
     return document.paged and any(NEEDS_OCR in warning for warning in document.warnings)
 
 
-def read_bytes(raw: bytes, *, name: str, path: str, careful: bool = False) -> Document:
+def read_bytes(
+    raw: bytes, *, name: str, path: str, careful: bool = False, encoding: str | None = None
+) -> Document:
     """Read the bytes of a file called `name`, judging its kind by content.
 
     The name only decides where the bytes allow two kinds, as for Markdown and text.
     """
     # A name that is not UTF-8 arrives with lone surrogates, which nothing downstream can store.
     name, path = clean(name), clean(path)
-    kind = kinds.kind_of(BytesIO(raw), name)
+    kind = kinds.kind_of(BytesIO(raw), name, encoding)
     try:
-        pages, notes = _pages(kind, raw, name, careful=careful)
+        text, named = _recoded(raw, encoding) if kind in kinds.TEXTS and encoding else (raw, ())
+        pages, notes = _pages(kind, text, name, careful=careful)
     except DocumentError:
         raise
     except Unrecognised as error:
-        hint = "name it, as with --encoding Shift-JIS, or save the text as UTF-8"
-        raise DocumentError(f"{name} is in an encoding that is not recognised", hint) from error
+        raise _not_in(encoding, name) from error
     except (ImportError, LibraryError) as error:  # which is not the file's fault
         broken = unimportable(error) if isinstance(error, ImportError) else error
         raise DocumentError(f"{name} cannot be read: {broken.message}", broken.hint) from error
@@ -89,7 +100,23 @@ def read_bytes(raw: bytes, *, name: str, path: str, careful: bool = False) -> Do
     if sum(len(page.text) for page in pages) > MAX_TEXT:
         raise _too_long(name)
     identity = hashlib.sha256(raw).hexdigest()
-    return Document(identity, name, path, pages, kind == kinds.PDF, notes)
+    return Document(identity, name, path, pages, kind == kinds.PDF, (*named, *notes))
+
+
+def _recoded(raw: bytes, encoding: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return a text in marked UTF-8 whose encoding the user named, and warnings."""
+    text, notes = decode_named(raw, encoding)
+    return text.encode("utf-8-sig"), notes
+
+
+def _not_in(encoding: str | None, name: str) -> DocumentError:
+    """Return the error for a text that does not fit the encoding named, or none at all."""
+    if encoding:
+        return DocumentError(
+            f"{name} is not in {encoding}", "leave out --encoding, or name another one"
+        )
+    hint = "name it, as with --encoding Shift-JIS, or save the text as UTF-8"
+    return DocumentError(f"{name} is in an encoding that is not recognised", hint)
 
 
 def _too_long(name: str) -> DocumentError:

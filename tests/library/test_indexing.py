@@ -69,12 +69,12 @@ def test_kinds_are_told_by_content_and_bad_files_cost_only_themselves(
 ) -> None:
     (docs / "page.pdf").write_text("<!DOCTYPE html><html><body><h1>Kiwi</h1><p>Green.</body>")
     (docs / "report.txt").write_bytes(make_pdf(["A lemon is sour."]))
-    (docs / "letter.rtf").write_text(r"{\rtf1 Dear apple}")
+    (docs / "letter.ps").write_text("%!PS-Adobe-3.0\n")
     (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     with opened(tmp_path / "home") as library:
         outcome = index(library, docs)
         assert sorted(outcome["new"]) == ["page.pdf", "report.txt"]
-        assert sorted(outcome["skipped"]) == ["broken.pdf", "letter.rtf"]
+        assert sorted(outcome["skipped"]) == ["broken.pdf", "letter.ps"]
         texts = library.texts()
         assert any("Kiwi" in text for text in texts)
         assert any("A lemon is sour." in text for text in texts)

@@ -152,9 +152,7 @@ def likelihoods(language: str) -> dict[str, float]:
             frequent = common & set(_FREQUENT_HANZI)
             return _shares((common, 0.3), (frequent, 0.4), (set(_KANA), 0.6))
         case "Korean":
-            return _shares(
-                (_codes("euc_kr", range(0xB0, 0xC9)), 0.1), (set(_FREQUENT_HANGUL), 0.7)
-            )
+            return _shares((_codes("euc_kr", range(0xB0, 0xC9)), 0.1), (set(_FREQUENT_HANGUL), 0.7))
     return _of_alphabet(_ALPHABETS[language], "İ" if language == "Turkish" else "")
 
 

@@ -42,7 +42,9 @@ def mails(raw: bytes) -> list[bytes]:
 def _separates(raw: bytes, start: int) -> bool:
     """Tell whether a line that begins with From is between two mails."""
     before = raw[max(0, start - 2) : start].replace(b"\r", b"")
-    follows_blank = start == 0 or before in {b"\n", b"\n\n"} or raw[start - 4 : start] == b"\r\n\r\n"
+    follows_blank = (
+        start == 0 or before in {b"\n", b"\n\n"} or raw[start - 4 : start] == b"\r\n\r\n"
+    )
     return follows_blank and _SEPARATOR.match(raw, start, start + 200) is not None
 
 

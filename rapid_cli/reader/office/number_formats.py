@@ -105,8 +105,10 @@ def _blanked(match: re.Match[str]) -> str:
 
 def _words(code: str) -> str:
     found = []
-    for match in _LITERALS.finditer(code):
-        if match[3] is not None:
+    for match in re.finditer(f"{_LITERALS.pattern}| ", code, re.IGNORECASE):
+        if match[0] == " ":
+            found.append(" ")
+        elif match[3] is not None:
             currency = match[3].split("-")[0]
             found.append(currency.removeprefix("$") if currency.startswith("$") else "")
         else:

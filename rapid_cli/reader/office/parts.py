@@ -38,11 +38,12 @@ class Parts:
         except etree.XMLSyntaxError as error:
             raise ValueError(f"its part {part} is damaged") from error
 
-    def elements(self, part: str, tag: str) -> Iterator[etree._Element]:
+    def elements(self, part: str, *tags: str) -> Iterator[etree._Element]:
         """Yield the elements of a part that are called so, each forgotten after its use."""
         source = BytesIO(self._archive.read(part))
+        names = [f"{{*}}{tag}" for tag in tags]
         found = etree.iterparse(
-            source, tag=f"{{*}}{tag}", resolve_entities=False, no_network=True, load_dtd=False
+            source, tag=names, resolve_entities=False, no_network=True, load_dtd=False
         )
         try:
             for _, element in found:

@@ -95,13 +95,14 @@ class _Workbook:
     def _sheet(self, path: str) -> Iterator[Line]:
         rows: dict[int, _Row] = {}
         number = 0
-        for element in self._parts.elements(path, "row"):
+        for element in self._parts.elements(path, "row", "mergeCell"):
+            if local_name(element) == "mergeCell":
+                _spread(rows, element.get("ref") or "")
+                continue
             given = element.get("r") or ""
             number = int(given) if given.isdecimal() else number + 1
             if row := dict(self._row(element)):
                 rows[number] = row
-        for merged in self._parts.elements(path, "mergeCell"):
-            _spread(rows, merged.get("ref") or "")
         yield from row_lines(_compact(list(rows.values())))
 
     def _row(self, row: etree._Element) -> Iterator[tuple[int, str]]:
