@@ -89,7 +89,8 @@ def _what_to_do(passed_over: Mapping[str, int]) -> str:
 def load(path: Path, folder: Path | None = None, encoding: str | None = None) -> bytes:
     """Return the bytes of a file, only its head if that shows that it is no document.
 
-    An `encoding` is that of texts which are not Unicode. DocumentError if it is not, or is no longer, in the folder that was searched.
+    An `encoding` is that of texts which are not Unicode. DocumentError if it is not, or is no
+    longer, in the folder that was searched.
     """
     name = clean(path.name)
     try:

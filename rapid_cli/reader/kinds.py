@@ -115,7 +115,8 @@ _XML_DECLARATION = re.compile(r"<\?xml[^>]*>")
 def kind_of(file: BinaryIO, name: str, encoding: str | None = None) -> str:
     """Return what kind of file this is: one of the constants here, or a key of UNREADABLE.
 
-    An `encoding` is that of files without marks that show what else they are. DocumentError for an archive beyond bounds.
+    An `encoding` is that of files without marks that show what else they are.
+    DocumentError for an archive beyond bounds.
     """
     file.seek(0)
     head = file.read(HEAD)

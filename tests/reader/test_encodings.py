@@ -14,23 +14,32 @@ TEXTS = {
     "ukrainian": "Порядок денний.\nЗбори відбулися у Львові, кошторис затверджено на три роки.\n",
     "bulgarian": "Протокол.\nСъбранието се проведе в Пловдив и бюджетът беше приет единодушно.\n",
     "greek": "Πρακτικά.\nΗ συνεδρίαση έγινε στην Πάτρα και ο προϋπολογισμός εγκρίθηκε.\n",
-    "turkish": "Tutanak.\nToplantı İzmir'de yapıldı, bütçe üç yıl için oy birliğiyle kabul edildi.\n",
-    "polish": "Protokół.\nZebranie odbyło się w Łodzi, a budżet przyjęto jednogłośnie na trzy lata.\n",
+    "turkish": "Tutanak.\n"
+    "Toplantı İzmir'de yapıldı, bütçe üç yıl için oy birliğiyle kabul edildi.\n",
+    "polish": "Protokół.\n"
+    "Zebranie odbyło się w Łodzi, a budżet przyjęto jednogłośnie na trzy lata.\n",
     "czech": "Zápis.\nSchůze se konala v Plzni, rozpočet byl přijat jednomyslně na tři roky.\n",
-    "hungarian": "Jegyzőkönyv.\nAz ülést Győrben tartották, a költségvetést elfogadták három évre.\n",
-    "lithuanian": "Protokolas.\nPosėdis įvyko Šiauliuose, biudžetas buvo priimtas trejiems metams.\n",
+    "hungarian": "Jegyzőkönyv.\n"
+    "Az ülést Győrben tartották, a költségvetést elfogadták három évre.\n",
+    "lithuanian": "Protokolas.\n"
+    "Posėdis įvyko Šiauliuose, biudžetas buvo priimtas trejiems metams.\n",
     "latvian": "Protokols.\nSēde notika Liepājā, budžets tika vienbalsīgi pieņemts trīs gadiem.\n",
     "hebrew": "פרוטוקול.\nהישיבה התקיימה בחיפה והתקציב אושר פה אחד לשלוש שנים.\n",
     "arabic": "محضر الاجتماع.\nعقد الاجتماع في طنجة وتمت الموافقة على الميزانية لمدة ثلاث سنوات.\n",
     "thai": "รายงานการประชุม\nการประชุมจัดขึ้นที่เชียงใหม่ และงบประมาณได้รับการอนุมัติเป็นเวลาสามปี\n",
-    "french": "Procès-verbal.\nLa réunion a eu lieu à Nîmes, où le budget a été adopté pour trois années.\n",
-    "german": "Protokoll.\nDie Sitzung fand in Köln statt, der Haushalt für drei Jahre wurde geprüft.\n",
-    "spanish": "Acta de la reunión.\nSe celebró en Málaga, y el presupuesto se aprobó por tres años.\n",
-    "icelandic": "Fundargerð.\nFundurinn var haldinn á Akureyri og áætlunin samþykkt til þriggja ára.\n",
+    "french": "Procès-verbal.\n"
+    "La réunion a eu lieu à Nîmes, où le budget a été adopté pour trois années.\n",
+    "german": "Protokoll.\n"
+    "Die Sitzung fand in Köln statt, der Haushalt für drei Jahre wurde geprüft.\n",
+    "spanish": "Acta de la reunión.\n"
+    "Se celebró en Málaga, y el presupuesto se aprobó por tres años.\n",
+    "icelandic": "Fundargerð.\n"
+    "Fundurinn var haldinn á Akureyri og áætlunin samþykkt til þriggja ára.\n",
     "chinese": "会议记录\n会议在成都举行，预算定为五百万元。下次会议将于九月在西安召开。\n",
     "taiwanese": "會議記錄\n會議在臺中舉行，預算定為五百萬元。下次會議將於九月在高雄召開。\n",
     "japanese": "議事録\n会議は名古屋で開かれた。予算は五百万円に決まり、次回は九月に開く。\n",
-    "korean": "회의록\n회의는 대전에서 열렸으며 예산은 오백만 원으로 정해졌다. 다음 회의는 구월이다.\n",
+    "korean": "회의록\n"
+    "회의는 대전에서 열렸으며 예산은 오백만 원으로 정해졌다. 다음 회의는 구월이다.\n",
 }
 WRITTEN = [
     *(("russian", each) for each in ("cp1251", "koi8_r", "iso8859_5", "mac_cyrillic", "cp866")),

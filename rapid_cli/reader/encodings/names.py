@@ -34,7 +34,7 @@ def known_encoding(name: str) -> str | None:
     """Return the name that Python has for an encoding of texts, None if it has none."""
     try:
         found = codecs.lookup(_TITLES.get(name.strip().lower(), name.strip())).name
-        "".encode(found)  # noqa: UP012 - some turn bytes into bytes
+        "".encode(found)
     except (LookupError, UnicodeError, ValueError):
         return None
     return None if found in _OF_NO_TEXT else _MEANT.get(found, found)

@@ -42,7 +42,7 @@ def shown(value: str, code: str, *, from_1904: bool = False) -> str:
         number = float(value)
     except ValueError:
         return value
-    code = code.split(";")[0]
+    code = code.split(";", maxsplit=1)[0]
     bare = _LITERALS.sub("", code)
     if code.lower() in {"", "general", "@"} or not bare.strip():
         return _general(value, number)

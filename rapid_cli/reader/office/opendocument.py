@@ -113,7 +113,7 @@ class _Writer:
             pieces += [self._inline(each), each.tail or ""]
         return "".join(pieces)
 
-    def _inline(self, element: etree._Element) -> str:
+    def _inline(self, element: etree._Element) -> str:  # noqa: PLR0911 - a table
         match local_name(element):
             case "s":
                 count = attribute(element, "c")

@@ -79,7 +79,7 @@ def rtf_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:  # n
     """Return the lines of a document without its pictures, headers and footers."""
     reader = _Reader()
     for token in _TOKEN.finditer(raw):
-        reader.take(token, raw)
+        reader.take(token)
     return list(reader.lines()), ()
 
 
@@ -108,8 +108,8 @@ class _Reader:
         self._in_table = False
         self._raised = ""  # of the text written last
 
-    def take(self, token: re.Match[bytes], raw: bytes) -> None:
-        """Take a token of the file `raw`."""
+    def take(self, token: re.Match[bytes]) -> None:
+        """Take a token."""
         if token.start() < self._resume:
             return
         word, number, code, sign, brace, plain = token.groups()
