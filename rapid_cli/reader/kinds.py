@@ -227,11 +227,11 @@ def _text_kind(head: bytes, suffix: str) -> str:
         return BINARY
     if mail := mail_kind(head, suffix):
         return mail
-    if suffix in _TABLE_SUFFIXES:
-        return TABLE
     beginning = _beginning(head)
     if suffix in _HTML_SUFFIXES or _PAGE.match(beginning):
         return HTML
+    if suffix in _TABLE_SUFFIXES:
+        return TABLE
     loose = suffix not in _TAGGED_SUFFIXES and _TAG.match(beginning)
     return HTML if loose else TEXT
 

@@ -54,6 +54,25 @@ def test_no_secret_gets_into_the_library_by_a_link(tmp_path: Path, docs: Path) -
         assert {entry.name for entry in library.entries()} == {"apple.txt", "private.txt"}
 
 
+def test_a_text_is_read_again_with_another_encoding_and_then_left_alone(
+    tmp_path: Path, docs: Path
+) -> None:
+    raw = "Собрание прошло в Казани".encode("cp1251")
+    (docs / "minutes.txt").write_bytes(raw)
+    write(docs / "apple.txt", "apple")
+    with opened(tmp_path / "home") as library:
+        index(library, docs)
+        assert "Собрание прошло в Казани" in library.texts()
+        library.extractor.encoding = "koi8_r"
+        assert sorted(index(library, docs)["updated"]) == ["minutes.txt"]
+        assert raw.decode("koi8_r") in library.texts()
+        assert "updated" not in index(library, docs)
+        library.extractor.encoding = None
+        assert "updated" not in index(library, docs)
+        assert raw.decode("koi8_r") in library.texts()
+        assert_sound(library)
+
+
 def test_what_is_no_document_is_passed_over_and_counted(tmp_path: Path, docs: Path) -> None:
     write(docs / "apple.txt", "apple")
     (docs / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))

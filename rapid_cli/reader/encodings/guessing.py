@@ -32,6 +32,8 @@ _UNUSUAL = -2.0  # but not out of place
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _CHARACTER_START = re.compile(rb"[\x00-\x7f](?=[\x80-\xff])")
 _CONTROLS = bytes({*range(9), *range(14, 27), *range(28, 32), 127})
+# Of Chinese, Japanese and Korean in UTF-16, with their punctuation and what is of ASCII.
+_HIGH_HALVES = bytes({0x00, 0x20, 0x30, 0xFF, *range(0x4E, 0xA0), *range(0xAC, 0xD8)})
 _LATIN, _COMBINING = "LATIN", "COMBINING"
 _WITHOUT_BLANKS = {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}
 _ESCAPES = ((b"\x1b$)C", "iso2022_kr", "ISO-2022-KR"), (b"\x1b$", "iso2022_jp_ext", "ISO-2022-JP"))
@@ -58,14 +60,25 @@ def escaped(raw: bytes) -> Candidate | None:
 def _guess(sample: bytes) -> Candidate | None:
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     narrow = CANDIDATES if controls * 20 <= len(sample) else ()
-    judged = {each: _Judged(sample, each) for each in (*narrow, *WIDE)}
-    best = max(judged, key=lambda each: judged[each].score)
-    return best if judged[best].fit >= _FIT else None
+    judged = {each: _Judged(sample, each) for each in (*narrow, *_possible_wide(sample))}
+    best = max(judged, key=lambda each: judged[each].score, default=None)
+    return best if best and judged[best].fit >= _FIT else None
+
+
+def _possible_wide(sample: bytes) -> tuple[Candidate, ...]:
+    """Return which kinds of UTF-16 a text may be in, by the halves that say which script it is."""
+    halves = (sample[1::2], sample[0::2])
+    others = (len(half.translate(None, _HIGH_HALVES)) for half in halves)
+    return tuple(
+        each
+        for each, half, count in zip(WIDE, halves, others, strict=True)
+        if count * 10 <= len(half)
+    )
 
 
 def _sample(raw: bytes) -> bytes:
     """Return the places of a text where it has letters beyond ASCII, from all of it."""
-    if len(raw) <= _SAMPLE or _is_wide(raw[:_SAMPLE]):
+    if len(raw) <= _SAMPLE or _possible_wide(raw[:_SAMPLE]):  # no piece of UTF-16 begins anywhere
         return raw[:_SAMPLE]
     length, pieces, end = _SAMPLE // _PLACES, [], 0
     for place in range(0, len(raw), -(-len(raw) // _PLACES)):
@@ -73,12 +86,6 @@ def _sample(raw: bytes) -> bytes:
         end = start + length
         pieces.append(raw[start:end])
     return b"\n".join(filter(None, pieces))
-
-
-def _is_wide(sample: bytes) -> bool:
-    """Tell whether a text is UTF-16, of which no piece can begin anywhere."""
-    found = _guess(sample)
-    return found is not None and found in WIDE
 
 
 def _character_start(raw: bytes, place: int) -> int:
