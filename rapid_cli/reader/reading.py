@@ -13,6 +13,7 @@ from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
+from rapid_cli.reader.mail import marks
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
 from rapid_cli.reader.plain import (
     Unrecognised,
@@ -154,11 +155,11 @@ def _reader(kind: str) -> _ReadLines | None:  # noqa: PLR0911 - a table
             from rapid_cli.reader.html import html_lines  # noqa: PLC0415
 
             return html_lines
-        case kinds.MAIL:
+        case marks.MAIL:
             from rapid_cli.reader.mail.messages import mail_lines  # noqa: PLC0415
 
             return mail_lines
-        case kinds.MAILBOX:
+        case marks.MAILBOX:
             from rapid_cli.reader.mail.messages import mailbox_lines  # noqa: PLC0415
 
             return mailbox_lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 
@@ -183,7 +184,7 @@ def _decoded_words(text: str) -> str:
     """Return a text with the words decoded that are written as =?encoding?B?...?=."""
     try:
         pieces = decode_header(text)
-    except ValueError:  # what is meant to be base64 is none
+    except (ValueError, MessageError):  # what is meant to be base64 is none
         pieces = [(text, None)]
     whole = "".join(
         piece if isinstance(piece, str) else _decoded_piece(piece, encoding)

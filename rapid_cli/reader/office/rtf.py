@@ -78,8 +78,10 @@ class _State:
 def rtf_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:  # noqa: ARG001
     """Return the lines of a document without its pictures, headers and footers."""
     reader = _Reader()
-    for token in _TOKEN.finditer(raw):
+    place = 0
+    while token := _TOKEN.search(raw, place):
         reader.take(token)
+        place = token.end() + reader.passed_over
     return list(reader.lines()), ()
 
 
@@ -95,7 +97,7 @@ class _Reader:
         self._bytes = bytearray()
         self._cells: list[str] = []
         self._skip = 0  # characters that only repeat one of Unicode
-        self._resume = 0  # where what is no token ends
+        self.passed_over = 0  # bytes after the last token that are no text
         self._fonts: dict[int, str] = {}
         self._font = 0
         self._styles: dict[int, int] = {}
@@ -110,8 +112,7 @@ class _Reader:
 
     def take(self, token: re.Match[bytes]) -> None:
         """Take a token."""
-        if token.start() < self._resume:
-            return
+        self.passed_over = 0
         word, number, code, sign, brace, plain = token.groups()
         if code is not None:
             self._byte(int(code, 16))
@@ -120,8 +121,8 @@ class _Reader:
         elif word is not None:
             self._flush()
             self._control(word.decode("ascii"), None if number is None else int(number))
-            if word == b"bin" and number and int(number) > 0:
-                self._resume = token.end() + int(number)
+            if word == b"bin" and number:
+                self.passed_over = max(0, int(number))
         elif brace is not None:
             self._flush()
             self._open() if brace == b"{" else self._close()
