@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import Archive
-from rapid_cli.reader.mail.marks import MAIL, MAIL_SUFFIXES, MAILBOX, mail_kind
+from rapid_cli.reader.formats.mail.marks import MAIL, MAIL_SUFFIXES, MAILBOX, mail_kind
 from rapid_cli.reader.plain import HEAD, beginning_of, is_binary, recoded_head
 
 PDF: Final = "PDF"

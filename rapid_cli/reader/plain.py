@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from rapid_cli.reader.cleaning import clean
-from rapid_cli.reader.encodings.guessing import escaped, guess
-from rapid_cli.reader.encodings.letters import CANDIDATES, WIDE, Candidate
+from rapid_cli.reader.formats.encodings.guessing import escaped, guess
+from rapid_cli.reader.formats.encodings.letters import CANDIDATES, WIDE, Candidate
 from rapid_cli.reader.sections import Line
 
 HEAD = 65536  # bytes that decide what kind of file this is

@@ -13,7 +13,7 @@ from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
 from rapid_cli.reader.cleaning import clean, reason
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
-from rapid_cli.reader.mail import marks
+from rapid_cli.reader.formats.mail import marks
 from rapid_cli.reader.pdf.pages import NEEDS_OCR, Textless, pdf_pages
 from rapid_cli.reader.plain import (
     Unrecognised,
@@ -144,7 +144,7 @@ def _reader(kind: str) -> _ReadLines | None:  # noqa: PLR0911 - a table
     """
     match kind:
         case kinds.EPUB:
-            from rapid_cli.reader.epub import epub_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.epub import epub_lines  # noqa: PLC0415
 
             return epub_lines
         case kinds.DOCX:
@@ -156,31 +156,31 @@ def _reader(kind: str) -> _ReadLines | None:  # noqa: PLR0911 - a table
 
             return html_lines
         case marks.MAIL:
-            from rapid_cli.reader.mail.messages import mail_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.mail.messages import mail_lines  # noqa: PLC0415
 
             return mail_lines
         case marks.MAILBOX:
-            from rapid_cli.reader.mail.messages import mailbox_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.mail.messages import mailbox_lines  # noqa: PLC0415
 
             return mailbox_lines
         case kinds.ODT:
-            from rapid_cli.reader.office.opendocument import opendocument_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.office.opendocument import opendocument_lines  # noqa: PLC0415
 
             return opendocument_lines
         case kinds.PPTX:
-            from rapid_cli.reader.office.pptx import pptx_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.office.pptx import pptx_lines  # noqa: PLC0415
 
             return pptx_lines
         case kinds.XLSX:
-            from rapid_cli.reader.office.xlsx import xlsx_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.office.xlsx import xlsx_lines  # noqa: PLC0415
 
             return xlsx_lines
         case kinds.RTF:
-            from rapid_cli.reader.office.rtf import rtf_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.office.rtf import rtf_lines  # noqa: PLC0415
 
             return rtf_lines
         case kinds.TABLE:
-            from rapid_cli.reader.office.tables import table_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.office.tables import table_lines  # noqa: PLC0415
 
             return table_lines
     return None

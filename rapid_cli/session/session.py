@@ -11,7 +11,7 @@ from rapid_cli.config import CACHE, collections, home, library_folder
 from rapid_cli.errors import StoreError
 from rapid_cli.models.profiles import StoredProfiles
 from rapid_cli.models.specs import DeviceChoice, ModelsFile
-from rapid_cli.reader.encodings.names import encoding_named
+from rapid_cli.reader.formats.encodings.names import encoding_named
 
 if TYPE_CHECKING:
     from rapid_cli.library.catalog import Catalog

@@ -6,7 +6,7 @@ import pytest
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
-from rapid_cli.reader.encodings.names import encoding_named, known_encoding
+from rapid_cli.reader.formats.encodings.names import encoding_named, known_encoding
 from tests.support.books import read, refusal
 
 TEXTS = {
@@ -129,7 +129,7 @@ def test_unicode_stays_unicode_whatever_encoding_is_named() -> None:
 
 def test_a_named_encoding_that_does_not_fit_is_refused() -> None:
     with pytest.raises(DocumentError, match=r"a.txt is not in utf-8") as caught:
-        raw = TEXTS["arabic"].encode("cp1256")
+        raw = b"plain words " * 20 + "café".encode("cp1252")
         reading.read_bytes(raw, name="a.txt", path="/a.txt", encoding="utf-8")
     assert "leave out --encoding" in caught.value.hint
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rapid_cli.reader.office.number_formats import shown
+from rapid_cli.reader.formats.office.number_formats import shown
 from tests.support.books import labels, make_zip, read, refusal
 from tests.support.office import (
     make_open_document,

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from encodings.aliases import aliases
 
 from rapid_cli.errors import DocumentError
-from rapid_cli.reader.encodings.letters import CANDIDATES
+from rapid_cli.reader.formats.encodings.letters import CANDIDATES
 
 # These are no encodings of texts, or take time that grows with the square of their length.
 _OF_NO_TEXT = {

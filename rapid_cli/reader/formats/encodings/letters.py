@@ -114,7 +114,7 @@ CANDIDATES = (
     Candidate("cp1256", "Windows-1256", ("Arabic", "Persian")),
     Candidate("cp1257", "Windows-1257", _BALTIC, 2),
     Candidate("cp1258", "Windows-1258", ("Vietnamese",), 2),
-    Candidate("cp874", "Windows-874", ("Thai",)),
+    Candidate("cp874", "Windows-874", ("Thai",), 4),
     Candidate("koi8_r", "KOI8-R", ("Russian", "Bulgarian"), 1),
     Candidate("koi8_u", "KOI8-U", ("Ukrainian",), 1),
     Candidate("iso8859_2", "ISO-8859-2", _CENTRAL, 3),

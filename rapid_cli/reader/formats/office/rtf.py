@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rapid_cli.reader.cleaning import one_line
-from rapid_cli.reader.encodings.names import known_encoding
+from rapid_cli.reader.formats.encodings.names import known_encoding
 from rapid_cli.reader.sections import Line
 
 _TOKEN = re.compile(
@@ -187,7 +187,7 @@ class _Reader:
     def _write(self, text: str) -> None:
         match self._state.place:
             case "stylesheet":
-                self._style_name += text
+                self._style_name = (self._style_name + text)[-200:]
                 if self._style_name.endswith(";"):
                     self._name_style(self._style_name[:-1].strip().lower())
                     self._style_name = ""

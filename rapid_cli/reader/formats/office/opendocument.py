@@ -9,8 +9,8 @@ from lxml import etree
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.cleaning import one_line
-from rapid_cli.reader.office.parts import Parts, attribute, local_name
-from rapid_cli.reader.office.rows import row_lines
+from rapid_cli.reader.formats.office.parts import Parts, attribute, local_name
+from rapid_cli.reader.formats.office.rows import row_lines
 from rapid_cli.reader.sections import Line
 
 _CONTENT = "content.xml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from itertools import islice
 
-from rapid_cli.reader.office.rows import row_lines
+from rapid_cli.reader.formats.office.rows import row_lines
 from rapid_cli.reader.plain import decode_text
 from rapid_cli.reader.sections import Line
 

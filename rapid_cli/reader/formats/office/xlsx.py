@@ -12,9 +12,9 @@ from typing import Final
 from lxml import etree
 
 from rapid_cli.errors import DocumentError
-from rapid_cli.reader.office.number_formats import BUILT_IN, shown
-from rapid_cli.reader.office.parts import Parts, attribute, local_name
-from rapid_cli.reader.office.rows import row_lines
+from rapid_cli.reader.formats.office.number_formats import BUILT_IN, shown
+from rapid_cli.reader.formats.office.parts import Parts, attribute, local_name
+from rapid_cli.reader.formats.office.rows import row_lines
 from rapid_cli.reader.sections import Line
 
 _MAX_CELLS: Final = 1_000_000

@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from functools import cache, lru_cache
 
-from rapid_cli.reader.encodings.letters import (
+from rapid_cli.reader.formats.encodings.letters import (
     CANDIDATES,
     INNER_SIGNS,
     WIDE,
@@ -61,7 +61,9 @@ def _guess(sample: bytes) -> Candidate | None:
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     narrow = CANDIDATES if controls * 20 <= len(sample) else ()
     judged = {each: _Judged(sample, each) for each in (*narrow, *_possible_wide(sample))}
-    best = max(judged, key=lambda each: judged[each].score, default=None)
+    # Half of the pairs of any bytes are Chinese letters in UTF-16.
+    likely = [each for each in judged if each in narrow or judged[each].fit >= _FIT]
+    best = max(likely, key=lambda each: judged[each].score, default=None)
     return best if best and judged[best].fit >= _FIT else None
 
 

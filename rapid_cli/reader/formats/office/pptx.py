@@ -8,7 +8,7 @@ from lxml import etree
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.cleaning import one_line
-from rapid_cli.reader.office.parts import Parts, local_name
+from rapid_cli.reader.formats.office.parts import Parts, local_name
 from rapid_cli.reader.sections import Line
 
 _MAX_SLIDES = 5_000
