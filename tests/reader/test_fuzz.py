@@ -18,6 +18,13 @@ from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
 from tests.support.books import labels, make_docx, make_epub, make_zip, paragraph
+from tests.support.office import (
+    make_open_document,
+    make_pptx,
+    make_xlsx,
+    sheet_rows,
+    slide_shape,
+)
 from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
 
 pytestmark = pytest.mark.slow
@@ -43,6 +50,22 @@ BODY = (
 EPUB = {"a.xhtml": CHAPTER, "b c.xhtml": f"<p>{LONG}</p>"}
 CONTENTS = {"a.xhtml": "One", "b c.xhtml": "Two"}
 
+MAIL = (
+    b"From: =?utf-8?B?Wm/Dqw==?= <z@example.org>\nSubject: x\nMIME-Version: 1.0\n"
+    b'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/html; charset=koi8-r\n'
+    b"Content-Transfer-Encoding: quoted-printable\n\n<p>a=\n b</p>\n--b\n"
+    b"Content-Type: message/rfc822\n\nSubject: y\n\ntext\n--b--\n"
+)
+RTF = rb"{\rtf1\ansi{\fonttbl{\f0\fcharset204 A;}}{\stylesheet{\s1 heading 1;}}\pard\s1 One\par" + (
+    rb"\f0\'cf\u8364? {\footnote n}\trowd\intbl a\cell b\cell\row\pard{\super 6}\bin3 {{{}"
+)
+ROWS = sheet_rows(["Name", "Age"], ["Zo", "41"], ["Al", "39.5"])
+TEXT_BODY = (
+    "<text:h>One</text:h><text:list text:style-name='L'><text:list-item><text:p>a</text:p>"
+    "</text:list-item></text:list><table:table><table:table-row><table:table-cell><text:p>c"
+    "</text:p></table:table-cell></table:table-row></table:table>"
+)
+
 VALID = {
     "file.pdf": make_pdf(["some text", "", "more"], labels={0: ("/r", "")}),
     "scan.pdf": make_partly_scanned_pdf(["some text", None]),
@@ -52,6 +75,14 @@ VALID = {
     "notes.txt": "Grüße, naïve text\r\nand more.".encode("utf-16"),
     "book.epub": make_epub(EPUB, contents=CONTENTS),
     "letter.docx": make_docx(BODY),
+    "mail.eml": MAIL,
+    "all.mbox": b"From z@example.org Tue Apr 14 09:12:00 2026\n" + MAIL,
+    "letter.rtf": RTF,
+    "table.csv": 'Name;Age\nZoë;41\n"A;l";39\n'.encode(),
+    "older.txt": "Собрание прошло в Казани.\n".encode("koi8-r") * 3,
+    "book.xlsx": make_xlsx({"One": ROWS}, formats=["0.0%"]),
+    "talk.pptx": make_pptx([slide_shape("Plan", "title") + slide_shape("b")], notes="n"),
+    "text.odt": make_open_document("text", TEXT_BODY),
 }
 
 
@@ -135,7 +166,7 @@ def test_damaged_bytes_end_in_a_document_or_a_reason(name: str, examples: int) -
     read()
 
 
-@pytest.mark.parametrize("name", ["book.epub", "letter.docx"])
+@pytest.mark.parametrize("name", ["book.epub", "letter.docx", "book.xlsx", "talk.pptx", "text.odt"])
 @often(150, 450)
 def test_damaged_members_of_a_sound_archive_end_in_a_document_or_a_reason(
     name: str, examples: int
