@@ -19,7 +19,7 @@ from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever files may read otherwise than before: the library then reads them again."""
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
@@ -112,7 +112,7 @@ def _lines(kind: str, raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...
 
         return epub_lines(raw, name)
     if kind == kinds.DOCX:
-        from rapid_cli.reader.docx import docx_lines  # noqa: PLC0415
+        from rapid_cli.reader.docx.document import docx_lines  # noqa: PLC0415
 
         return docx_lines(raw, name)
     from rapid_cli.reader.html import html_lines  # noqa: PLC0415
