@@ -267,3 +267,33 @@ def test_outlines_make_sections_as_headings_do() -> None:
     assert labels(read(word_file(body + block("b")), "a.docx")) == [None, "Part"]
     text = block("Not one", properties='<w:outlineLvl w:val="9"/>')
     assert labels(read(word_file(text, names=NAMES), "a.docx")) == [None]
+
+
+def test_a_chart_is_read_as_a_table() -> None:
+    def points(name: str, *values: str) -> str:
+        inner = "".join(
+            f'<c:pt idx="{at}"><c:v>{value}</c:v></c:pt>' for at, value in enumerate(values)
+        )
+        return f"<c:{name}><c:numRef><c:f>A1</c:f>{inner}</c:numRef></c:{name}>"
+
+    def series(name: str, *values: str) -> str:
+        title = f"<c:tx><c:strRef><c:pt idx='0'><c:v>{name}</c:v></c:pt></c:strRef></c:tx>"
+        return f"<c:ser>{title}{points('cat', '2024', '2025')}{points('val', *values)}</c:ser>"
+
+    title = "<c:title><c:tx><a:p><a:r><a:t>Sales by year</a:t></a:r></a:p></c:tx></c:title>"
+    chart = f"<c:chart>{title}{series('North', '1.5', '2')}{series('South', '3')}</c:chart>"
+    body = block("see", drawing(graphic('<c:chart r:id="chart1"/>'))) + block("b")
+    assert text_of(body, {"chart1": chart}) == (
+        "see\n[chart: Sales by year]\n| North | South\n2024 | 1.5 | 3\n2025 | 2 |\nb"
+    )
+    assert warnings_of(body, {"chart1": chart}) == ()
+    assert warnings_of(body, {"chart1": "<c:chart>"}) == ("1 chart is not read",)
+
+
+def test_the_words_of_a_diagram_are_read() -> None:
+    def point(text: str) -> str:
+        return f"<dgm:pt><dgm:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></dgm:t></dgm:pt>"
+
+    body = block("steps", drawing(graphic('<dgm:relIds r:dm="data1"/>')))
+    data = f"<dgm:ptLst>{point('plan')}<dgm:pt/>{point('build it')}</dgm:ptLst>"
+    assert text_of(body, {"data1": data}) == "steps\n[diagram: plan; build it]"

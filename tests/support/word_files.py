@@ -30,7 +30,7 @@ STRICT = NAMES.replace(
 def word_file(body: str, parts: Mapping[str, str] | None = None, names: str = NAMES) -> bytes:
     """Return a DOCX with the XML of a body, and of further parts such as "numbering".
 
-    A part whose name begins with header or footer has that name as its id in `r:id` too.
+    A header, a footer, a chart and the data of a diagram have their name as their id too.
     """
     found = dict(parts or {})
     roots = {"numbering": "numbering", "styles": "styles", "settings": "settings"}
@@ -43,7 +43,7 @@ def word_file(body: str, parts: Mapping[str, str] | None = None, names: str = NA
         f'<Relationship Id="{name}" Type="{_OFFICE}officeDocument/2006/relationships/'
         f'{name.rstrip("0123456789")}" Target="{name}.xml"/>'
         for name in found
-        if name.startswith(("header", "footer"))
+        if name.startswith(("header", "footer", "chart", "data"))
     )
     members["word/_rels/document.xml.rels"] = (
         f'<Relationships xmlns="{_OFFICE}package/2006/relationships">{relations}</Relationships>'

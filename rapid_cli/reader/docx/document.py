@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from rapid_cli.reader.archive import Archive
+from rapid_cli.reader.docx.figures import Figures
 from rapid_cli.reader.docx.margins import margin_lines
 from rapid_cli.reader.docx.names import child
 from rapid_cli.reader.docx.notes import by_id, read_notes
@@ -33,6 +34,7 @@ def docx_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
         read_notes("footnote", parts.by_kind("footnotes"), document, settings, "decimal"),
         read_notes("endnote", parts.by_kind("endnotes"), document, settings, "lowerRoman"),
         by_id("w:comment", parts.by_kind("comments")),
+        Figures(parts).html,
     )
     body = child(document, "w:body")
     html = "" if body is None else Story(body, known).html()

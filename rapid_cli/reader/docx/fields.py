@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from rapid_cli.reader.docx.letters.symbols import EMPTY_BOX, TICKED_BOX
 from rapid_cli.reader.docx.names import attribute, child, full_names, number, switch, tag
-from rapid_cli.reader.docx.symbols import EMPTY_BOX, TICKED_BOX
 
 _UNSHOWN = {"EQ": "equation in a field", "LISTNUM": "number in a field"}
 _UNSHOWN |= dict.fromkeys(("AUTONUM", "AUTONUMLGL", "AUTONUMOUT"), "number in a field")

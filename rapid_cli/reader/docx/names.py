@@ -98,8 +98,8 @@ def switch(element: etree._Element | None) -> bool | None:
 
 
 def is_known(uri: str) -> bool:
-    """Tell whether elements of a namespace have a name here."""
-    return uri in _PREFIXES
+    """Tell whether elements of a namespace have a name here, or say only how others are drawn."""
+    return uri in _PREFIXES or uri.endswith("/chartex")
 
 
 @lru_cache(maxsize=2048)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from rapid_cli.reader.docx.letters.numerals import numeral
 from rapid_cli.reader.docx.names import attribute, child, full_names, number, tag, text
-from rapid_cli.reader.docx.numerals import numeral
 
 
 @dataclass(slots=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from rapid_cli.reader.docx.letters.numerals import numeral, padded
+from rapid_cli.reader.docx.letters.symbols import BULLET, needs_symbols, symbol
 from rapid_cli.reader.docx.names import attribute, child, is_on, number, tag, text, whole
-from rapid_cli.reader.docx.numerals import numeral, padded
 from rapid_cli.reader.docx.styles import Numbered, Styles, look_of
-from rapid_cli.reader.docx.symbols import BULLET, needs_symbols, symbol
 
 _DEPTH = 9  # levels of a list
 _PLACE = re.compile("%([1-9])")

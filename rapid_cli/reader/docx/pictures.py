@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from rapid_cli.reader.cleaning import one_line
-from rapid_cli.reader.docx.names import full_names, is_known, tag
+from rapid_cli.reader.docx.figures import CHART, DIAGRAM
+from rapid_cli.reader.docx.names import attribute, full_names, is_known, tag
 
 PICTURE = "picture without a description"
 EQUATION = "equation kept as a picture"
@@ -21,23 +22,23 @@ _BY_MACHINE = re.compile(
 )
 _EQUATIONS = ("equation", "mathtype")
 _LOST = {
-    "c:chart": "chart",
-    "cx:chart": "chart",
-    "dgm:relIds": "diagram",
+    "cx:chart": CHART,
     "w:control": "control of a form",
     "pic:pic": PICTURE,
     "v:imagedata": PICTURE,
 }
+_FIGURES = {"c:chart": (CHART, "r:id"), "dgm:relIds": (DIAGRAM, "r:dm")}
 _DECORATIVE = full_names("adec:decorative")
 _DESCRIBED = {"wp:docPr", "pic:cNvPr", "v:shape", "v:rect", "v:group"}
 
 
 @dataclass(slots=True)
 class Shown:
-    """What a drawing shows: its text boxes, its texts, and the kinds of what is not read."""
+    """What a drawing shows: text boxes, texts, charts and diagrams by kind and id, what is lost."""
 
     boxes: list[etree._Element] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    figures: list[tuple[str, str]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
 
@@ -50,7 +51,6 @@ def shown(element: etree._Element) -> Shown:
         found.texts += [f"[picture: {each}]" for each in dict.fromkeys(descriptions)]
         if descriptions:
             found.lost = [kind for kind in found.lost if kind != PICTURE]
-    found.texts += [f"[{kind}, not read]" for kind in found.lost if kind != PICTURE]
     return found
 
 
@@ -82,6 +82,9 @@ def _look(elements: Iterable[etree._Element], found: Shown, descriptions: list[s
 def _take(element: etree._Element, name: str, found: Shown) -> None:
     if name in _LOST:
         found.lost.append(_LOST[name])
+    elif name in _FIGURES:
+        kind, identity = _FIGURES[name]
+        found.figures.append((kind, attribute(element, identity) or ""))
     elif name == "o:OLEObject":  # the picture before it only shows the object
         found.lost = [_embedded(element.get("ProgID") or "")]
     elif name == "v:textpath":

@@ -15,15 +15,15 @@ from html import escape
 from lxml import etree
 
 from rapid_cli.reader.cleaning import one_line
-from rapid_cli.reader.docx.equations import equation
 from rapid_cli.reader.docx.fields import Fields
+from rapid_cli.reader.docx.letters.equations import equation
+from rapid_cli.reader.docx.letters.spans import EQUATION, Span, joined
+from rapid_cli.reader.docx.letters.symbols import EMPTY_BOX, TICKED_BOX, needs_symbols, symbol
 from rapid_cli.reader.docx.names import attribute, child, is_on, number, tag
 from rapid_cli.reader.docx.notes import Notes
 from rapid_cli.reader.docx.numbering import Numbering
-from rapid_cli.reader.docx.pictures import chosen, shown
-from rapid_cli.reader.docx.spans import EQUATION, Span, joined
+from rapid_cli.reader.docx.pictures import PICTURE, chosen, shown
 from rapid_cli.reader.docx.styles import Look, Styles, look_of
-from rapid_cli.reader.docx.symbols import EMPTY_BOX, TICKED_BOX, needs_symbols, symbol
 from rapid_cli.reader.docx.tables import Cell, table_html
 from rapid_cli.reader.html import html_lines
 from rapid_cli.reader.sections import Line
@@ -43,6 +43,7 @@ _LETTERS = {
     "w:noBreakHyphen": "-",
 }
 _DRAWINGS = {"w:drawing", "w:pict", "w:object"}
+_BOXES = f"{EMPTY_BOX}{TICKED_BOX}☑"
 _NO_LOOK = Look()
 
 
@@ -55,6 +56,8 @@ class Known:
     footnotes: Notes
     endnotes: Notes
     comments: dict[str, etree._Element]
+    figure: Callable[[str, str], str]
+    """Returns the HTML of a chart or diagram, by kind and id."""
     last: list[str] = field(default_factory=list)
     """The HTML of the endnotes called so far."""
     lost: Counter[str] = field(default_factory=Counter)
@@ -73,6 +76,7 @@ class Story:
         self._spans = [Span(lead)] if lead else []  # of the paragraph that is read
         self._look = _NO_LOOK  # of its letters
         self._boxes: list[etree._Element] = []  # of text, to come after it
+        self._figures: list[str] = []  # the same, as HTML
         self._notes: list[str] = []  # to come after it, or after the table around it
         self._tables = 0  # around it
         self._tick: str | None = None  # what a control shows, empty once it was shown
@@ -143,6 +147,8 @@ class Story:
         boxes, self._boxes = self._boxes, []
         for box in boxes:
             self._html.append(self._within(box))
+        self._html += self._figures
+        self._figures.clear()
 
     def _write_notes(self) -> None:
         if not self._tables:
@@ -201,8 +207,7 @@ class Story:
             elif look.hidden or self._fields.hiding:
                 continue
             elif self._tick is not None:
-                self._add(self._tick if name in {"w:t", "w:sym"} else "")
-                self._tick = "" if name in {"w:t", "w:sym"} else self._tick
+                self._show_tick("" if name != "w:t" else self._drawn(each.text or "", look.font))
             elif name == "w:t":
                 self._add(self._drawn(each.text or "", look.font), look.shift or "")
             elif name in _LETTERS:
@@ -215,6 +220,12 @@ class Story:
                     return
             else:
                 self._besides(each, name, run, look)
+
+    def _show_tick(self, letters: str) -> None:
+        """Write once whether a box is ticked, and what is in its control besides its sign."""
+        self._add(self._tick or "")
+        self._tick = ""
+        self._add(letters.lstrip(_BOXES) if len(letters.strip()) > 1 else "")
 
     def _besides(self, element: etree._Element, name: str, run: etree._Element, look: Look) -> None:
         """Take what is in a run besides letters."""
@@ -280,7 +291,8 @@ class Story:
         comment = self._known.comments.pop(attribute(reference, "w:id") or "", None)
         if comment is None:
             return
-        said = " ".join(line.text for line in story_lines(comment, self._known)).strip()
+        lines = story_lines(comment, self._known)
+        said = " ".join(line.text for line in lines if line.text)
         author = one_line(attribute(comment, "w:author") or "")
         by = f" by {author}" if author else ""
         if said:
@@ -291,7 +303,13 @@ class Story:
         self._boxes += found.boxes
         for each in found.texts:
             self._add(each, EQUATION)
-        self._known.lost.update(found.lost)
+        for kind, identity in found.figures:
+            html = self._known.figure(kind, identity)
+            self._figures.append(html)
+            found.lost += [] if html else [kind]
+        for kind in found.lost:
+            self._known.lost[kind] += 1
+            self._add("" if kind == PICTURE else f"[{kind}, not read]", EQUATION)
 
     def _table(self, element: etree._Element) -> None:
         self._tables += 1

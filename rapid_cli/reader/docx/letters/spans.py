@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from rapid_cli.reader.docx.letters.symbols import EMPTY_BOX, TICKED_BOX
 from rapid_cli.reader.docx.styles import LOWERED, RAISED
-from rapid_cli.reader.docx.symbols import EMPTY_BOX, TICKED_BOX
 
 EQUATION = "equation"
 
@@ -17,10 +17,11 @@ _PLAIN = re.compile(r"[™®©℠*†‡§°ºª′″\s]+")
 _NOTE = re.compile(r"\[?(\d{1,3}(?:\s?[,–-]\s?\d{1,3})*)\]?")
 # What a raised number stands after when it calls a note; other words are symbols and units.
 _CALLS = re.compile(r"(^|[\s.,;:!?”\"’»]|[^\W\d_]{4})$")
-_MEASURES = re.compile(r"(met(er|re)s?|inch(es)?|feet|foot|miles?|yards?|[csdt]\w{0,3}h)$")
+_MEASURES = re.compile(r"(met(er|re)s?|inch(es)?|feet|foot|miles?|yards?|\b(sin|cos|tan)h)$")
 _SIMPLE = re.compile(r"[+−–-]?[\w.,]*\w[+−–-]?|[^\w\s]")
 _FRACTION_LINES = {"/", "⁄", "∕"}
-_DEGREES = {"o", "O", "0", "º", "°"}
+_DEGREES = {"o", "O", "0"}
+_SCALES = {"C", "F"}
 _TAIL = 20  # characters that decide what comes after them
 _BEFORE_BOX = re.compile(rf"(?<=[^\s(\[])(?=[{EMPTY_BOX}{TICKED_BOX}☑🗹🗷])")
 _AFTER_BOX = re.compile(rf"([{EMPTY_BOX}{TICKED_BOX}☑🗹🗷])(?=[^\s.,;:)\]])")
@@ -67,7 +68,8 @@ class _Line:
 
     def add_apart(self, text: str) -> None:
         """Add what must not run into letters before it."""
-        self._add(" " if self._tail[-1:].isalnum() else "")
+        runs_on = self._tail[-1:].isalnum() or self._tail.endswith((")", "]"))
+        self._add(" " if runs_on else "")
         self._add(text)
 
     def _add(self, text: str) -> None:
@@ -116,8 +118,8 @@ def _raised(text: str, before: str, after: str) -> str:
     follows_number = before[-1:].isdigit()
     if follows_number and text in _ORDINALS:
         return text
-    if follows_number and text in _DEGREES and after in {"C", "F", "K", " ", "", "N", "S"}:
-        return "°" if text != "0" or after in {"C", "F"} else f"^{text}"
+    if text in _DEGREES and after in _SCALES and before.rstrip()[-1:].isdigit():
+        return "°"
     note = _NOTE.fullmatch(text)
     if note and _CALLS.search(before) and not _MEASURES.search(before):
         return f"[{note[1]}]"
