@@ -135,6 +135,7 @@ def test_a_field_that_is_not_read_is_said() -> None:
         (("two metres", run("2", RAISED)), "two metres^2"),
         (("3", run("1", RAISED), "/", run("2", LOWERED), " cups"), "3 1/2 cups"),
         (("a", run(" ", RAISED), "b"), "a b"),
+        (("shown", run("/", RAISED), " so"), "shown/ so"),
         (("10", run("6", '<w:position w:val="6"/>')), "10^6"),
         (("H", run("2", '<w:position w:val="-6"/>'), "O"), "H_2O"),
         (("a", run("b", '<w:position w:val="1"/>')), "ab"),

@@ -164,6 +164,11 @@ def test_cells_over_columns_and_rows_are_repeated() -> None:
     )
 
 
+def test_what_word_hides_in_a_merged_cell_is_left_out() -> None:
+    hidden = cell("hidden", "<w:vMerge/>")
+    assert text_of(table((high("South"), "1"), (hidden, "2"))) == "South | 1\nSouth | 2"
+
+
 def test_a_cell_over_a_whole_row_stands_there_once() -> None:
     assert text_of(table((wide("Fares", 2),), ("a", "b"), ("c", "d"))) == "Fares\na | b\nc | d"
 

@@ -66,6 +66,6 @@ def _filled(rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
             first = above.get(cell.start)
             if not cell.above:
                 above[cell.start] = cell
-            elif first is not None and not cell.html and first.repeats:
-                cell.html = first.html
+            elif first is not None:  # Word shows nothing of what is in the cell itself
+                cell.html = first.html if first.repeats else ""
         yield row

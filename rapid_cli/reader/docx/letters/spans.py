@@ -13,7 +13,7 @@ EQUATION = "equation"
 
 _LONGEST = 40  # characters; more of them raised is a layout and no exponent
 _ORDINALS = {"st", "nd", "rd", "th", "er", "re", "ère", "ème", "a", "os", "as"}
-_PLAIN = re.compile(r"[™®©℠*†‡§°ºª′″\s]+")
+_PLAIN = re.compile(r"[™®©℠*†‡§°ºª′″\s/.,;:()\[\]]+")
 _NOTE = re.compile(r"\[?(\d{1,3}(?:\s?[,–-]\s?\d{1,3})*)\]?")
 # What a raised number stands after when it calls a note; other words are symbols and units.
 _CALLS = re.compile(r"(^|[\s.,;:!?”\"’»]|[^\W\d_]{4})$")
