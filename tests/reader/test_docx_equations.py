@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.word_files import STRICT, block, run, text_of
@@ -155,3 +157,10 @@ def test_equations_on_their_own_have_lines_of_their_own() -> None:
 
 def test_an_equation_of_the_strict_standard_is_read() -> None:
     assert text_of(block(f"<m:oMath>{ENERGY}</m:oMath>"), names=STRICT) == "E = k v^3/7"
+
+
+def test_a_vast_equation_takes_time_that_grows_with_its_length() -> None:
+    vast = block(f"<m:oMath>{letters('+ ' * 300_000)}</m:oMath>")
+    began = time.process_time()
+    text_of(vast)
+    assert time.process_time() - began < 2.5

@@ -111,7 +111,7 @@ def _written(letters: str, *, begins: bool) -> Iterator[_Part]:
 def _spaced(match: re.Match[str]) -> str:
     """Return an operator with blanks around it, a sign without one after it."""
     operators = match[1]
-    before = match.string[: match.start()].rstrip()[-1:]
+    before = match.string[max(0, match.start() - 1) : match.start()]
     if operators in _SIGNS and (not before or before in _OPEN + ","):
         return operators  # a sign of what follows
     if len(operators) > 1 and operators[-1] in _SIGNS and operators[0] in _RELATIONS + _TIMES:
