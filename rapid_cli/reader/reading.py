@@ -139,15 +139,15 @@ def _reader(kind: str) -> _ReadLines | None:  # noqa: PLR0911 - a table
     """
     match kind:
         case kinds.EPUB:
-            from rapid_cli.reader.html.epub import epub_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.html.epub import epub_lines  # noqa: PLC0415
 
             return epub_lines
         case kinds.DOCX:
-            from rapid_cli.reader.docx import docx_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.docx.document import docx_lines  # noqa: PLC0415
 
             return docx_lines
         case kinds.HTML:
-            from rapid_cli.reader.html import html_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.html import html_lines  # noqa: PLC0415
 
             return html_lines
         case marks.MAIL:

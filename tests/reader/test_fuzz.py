@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
-from tests.support.books import labels, make_docx, make_epub, make_zip, paragraph
+from tests.support.books import labels, make_epub, make_zip, paragraph
 from tests.support.office import (
     make_open_document,
     make_pptx,
@@ -26,6 +26,7 @@ from tests.support.office import (
     slide_shape,
 )
 from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
+from tests.support.word_files import item, level, lists, word_file
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,17 @@ BODY = (
     paragraph("One", "H1")
     + paragraph(LONG)
     + f"<w:tbl><w:tr><w:tc>{paragraph('a')}</w:tc></w:tr></w:tbl>"
+    + item("b", 1)
+    + "<w:p><w:r><w:fldChar w:fldCharType='begin'><w:ffData><w:checkBox/></w:ffData></w:fldChar>"
+    "<w:instrText>FORMCHECKBOX</w:instrText><w:fldChar w:fldCharType='end'/></w:r><m:oMath><m:f>"
+    "<m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f></m:oMath>"
+    "<w:r><w:footnoteReference w:id='1'/></w:r></w:p>"
+    "<w:sectPr><w:headerReference w:type='default' r:id='header1'/></w:sectPr>"
 )
+PARTS = lists(level(0, "decimal", "%1."), level(1, "lowerRoman", "%1.%2")) | {
+    "footnotes": f"<w:footnote w:id='1'>{paragraph('note')}</w:footnote>",
+    "header1": paragraph("head"),
+}
 EPUB = {"a.xhtml": CHAPTER, "b c.xhtml": f"<p>{LONG}</p>"}
 CONTENTS = {"a.xhtml": "One", "b c.xhtml": "Two"}
 
@@ -74,7 +85,7 @@ VALID = {
     "notes.md": MARKDOWN,
     "notes.txt": "Grüße, naïve text\r\nand more.".encode("utf-16"),
     "book.epub": make_epub(EPUB, contents=CONTENTS),
-    "letter.docx": make_docx(BODY),
+    "letter.docx": word_file(BODY, PARTS),
     "mail.eml": MAIL,
     "all.mbox": b"From z@example.org Tue Apr 14 09:12:00 2026\n" + MAIL,
     "letter.rtf": RTF,

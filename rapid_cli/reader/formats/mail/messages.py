@@ -13,8 +13,8 @@ from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean, one_line
 from rapid_cli.reader.formats.encodings.names import known_encoding
+from rapid_cli.reader.formats.html import html_lines
 from rapid_cli.reader.formats.mail.marks import mails
-from rapid_cli.reader.html import html_lines
 from rapid_cli.reader.plain import Unrecognised, decode_text
 from rapid_cli.reader.sections import Line
 

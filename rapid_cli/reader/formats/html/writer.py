@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from rapid_cli.reader.html.fields import Area, Selection, gauge_text, input_text, tick
-from rapid_cli.reader.html.formulas import Formula
-from rapid_cli.reader.html.hiding import UNSEEN, is_hidden, is_second_formula
-from rapid_cli.reader.html.lines import Lines
-from rapid_cli.reader.html.marks import LOWERED, NOTED, PICTURED, RAISED, STRUCK, unmarked
-from rapid_cli.reader.html.notes import Notes, is_reference, points_back
-from rapid_cli.reader.html.numbering import OpenList, numbered
-from rapid_cli.reader.html.tables import Tables
+from rapid_cli.reader.formats.html.fields import Area, Selection, gauge_text, input_text, tick
+from rapid_cli.reader.formats.html.formulas import Formula
+from rapid_cli.reader.formats.html.hiding import UNSEEN, is_hidden, is_second_formula
+from rapid_cli.reader.formats.html.lines import Lines
+from rapid_cli.reader.formats.html.marks import LOWERED, NOTED, PICTURED, RAISED, STRUCK, unmarked
+from rapid_cli.reader.formats.html.notes import Notes, is_reference, points_back
+from rapid_cli.reader.formats.html.numbering import OpenList, numbered
+from rapid_cli.reader.formats.html.tables import Tables
 from rapid_cli.reader.sections import Line
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}

@@ -15,7 +15,7 @@ from lxml import etree
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE, Archive
-from rapid_cli.reader.html.page import html_lines
+from rapid_cli.reader.formats.html.page import html_lines
 from rapid_cli.reader.plain import is_binary
 from rapid_cli.reader.sections import Line
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rapid_cli.reader.html.grid import Budget, Cell, Table, cell, table_blocks
-from rapid_cli.reader.html.lines import Lines
+from rapid_cli.reader.formats.html.grid import Budget, Cell, Table, cell, table_blocks
+from rapid_cli.reader.formats.html.lines import Lines
 from rapid_cli.reader.sections import Line
 
 _DEEPEST_TABLE = 20

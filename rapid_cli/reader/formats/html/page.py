@@ -14,7 +14,7 @@ from lxml import etree
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean
-from rapid_cli.reader.html.writer import Writer
+from rapid_cli.reader.formats.html.writer import Writer
 from rapid_cli.reader.plain import decode_text, wide_encoding
 from rapid_cli.reader.sections import Line
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rapid_cli.reader.cleaning import without_embedded
-from rapid_cli.reader.html.marks import END, is_marked, only_pictures, resolved
+from rapid_cli.reader.formats.html.marks import END, is_marked, only_pictures, resolved
 from rapid_cli.reader.sections import Line
 
 _LONGEST_HEADING = 300  # characters; a longer one was never closed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rapid_cli.reader.html.hiding import purposes
+from rapid_cli.reader.formats.html.hiding import purposes
 
 _REFERRING = {"noteref", "doc-noteref", "biblioref", "doc-biblioref"}
 _NOTES = {"footnote", "endnote", "rearnote", "note", "doc-footnote", "doc-endnote"}
