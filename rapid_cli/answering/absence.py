@@ -26,6 +26,8 @@ HELD_BACK = 8
 """So many tokens of an answer are compared, and given out only then."""
 LIKELIER = 1.2
 """By so many nats the readings, on average, must find it likelier that the text does not say."""
+LEAST = math.log(0.1)
+"""What a reading must give the phrase at least: beside a surprising answer anything is likely."""
 MOST_ROWS = 16
 """Of the tokens that are compared."""
 
@@ -42,7 +44,7 @@ class Witness:
         """Return by how many nats `phrase` is likelier, with the reminder, than `output` without.
 
         Its context is used for that, and then holds what it held before. It has no doubt where
-        that is not possible.
+        that is not possible, or the phrase itself is unlikely.
         """
         reminded = self.reading.reminded
         if reminded is None or not self.reader.can_turn_to(reminded):
@@ -56,7 +58,7 @@ class Witness:
         elif rest := output[HELD_BACK - 1 : -1]:
             self.reader.context.extend(rest, rows=1)
             self.reader.took(rest)
-        return absent - told
+        return absent - told if absent >= LEAST else -math.inf
 
 
 class Absence:

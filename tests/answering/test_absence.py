@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli.answering.absence import LIKELIER
+from rapid_cli.answering.absence import LEAST, LIKELIER
 from rapid_cli.answering.answer import Pair
 from rapid_cli.answering.prefill import Contexts
 from rapid_cli.decoding.sampling import SamplingParams
@@ -113,6 +113,17 @@ def test_of_two_that_find_nothing_one_may_be_less_sure(model):
     (very, _), (hardly, _) = doubting(2 * LIKELIER), doubting(0.1)
     assert finished(Pair("two", model(very), model(hardly)), options()).absent
     assert finished(Pair("two", model(hardly), model(very)), options()).absent
+
+
+def test_a_surprising_answer_is_no_reason_to_doubt_the_text(model):
+    def found(nats):
+        logits, _ = doubting(8.0)
+        tokenize = Model(LOGITS).vocabulary.tokenize
+        logits[tokenize(REMINDER)[-1], ASKED] = unlikely(tokenize(ABSENT)[0], nats)
+        return finished(Pair("two", model(logits), model(logits)), options()).absent
+
+    assert found(LEAST + 0.01)
+    assert not found(LEAST - 0.01)
 
 
 def test_one_that_is_very_sure_does_not_decide_alone(model):

@@ -50,7 +50,7 @@ def test_an_answer_that_is_given_is_the_one_without_asking(answers, monkeypatch)
 
 
 def test_the_sentence_is_the_answer_where_it_is_likelier(answers, monkeypatch):
-    monkeypatch.setattr(absence, "LIKELIER", -math.inf)
+    monkeypatch.setattr(absence.Witness, "doubt", lambda *_: math.inf)
     for each in answers():
         assert (each["answer"], each["absent"], each["finish_reason"]) == (ABSENT, True, "stop")
         assert each["citations"] == []
