@@ -5,7 +5,6 @@ lxml calls back while it reads, so that neither depth nor size of a page costs a
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Mapping
 
@@ -14,6 +13,7 @@ from lxml import etree
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean
+from rapid_cli.reader.formats.encodings.names import known_encoding
 from rapid_cli.reader.formats.html.writer import Writer
 from rapid_cli.reader.plain import decode_text, wide_encoding
 from rapid_cli.reader.sections import Line
@@ -21,21 +21,8 @@ from rapid_cli.reader.sections import Line
 MAX_HTML = 50 * MEGABYTE
 
 _CHARSET = re.compile(rb"""(?:charset|<\?xml[^>]{1,80}encoding)\s*=\s*["']?([\w.:-]{2,40})""", re.I)
-# These name no charset of a page, or take time that grows with the square of its length.
-_NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
-# What pages mean by the names of older charsets, as all browsers read them.
-_MEANT = {
-    "ascii": "cp1252",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "big5": "big5hkscs",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-}
+# What pages mean by two names more than texts do, as all browsers read them.
+_MEANT = {"ascii": "cp1252", "iso8859-9": "cp1254"}
 _HEAD = 16_384  # bytes in which a charset is looked for
 # A document type that declares entities of its own, which HTML cannot, and would be shown.
 _DECLARATIONS = re.compile(r"(<!doctype[^<>\[]{0,500})\[[^\]]{0,10000}\]\s*>", re.IGNORECASE)
@@ -85,10 +72,7 @@ def _declared(raw: bytes) -> str | None:
     match = _CHARSET.search(raw[:_HEAD])
     if match is None:
         return None
-    try:
-        name = codecs.lookup(match[1].decode("ascii", "replace")).name
-    except LookupError:
-        return None
-    if name in _NO_CHARSETS or name.startswith("utf"):  # the bytes of UTF-16 would have shown
+    name = known_encoding(match[1].decode("ascii", "replace"))
+    if name is None or name.startswith("utf"):  # the bytes of UTF-16 would have shown
         return None
     return _MEANT.get(name, name)
