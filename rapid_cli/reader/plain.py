@@ -48,8 +48,7 @@ def decode_named(raw: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
     Unrecognised if a tenth of the letters do not fit.
     """
     if unicode := _unicode_encoding(raw):
-        text, notes = _decode(raw)
-        assert text is not None
+        text, notes = _lenient(raw)
         is_named = codecs.lookup(encoding).name.startswith(unicode[:5])
         return clean(text), notes if is_named else (*notes, "the text is Unicode, and read as that")
     text = raw.decode(encoding, "replace")
