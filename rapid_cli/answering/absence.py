@@ -2,7 +2,7 @@
 
 Models hold back an answer more readily when they are reminded right after the question that they
 may. But a question that always ends so is left unanswered too often. So the answer is written
-without the reminder, and its beginning is compared with "The text does not say." under it.
+without the reminder, and it stands unless "The text does not say." is likelier with it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from rapid_cli.models.prompts import ABSENT
 
 HELD_BACK = 8
 """So many tokens of an answer are compared, and given out only then."""
-LIKELIER = 1.0
+LIKELIER = 1.2
 """By so many nats the readings, on average, must find it likelier that the text does not say."""
+LEAST = math.log(0.1)
+"""What a reading must give the phrase at least: beside a surprising answer anything is likely."""
 MOST_ROWS = 16
 """Of the tokens that are compared."""
 
@@ -39,32 +41,31 @@ class Witness:
     writer: ModelDrafter | None = None
 
     def doubt(self, phrase: Tokens, output: Tokens) -> float:
-        """Return by how many nats it would rather have said `phrase`, had it been reminded.
+        """Return by how many nats `phrase` is likelier, with the reminder, than `output` without.
 
         Its context is used for that, and then holds what it held before. It has no doubt where
-        that is not possible.
+        that is not possible, or the phrase itself is unlikely.
         """
         reminded = self.reading.reminded
         if reminded is None or not self.reader.can_turn_to(reminded):
             return -math.inf
         if self.writer:
             self.writer.rewind()
-        absent, told = self.reader.log_likelihoods(reminded, [phrase, output[:HELD_BACK]])
-        self._return(output)
-        return absent - told
-
-    def _return(self, output: Tokens) -> None:
-        prompt = self.reading.prompt
-        for _ in self.reader.read(prompt):
-            pass
-        if not self.writer:  # a drafter reads on by itself
-            read = [prompt.all[-1], *output[:-1]]
-            self.reader.context.extend(read, rows=1)
-            self.reader.took(read)
+        absent = self.reader.log_likelihood(reminded, phrase)
+        told = self.reader.log_likelihood(self.reading.prompt, output[:HELD_BACK])
+        if self.writer:  # which reads what it drafts after by itself
+            self.reader.turn_to(self.reading.prompt)
+        elif rest := output[HELD_BACK - 1 : -1]:
+            self.reader.context.extend(rest, rows=1)
+            self.reader.took(rest)
+        return absent - told if absent >= LEAST else -math.inf
 
 
 class Absence:
-    """The check of one answer; `found` tells that the text does not say, by its `witnesses`."""
+    """The check of one answer; `found` tells that the text does not say, by its `witnesses`.
+
+    They are asked in their order: who has read least comes first.
+    """
 
     def __init__(self, model: LanguageModel, seconds: Seconds, clock: Clock) -> None:
         """Take the model that answers."""
@@ -90,14 +91,22 @@ class Absence:
             if len(output) >= HELD_BACK or self._vocabulary.is_end(output[-1]):
                 break
         before = self._clock()
-        doubts = [each.doubt(self._phrase, output) for each in self.witnesses]
-        self.found = mean(doubts) >= LIKELIER
+        self.found = self._is_doubted(output)
         self._seconds.check = self._clock() - before
         if self.found:
             yield _said((*self._phrase, self._vocabulary.eos))
             return
         yield from held
         yield from rounds
+
+    def _is_doubted(self, output: Tokens) -> bool:
+        """Tell whether all find the phrase likelier, and clearly on average; ask no one in vain."""
+        doubts: list[float] = []
+        for each in self.witnesses:
+            doubts.append(each.doubt(self._phrase, output))
+            if doubts[-1] < 0:
+                return False
+        return mean(doubts) >= LIKELIER
 
 
 def _said(tokens: tuple[int, ...]) -> Round:

@@ -50,7 +50,7 @@ class PromptReader:
         if self._note:
             yield Note(self._note)
             self._note = ""
-        self._cut(common_prefix(self._tokens, prompt.all[:-1]))
+        self.turn_to(prompt)
         text = prompt.context
         if kept_as is not None and self._states is not None and len(self._tokens) < len(text):
             # In the same batches as without what is known, or else it would be kept a bit off.
@@ -81,16 +81,20 @@ class PromptReader:
         """Tell whether `prompt` can be read without reading again what it shares with the last."""
         return common_prefix(self._tokens, prompt.all[:-1]) >= self.context.floor
 
-    def log_likelihoods(self, prompt: PromptTokens, answers: Sequence[Tokens]) -> list[float]:
-        """Return the nats of each of `answers` after `prompt`, which alone is held then."""
-        for _ in self.read(prompt):
-            pass
-        length, found = len(self._tokens), []
-        for answer in answers:
-            read = [prompt.all[-1], *answer[:-1]]
-            found.append(log_likelihood(self.context.extend(read, rows=len(read)), answer))
-            self.context.truncate(length)
-        return found
+    def log_likelihood(self, prompt: PromptTokens, answer: Tokens) -> float:
+        """Return the nats of `answer` after `prompt`; both are held then but the last token.
+
+        What is new in them is read in one batch.
+        """
+        self.turn_to(prompt)
+        read = [*prompt.all[len(self._tokens) :], *answer[:-1]]
+        logits = self.context.extend(read, rows=len(answer))
+        self.took(read)
+        return log_likelihood(logits, answer)
+
+    def turn_to(self, prompt: PromptTokens) -> None:
+        """Hold what is known of `prompt` and nothing else."""
+        self._cut(common_prefix(self._tokens, prompt.all[:-1]))
 
     def took(self, tokens: Sequence[int]) -> None:
         """Take note of tokens that the context has read since."""

@@ -68,7 +68,7 @@ class Request:
         model = self.pair.target if role == "target" else self.pair.drafter
         room = self.options.longest_draft + 1
         length = reading.size + self.options.max_tokens + room
-        rows = max(room, MOST_ROWS)
+        rows = max(room, MOST_ROWS) if reading.reminded else room
         return self.contexts.reader(role, model, length=length, rows=rows)
 
     def costs(self, key: str, context: Context, measure: Callable[[], Costs]) -> Costs:

@@ -100,7 +100,8 @@ class Holdings:
             return "moved" if self._left(document) else "new"
         same = held == document.id and self._catalog.reader_of(held) == reading.VERSION
         whole = self.is_complete(held) and not self._lacks_ocr(held)
-        return "unchanged" if same and whole else "updated"
+        unchanged = same and whole and not self._reads_otherwise(document)
+        return "unchanged" if unchanged else "updated"
 
     def pending(self, document_ids: Iterable[str]) -> Pending:
         """Tell how many of the documents, with how many chunks, have no vectors yet."""
@@ -110,6 +111,8 @@ class Holdings:
 
     def held(self, path: Path) -> str | None:
         """Return the id of the document at `path` if the library has read just this text of it."""
+        if self.extractor.encoding:  # it may have been read with another
+            return None
         # The reader says what is wrong with a file, and mends a name that is not Unicode.
         with suppress(OSError, UnicodeEncodeError):
             held = self._catalog.id_at(key_of(str(path)))
@@ -134,6 +137,11 @@ class Holdings:
         """Tell whether a document was read without OCR, and would now be read with it."""
         held = self._catalog.document(document_id) if self.extractor.ocr else None
         return held is not None and reading.needs_ocr(held)
+
+    def _reads_otherwise(self, document: Document) -> bool:
+        """Tell whether a document was just read with an encoding that changes what is held."""
+        held = self._catalog.document(document.id) if self.extractor.encoding else None
+        return held is not None and held.pages != document.pages
 
     def _left(self, document: Document) -> list[str]:
         """Return the paths of the document where its file is no longer: it was moved from there."""

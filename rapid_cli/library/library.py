@@ -90,6 +90,7 @@ class Library(Holdings):
         document = replace(document, path=key_of(document.path))
         self.check()
         same = self._catalog.cut_of(document.id) == self._retrieval.key
+        same = same and not self._reads_otherwise(document)
         if same and self._is_known(document, version) and not self._lacks_ocr(document.id):
             self._catalog.point(document)
             if self._catalog.is_embedded(document.id):

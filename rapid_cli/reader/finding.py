@@ -22,7 +22,7 @@ from rapid_cli.reader.plain import HEAD
 
 MAX_FILE = 1024 * MEGABYTE
 
-_DOCUMENTS = {kinds.PDF, kinds.EPUB, kinds.DOCX, kinds.LOCKED, *kinds.UNREADABLE}
+_DOCUMENTS = {*kinds.DOCUMENTS, kinds.LOCKED, *kinds.UNREADABLE}
 
 
 # What else than files there is where documents are, by its mode.
@@ -86,10 +86,11 @@ def _what_to_do(passed_over: Mapping[str, int]) -> str:
     return f"folders are searched for {', '.join(kinds.READABLE_SUFFIXES)}"
 
 
-def load(path: Path, folder: Path | None = None) -> bytes:
+def load(path: Path, folder: Path | None = None, encoding: str | None = None) -> bytes:
     """Return the bytes of a file, only its head if that shows that it is no document.
 
-    DocumentError if it is not, or is no longer, in the folder that was searched.
+    An `encoding` is that of texts which are not Unicode. DocumentError if it is not, or is no
+    longer, in the folder that was searched.
     """
     name = clean(path.name)
     try:
@@ -97,7 +98,7 @@ def load(path: Path, folder: Path | None = None) -> bytes:
         with _opened(path, name, folder) as file:
             # A model given by mistake is gigabytes, and its first bytes are enough to refuse it.
             head = file.read(HEAD)
-            if not head.startswith(b"PK") and kinds.kind_of(file, name) == kinds.BINARY:
+            if not head.startswith(b"PK") and kinds.kind_of(file, name, encoding) == kinds.BINARY:
                 return head
             size = os.fstat(file.fileno()).st_size
             if size > MAX_FILE:

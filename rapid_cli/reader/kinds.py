@@ -9,12 +9,18 @@ from typing import BinaryIO, Final
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import Archive
-from rapid_cli.reader.plain import HEAD, decode_text, is_binary
+from rapid_cli.reader.formats.mail.marks import MAIL, MAIL_SUFFIXES, MAILBOX, mail_kind
+from rapid_cli.reader.plain import HEAD, beginning_of, is_binary, recoded_head
 
 PDF: Final = "PDF"
 EPUB: Final = "EPUB"
 DOCX: Final = "DOCX"
 HTML: Final = "HTML"
+ODT: Final = "OpenDocument"
+PPTX: Final = "PPTX"
+XLSX: Final = "XLSX"
+RTF: Final = "RTF"
+TABLE: Final = "table"
 TEXT: Final = "text"
 ZIP: Final = "ZIP"
 DAMAGED: Final = "damaged ZIP"
@@ -23,22 +29,24 @@ BINARY: Final = "binary"
 
 READABLE_SUFFIXES = (
     *(".pdf", ".txt", ".text", ".md", ".markdown", ".rst", ".html", ".htm", ".xhtml", ".epub"),
-    *(".docx", ".csv", ".tsv", ".xml", ".org", ".log"),
+    *(".docx", ".odt", ".ods", ".odp", ".pptx", ".xlsx", ".xlsm", ".rtf"),
+    *(".csv", ".tsv", ".xml", ".org", ".log", *sorted(MAIL_SUFFIXES)),
 )
 UNREADABLE_SUFFIXES = (
-    *(".odt", ".rtf", ".doc", ".pages", ".mobi", ".azw", ".azw3", ".pptx", ".ppt", ".xlsx"),
-    *(".xls", ".djvu", ".ps"),
+    *(".doc", ".pages", ".mobi", ".azw", ".azw3", ".ppt", ".xls", ".djvu", ".ps", ".msg"),
 )
+DOCUMENTS = {PDF, EPUB, DOCX, ODT, PPTX, XLSX, RTF, MAIL, MAILBOX}
+"""The kinds that are documents whatever a file is called."""
+TEXTS = {TEXT, HTML, TABLE}
+"""The kinds whose letters may be in any encoding."""
 # What no reader reads: its name in a sentence, and what to save it as.
 UNREADABLE = {
-    "RTF": ("an RTF file", "DOCX or PDF"),
     "Word": ("an old Word file", "DOCX or PDF"),
-    "Excel": ("an old Excel file", "CSV or PDF"),
-    "PowerPoint": ("an old PowerPoint file", "PDF"),
-    "Outlook": ("an Outlook message", "HTML or PDF"),
-    "ODF": ("an OpenDocument file", "DOCX or PDF"),
-    "XLSX": ("an Excel file", "CSV or PDF"),
-    "PPTX": ("a PowerPoint file", "PDF"),
+    "Excel": ("an old Excel file", "XLSX or CSV"),
+    "PowerPoint": ("an old PowerPoint file", "PPTX or PDF"),
+    "Outlook": ("an Outlook message", "EML or PDF"),
+    "ODF": ("an OpenDocument drawing or database", "PDF"),
+    "Excel binary": ("a binary Excel file", "XLSX or CSV"),
     "iWork": ("a Pages, Numbers or Keynote file", "DOCX or PDF"),
     "Mobipocket": ("a Kindle or Mobipocket book", "EPUB"),
     "DjVu": ("a DjVu file", "PDF"),
@@ -73,7 +81,7 @@ _OLD_SUFFIXES = {".doc": "Word", ".xls": "Excel", ".ppt": "PowerPoint"}
 _CONTAINER_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OBJECT = re.compile(rb"\b\d+\s+\d+\s+obj\b")
 _MARKS = (
-    (b"{\\rtf", "RTF"),
+    (b"{\\rtf", RTF),
     (b"AT&TFORM", "DjVu"),
     (b"%!PS", "PostScript"),
     (b"\x04%!PS", "PostScript"),
@@ -81,12 +89,16 @@ _MARKS = (
 _MEMBERS = (
     ("META-INF/container.xml", EPUB),
     ("word/", DOCX),
-    ("xl/", "XLSX"),
-    ("ppt/", "PPTX"),
+    ("xl/workbook.bin", "Excel binary"),
+    ("xl/", XLSX),
+    ("ppt/", PPTX),
     ("Index/Document.iwa", "iWork"),
     ("Index.zip", "iWork"),
 )
 _EPUB_TYPE = "application/epub+zip"
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+_ODF_READ = ("text", "spreadsheet", "presentation")
+_TABLE_SUFFIXES = {".csv", ".tsv"}
 _HTML_SUFFIXES = {".html", ".htm", ".xhtml"}
 # Files that may begin with a tag and still be what they are called.
 _TAGGED_SUFFIXES = {".md", ".markdown", ".rst", ".xml", ".csv", ".tsv", ".org", ".log"}
@@ -100,9 +112,10 @@ _FILLED_LATER = re.compile(rb"<(script|i?frame)\b", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"<\?xml[^>]*>")
 
 
-def kind_of(file: BinaryIO, name: str) -> str:
-    """Return PDF, EPUB, DOCX, HTML, TEXT, ZIP, DAMAGED, LOCKED, BINARY or a key of UNREADABLE.
+def kind_of(file: BinaryIO, name: str, encoding: str | None = None) -> str:
+    """Return what kind of file this is: one of the constants here, or a key of UNREADABLE.
 
+    An `encoding` is that of files without marks that show what else they are.
     DocumentError for an archive beyond bounds.
     """
     file.seek(0)
@@ -117,14 +130,16 @@ def kind_of(file: BinaryIO, name: str) -> str:
     if head[60:68] == b"BOOKMOBI":
         return "Mobipocket"
     marked = next((kind for mark, kind in _MARKS if head.startswith(mark)), None)
-    return marked or _text_kind(head, suffix)
+    if marked:
+        return marked
+    return _text_kind(recoded_head(head, encoding) if encoding else head, suffix)
 
 
 def refusal(kind: str, name: str, head: bytes = b"") -> DocumentError:
     """Return the error for a file of a kind that no reader reads, which begins with `head`."""
     if kind == ZIP:
         hint = "unpack it, and give the folder"
-        return DocumentError(f"{name} is a ZIP archive and neither EPUB nor DOCX", hint)
+        return DocumentError(f"{name} is a ZIP archive and no document", hint)
     if kind == DAMAGED:
         hint = "copy or download it again"
         return DocumentError(f"{name} is a ZIP archive that is damaged or cut short", hint)
@@ -135,7 +150,9 @@ def refusal(kind: str, name: str, head: bytes = b"") -> DocumentError:
             if head.startswith(mark):
                 return DocumentError(f"{name} is {what}", hint)
         hint = "convert it to PDF, or to plain text in UTF-8"
-        return DocumentError(f"{name} is not a PDF or text, nor an EPUB, DOCX or HTML file", hint)
+        return DocumentError(
+            f"{name} is neither text nor a document of a kind that rapid reads", hint
+        )
     what, better = UNREADABLE[kind]
     return DocumentError(f"{name} is {what}, which rapid does not read", f"save it as {better}")
 
@@ -200,22 +217,28 @@ def _kind_by_type(archive: Archive) -> str | None:
     declared = archive.read("mimetype", 200).decode("ascii", "replace").strip()
     if declared == _EPUB_TYPE:
         return EPUB
-    return "ODF" if declared.startswith("application/vnd.oasis.opendocument") else None
+    if not declared.startswith(_OPEN_DOCUMENT):
+        return None
+    return ODT if declared.removeprefix(_OPEN_DOCUMENT).startswith(_ODF_READ) else "ODF"
 
 
 def _text_kind(head: bytes, suffix: str) -> str:
     if is_binary(head):
         return BINARY
+    if mail := mail_kind(head, suffix):
+        return mail
     beginning = _beginning(head)
     if suffix in _HTML_SUFFIXES or _PAGE.match(beginning):
         return HTML
+    if suffix in _TABLE_SUFFIXES:
+        return TABLE
     loose = suffix not in _TAGGED_SUFFIXES and _TAG.match(beginning)
     return HTML if loose else TEXT
 
 
 def _beginning(head: bytes) -> str:
     """Return the text of the head from its first mark-up on that is no comment."""
-    text = decode_text(head[:16_384])[0].lstrip("\ufeff \t\n")
+    text = beginning_of(head[:16_384]).lstrip("\ufeff \t\n")
     if declaration := _XML_DECLARATION.match(text):
         text = text[declaration.end() :].lstrip()
     while text.startswith("<!--") and "-->" in text:

@@ -39,6 +39,7 @@ class Request(TypedDict):
 
     Or it is what was piped in: so many bytes follow the line; None is for a file.
     It is below the `searched` folder, unless that is empty; both are named from the `folder`.
+    Texts that are not Unicode are in the `encoding`; None is for what their letters show.
     A `careful` reader does without libraries that may crash.
     """
 
@@ -48,6 +49,7 @@ class Request(TypedDict):
     searched: str
     ocr: bool
     careful: bool
+    encoding: str | None
     seconds: float
 
 
@@ -134,6 +136,7 @@ def _answer(
             careful=request["careful"],
             folder=Path(request["searched"]) if request["searched"] else None,
             raw=raw,
+            encoding=request["encoding"],
         )
         line = _line(asdict(document))
         return line if len(line) <= largest else _line(_too_large())

@@ -52,11 +52,16 @@ class Extractor:
         timeout_seconds: float = TIMEOUT_SECONDS,
         memory_bytes: int = MEMORY_BYTES,
         ocr: bool = False,
+        encoding: str | None = None,
     ) -> None:
-        """Allow each file `timeout_seconds`, and with `ocr` what that says it may take."""
+        """Allow each file `timeout_seconds`, and with `ocr` what that says it may take.
+
+        An `encoding` is that of texts which are not Unicode.
+        """
         self._seconds = timeout_seconds
         self._memory_bytes = max(memory_bytes, OCR_MEMORY_BYTES) if ocr else memory_bytes
         self.ocr = ocr
+        self.encoding = encoding
         self._worker_count = workers
         self._threads = ThreadPoolExecutor(workers, "extraction")
         self._lock = Lock()
@@ -145,6 +150,7 @@ class Extractor:
             "searched": str(searched) if searched else "",
             "ocr": self.ocr,
             "careful": False,
+            "encoding": self.encoding,
             "seconds": self._seconds,
         }
 

@@ -11,6 +11,7 @@ from rapid_cli.config import CACHE, collections, home, library_folder
 from rapid_cli.errors import StoreError
 from rapid_cli.models.profiles import StoredProfiles
 from rapid_cli.models.specs import DeviceChoice, ModelsFile
+from rapid_cli.reader.formats.encodings.names import encoding_named
 
 if TYPE_CHECKING:
     from rapid_cli.library.catalog import Catalog
@@ -37,17 +38,20 @@ class Session:
         *,
         collection: str | None = None,
         ocr: bool = False,
+        encoding: str | None = None,
         untuned: bool = False,
         device: DeviceChoice | None = None,
         context_length: int | None = None,
     ) -> None:
         """Take the library of a `collection`, or the main one; with `ocr`, scans are read.
 
+        An `encoding` is that of texts which are not Unicode; DocumentError if there is none such.
         `untuned`, `device` and `context_length` say how models run, as `Pairs` and `Loader` do.
         """
         self.models_file = models_file
         self._collection = collection
         self._ocr = ocr
+        self._encoding = encoding_named(encoding) if encoding else None
         self._untuned = untuned
         self._device = device
         self._context_length = context_length
@@ -65,7 +69,7 @@ class Session:
         folder = library_folder(self._collection, server)
         catalog = self._open.enter_context(Catalog(folder))
         store = self._open.enter_context(Store(folder, server, self._collection))
-        extractor = self._open.enter_context(Extractor(ocr=self._ocr))
+        extractor = self._open.enter_context(Extractor(ocr=self._ocr, encoding=self._encoding))
         sharing = self._sharing(catalog, store, folder) if server else None
         library = Library(
             catalog, store, self.embedder, extractor, sharing=sharing, reranker=self._reranker()

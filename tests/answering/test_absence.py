@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli.answering.absence import LIKELIER
+from rapid_cli.answering.absence import LEAST, LIKELIER
 from rapid_cli.answering.answer import Pair
+from rapid_cli.answering.prefill import Contexts
+from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.models.prompts import ABSENT, REMINDER, PromptFormat
 from tests.support import table_models
 from tests.support.fakes import FakeClock
@@ -21,8 +23,9 @@ from tests.support.table_models import (
     SHORT,
     SHORT_PASSAGES,
     WORDS,
-    Kept,
+    Known,
     Model,
+    Ticking,
     options,
     self_pair,
 )
@@ -50,27 +53,36 @@ def model(chat):
 
 
 def doubting(nats):
-    """Return logits that answer with one word, and with the phrase `nats` likelier if reminded."""
+    """Return logits that answer with two words, and find the phrase `nats` likelier if reminded."""
     tokenize = Model(LOGITS).vocabulary.tokenize
     phrase, asked, reminded = map(tokenize, (ABSENT, QUESTION, REMINDER))
-    word = next(token for token in WORDS if token not in phrase)
-    logits = np.full((SIZE,) * 3, -1e4)
-    logits[:, :, END] = -100
-    logits[:, ASKED, word] = 0
     assert asked[-1] != reminded[-1], "the last word tells whether the model was reminded"
-    logits[reminded[-1], ASKED, phrase[0]] = nats
+    first, second = [token for token in WORDS if token not in phrase][:2]
+    logits = np.full((SIZE,) * 3, -100.0)
+    for last, following in ((ASKED, first), (first, second)):
+        logits[:, last] = unlikely(following, -max(nats, 0) / 2)
+    logits[:, second, END] = 100
+    logits[reminded[-1], ASKED] = unlikely(phrase[0], min(nats, 0))
     for before, last, following in zip([ASKED, *phrase], phrase, phrase[1:], strict=False):
         logits[before, last, following] = 100
-    return logits, PIECES[word].decode().strip()
+    return logits, "".join(PIECES[token].decode() for token in (first, second)).strip()
 
 
-SURE, WORD = doubting(-5)
+def unlikely(token, nats):
+    """Return logits of which one has so many nats, all others alike."""
+    row = np.full(SIZE, np.log(max(1 - np.exp(nats), 1e-30) / (SIZE - 1)))
+    row[token] = nats
+    return row
+
+
+SURE, WORDS_TOLD = doubting(-5)
 DOUBTFUL, _ = doubting(LIKELIER + 0.01)
 NEARLY, _ = doubting(LIKELIER - 0.01)
 
 
 def finished(pair, chosen, **more):
-    return table_models.finished(pair, chosen, question=QUESTION, **more)
+    greedy = replace(chosen, sampling=SamplingParams(0))
+    return table_models.finished(pair, greedy, question=QUESTION, **more)
 
 
 def said(vocabulary):
@@ -94,18 +106,44 @@ def test_where_both_find_nothing_the_answer_is_that_the_text_does_not_say(model,
 )
 def test_one_reading_that_finds_something_is_enough_for_an_answer(model, target, drafter):
     found = finished(Pair("two", model(target), model(drafter)), options())
-    assert (found.text, found.absent) == (WORD, False)
+    assert (found.text, found.absent) == (WORDS_TOLD, False)
 
 
-def test_a_reading_that_is_very_sure_outweighs_one_that_is_hardly(model):
-    (very, _), (hardly, _) = doubting(2 * LIKELIER + 1.1), doubting(-1)
+def test_of_two_that_find_nothing_one_may_be_less_sure(model):
+    (very, _), (hardly, _) = doubting(2 * LIKELIER), doubting(0.1)
     assert finished(Pair("two", model(very), model(hardly)), options()).absent
     assert finished(Pair("two", model(hardly), model(very)), options()).absent
 
 
+def test_a_surprising_answer_is_no_reason_to_doubt_the_text(model):
+    def found(nats):
+        logits, _ = doubting(8.0)
+        tokenize = Model(LOGITS).vocabulary.tokenize
+        logits[tokenize(REMINDER)[-1], ASKED] = unlikely(tokenize(ABSENT)[0], nats)
+        return finished(Pair("two", model(logits), model(logits)), options()).absent
+
+    assert found(LEAST + 0.01)
+    assert not found(LEAST - 0.01)
+
+
+def test_one_that_is_very_sure_does_not_decide_alone(model):
+    (sure, _), (hardly, _) = doubting(LIKELIER + 0.5), doubting(0.1)
+    assert not finished(Pair("two", model(sure), model(hardly)), options()).absent
+    assert not finished(Pair("two", model(hardly), model(sure)), options()).absent
+
+
+def test_the_target_is_not_asked_where_the_drafter_is_sure(model):
+    def reads(drafter):
+        pair = Pair("two", model(NEARLY), model(drafter))
+        finished(pair, options())
+        return len(pair.target.opened[0].extended)
+
+    assert reads(SURE) < reads(NEARLY)
+
+
 @pytest.mark.parametrize("name", ["long-context", "rag", "speculative", "prompt-lookup"])
 def test_what_rapid_is_compared_with_is_left_alone(model, name):
-    assert finished(self_pair(model(DOUBTFUL)), options(name)).text == WORD
+    assert finished(self_pair(model(DOUBTFUL)), options(name)).text == WORDS_TOLD
 
 
 def test_without_a_template_or_transfer_or_room_nothing_is_asked(model):
@@ -115,7 +153,7 @@ def test_without_a_template_or_transfer_or_room_nothing_is_asked(model):
         (self_pair(model(DOUBTFUL)), options(max_tokens=4)),
     ):
         found = finished(pair, chosen)
-        assert (found.text, found.absent, found.seconds.check) == (WORD, False, None)
+        assert (found.text, found.absent, found.seconds.check) == (WORDS_TOLD, False, None)
 
 
 def test_on_a_short_text_the_one_reading_decides(model):
@@ -125,21 +163,34 @@ def test_on_a_short_text_the_one_reading_decides(model):
     assert not finished(self_pair(model(SURE)), chosen, **about).absent
 
 
+def fond_of_the_phrase(logits):
+    """Return logits with which a model would always rather say that the text does not say."""
+    phrase = Model(LOGITS).vocabulary.tokenize(ABSENT)
+    fond = logits.copy()
+    fond[:, ASKED, phrase[0]] += 20
+    for before, last, following in zip([ASKED, *phrase], phrase, phrase[1:], strict=False):
+        fond[before, last, following] += 20
+    return fond
+
+
 @pytest.mark.parametrize("name", ["rapid", "auto"])
 @pytest.mark.parametrize("gamma", [None, 3])
-def test_a_check_that_finds_the_answer_leaves_no_trace(name, gamma):
+def test_asking_both_leaves_no_trace_if_one_finds_the_answer(name, gamma):
     tailed = PromptFormat(TEMPLATE.replace("Answer:", "So what? Answer:"))
-    chosen = options(name, gamma=gamma, max_tokens=60)
+    chosen = options(name, gamma=gamma, max_tokens=60, eta=0.01)
     told = []
     for abstains in (True, False):
-        pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+        pair = Pair("two", Model(LOGITS), Model(fond_of_the_phrase(OTHER_LOGITS)))
         pair.target.format = pair.drafter.format = tailed
         each = replace(chosen, strategy=replace(chosen.strategy, abstains=abstains))
-        found = finished(pair, each, profiles=Kept())
-        assert not found.absent
-        held = [opened.tokens for opened in (*pair.target.opened, *pair.drafter.opened)]
-        told.append((found.text, found.stats.drafted, found.stats.accepted, *held))
-    assert told[0] == told[1]
+        with Contexts(Ticking()) as contexts:
+            for _ in range(2):
+                found = finished(pair, each, profiles=Known(), contexts=contexts)
+                assert not found.absent
+                held = [opened.tokens for opened in (*pair.target.opened, *pair.drafter.opened)]
+                stats = found.stats
+                told.append((found.text, stats.drafted, stats.accepted, *map(tuple, held)))
+    assert told[:2] == told[2:]
 
 
 def test_a_context_that_cannot_be_cut_back_is_not_asked(model):

@@ -71,6 +71,7 @@ def test_json_has_every_field_of_the_contract_and_the_right_page(story, home):
         *(
             "question",
             "answer",
+            "absent",
             "thinking",
             "finish_reason",
             "strategy",
@@ -91,7 +92,7 @@ def test_json_has_every_field_of_the_contract_and_the_right_page(story, home):
     }
     assert set(answer["stats"]["seconds"]) == {
         *("load", "index", "retrieve", "prefill_target", "prefill_drafter", "first_draft"),
-        *("first_token", "decode", "total"),
+        *("first_token", "check", "decode", "total"),
     }
     source = answer["sources"][0]
     assert set(source) == {
@@ -124,8 +125,8 @@ def test_a_seed_repeats_the_answer_and_its_statistics(story, home):
     [("long-context", False), ("rag", False), ("speculative", True), ("prompt-lookup", None)],
 )
 def test_every_strategy_answers(story, home, strategy, drafts):
-    result = rapid("ask", story, QUESTION, "--strategy", strategy, "--json", *SHORT, home=home)
-    answer = json.loads(result.stdout)
+    words = ("ask", story, QUESTION, "--strategy", strategy, "--retrieve-tokens", "64", "--json")
+    answer = json.loads(rapid(*words, *SHORT, home=home).stdout)
     assert answer["answer"]
     assert answer["strategy"] == strategy
     assert (answer["drafter"] is not None) == bool(drafts)

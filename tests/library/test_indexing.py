@@ -54,6 +54,25 @@ def test_no_secret_gets_into_the_library_by_a_link(tmp_path: Path, docs: Path) -
         assert {entry.name for entry in library.entries()} == {"apple.txt", "private.txt"}
 
 
+def test_a_text_is_read_again_with_another_encoding_and_then_left_alone(
+    tmp_path: Path, docs: Path
+) -> None:
+    raw = "Собрание прошло в Казани".encode("cp1251")
+    (docs / "minutes.txt").write_bytes(raw)
+    write(docs / "apple.txt", "apple")
+    with opened(tmp_path / "home") as library:
+        index(library, docs)
+        assert "Собрание прошло в Казани" in library.texts()
+        library.extractor.encoding = "koi8_r"
+        assert sorted(index(library, docs)["updated"]) == ["minutes.txt"]
+        assert raw.decode("koi8_r") in library.texts()
+        assert "updated" not in index(library, docs)
+        library.extractor.encoding = None
+        assert "updated" not in index(library, docs)
+        assert raw.decode("koi8_r") in library.texts()
+        assert_sound(library)
+
+
 def test_what_is_no_document_is_passed_over_and_counted(tmp_path: Path, docs: Path) -> None:
     write(docs / "apple.txt", "apple")
     (docs / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
@@ -69,12 +88,12 @@ def test_kinds_are_told_by_content_and_bad_files_cost_only_themselves(
 ) -> None:
     (docs / "page.pdf").write_text("<!DOCTYPE html><html><body><h1>Kiwi</h1><p>Green.</body>")
     (docs / "report.txt").write_bytes(make_pdf(["A lemon is sour."]))
-    (docs / "letter.rtf").write_text(r"{\rtf1 Dear apple}")
+    (docs / "letter.ps").write_text("%!PS-Adobe-3.0\n")
     (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     with opened(tmp_path / "home") as library:
         outcome = index(library, docs)
         assert sorted(outcome["new"]) == ["page.pdf", "report.txt"]
-        assert sorted(outcome["skipped"]) == ["broken.pdf", "letter.rtf"]
+        assert sorted(outcome["skipped"]) == ["broken.pdf", "letter.ps"]
         texts = library.texts()
         assert any("Kiwi" in text for text in texts)
         assert any("A lemon is sour." in text for text in texts)

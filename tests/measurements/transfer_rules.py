@@ -95,6 +95,7 @@ RULES: dict[str, Rule] = {
     **{f"eta {eta}": moved(eta, always) for eta in (10, 20, 40, 100, 200)},
     **{f"eta {eta}, if as sure": moved(eta, as_sure) for eta in (40, 100, 200)},
     "the surer one": lambda p, q, trust: (q if as_sure(p, q, trust) else p).likeliest,
+    "the likelier token": lambda p, q, _: (q if q.confidence >= p.confidence else p).likeliest,
     **{f"product, {share} of p": partial(product, share) for share in (0.25, 0.5, 0.75)},
     "product, weighted by entropy": by_entropy,
     **{f"mixture, {share} of p": partial(mixture, share) for share in (0.3, 0.5)},

@@ -17,24 +17,65 @@ from hypothesis import strategies as st
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
-from tests.support.books import labels, make_docx, make_epub, make_zip, paragraph
+from tests.support.books import labels, make_epub, make_zip, paragraph
+from tests.support.office import (
+    make_open_document,
+    make_pptx,
+    make_xlsx,
+    sheet_rows,
+    slide_shape,
+)
 from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
+from tests.support.word_files import item, level, lists, word_file
 
 pytestmark = pytest.mark.slow
 
 LONG = "word " * 50
-CHAPTER = f"<h1>One</h1><p>{LONG}</p><table><tr><td>a<td>b</table><pre>x\n y</pre>"
+CHAPTER = (
+    f"<h1>One</h1><p>{LONG}</p><table><tr><td rowspan=2>a<th colspan=3>b<tr><td>c</table>"
+    "<pre>x\n y</pre><ol reversed><li>1<sup>2</sup><sub>3</sub></ol><select><option>a</select>"
+    "<math><mfrac><mi>a</mi><mi>b</mi></mfrac></math><ruby>a<rt>b</ruby><a href='#fn1'>1</a>"
+)
 PAGE = (
     f"<!doctype html><head><meta charset=utf-8></head>{CHAPTER}<h2>Two</h2><ul><li>é</ul>".encode()
 )
-MARKDOWN = f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\n".encode()
+MARKDOWN = (
+    f"---\na: b\n---\n# One\n{LONG}\n\nTwo\n---\n```\n# code\n```\n## *x* [y](z)\n"
+    f"a|b\n-|-\n1|2\n![p](data:image/png;base64,{'A' * 40})\n"
+).encode()
 BODY = (
     paragraph("One", "H1")
     + paragraph(LONG)
     + f"<w:tbl><w:tr><w:tc>{paragraph('a')}</w:tc></w:tr></w:tbl>"
+    + item("b", 1)
+    + "<w:p><w:r><w:fldChar w:fldCharType='begin'><w:ffData><w:checkBox/></w:ffData></w:fldChar>"
+    "<w:instrText>FORMCHECKBOX</w:instrText><w:fldChar w:fldCharType='end'/></w:r><m:oMath><m:f>"
+    "<m:num><m:r><m:t>a+b</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f></m:oMath>"
+    "<w:r><w:footnoteReference w:id='1'/></w:r></w:p>"
+    "<w:sectPr><w:headerReference w:type='default' r:id='header1'/></w:sectPr>"
 )
+PARTS = lists(level(0, "decimal", "%1."), level(1, "lowerRoman", "%1.%2")) | {
+    "footnotes": f"<w:footnote w:id='1'>{paragraph('note')}</w:footnote>",
+    "header1": paragraph("head"),
+}
 EPUB = {"a.xhtml": CHAPTER, "b c.xhtml": f"<p>{LONG}</p>"}
 CONTENTS = {"a.xhtml": "One", "b c.xhtml": "Two"}
+
+MAIL = (
+    b"From: =?utf-8?B?Wm/Dqw==?= <z@example.org>\nSubject: x\nMIME-Version: 1.0\n"
+    b'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/html; charset=koi8-r\n'
+    b"Content-Transfer-Encoding: quoted-printable\n\n<p>a=\n b</p>\n--b\n"
+    b"Content-Type: message/rfc822\n\nSubject: y\n\ntext\n--b--\n"
+)
+RTF = rb"{\rtf1\ansi{\fonttbl{\f0\fcharset204 A;}}{\stylesheet{\s1 heading 1;}}\pard\s1 One\par" + (
+    rb"\f0\'cf\u8364? {\footnote n}\trowd\intbl a\cell b\cell\row\pard{\super 6}\bin3 {{{}"
+)
+ROWS = sheet_rows(["Name", "Age"], ["Zo", "41"], ["Al", "39.5"])
+TEXT_BODY = (
+    "<text:h>One</text:h><text:list text:style-name='L'><text:list-item><text:p>a</text:p>"
+    "</text:list-item></text:list><table:table><table:table-row><table:table-cell><text:p>c"
+    "</text:p></table:table-cell></table:table-row></table:table>"
+)
 
 VALID = {
     "file.pdf": make_pdf(["some text", "", "more"], labels={0: ("/r", "")}),
@@ -44,7 +85,15 @@ VALID = {
     "notes.md": MARKDOWN,
     "notes.txt": "Grüße, naïve text\r\nand more.".encode("utf-16"),
     "book.epub": make_epub(EPUB, contents=CONTENTS),
-    "letter.docx": make_docx(BODY),
+    "letter.docx": word_file(BODY, PARTS),
+    "mail.eml": MAIL,
+    "all.mbox": b"From z@example.org Tue Apr 14 09:12:00 2026\n" + MAIL,
+    "letter.rtf": RTF,
+    "table.csv": 'Name;Age\nZoë;41\n"A;l";39\n'.encode(),
+    "older.txt": "Собрание прошло в Казани.\n".encode("koi8-r") * 3,
+    "book.xlsx": make_xlsx({"One": ROWS}, formats=["0.0%"]),
+    "talk.pptx": make_pptx([slide_shape("Plan", "title") + slide_shape("b")], notes="n"),
+    "text.odt": make_open_document("text", TEXT_BODY),
 }
 
 
@@ -128,7 +177,7 @@ def test_damaged_bytes_end_in_a_document_or_a_reason(name: str, examples: int) -
     read()
 
 
-@pytest.mark.parametrize("name", ["book.epub", "letter.docx"])
+@pytest.mark.parametrize("name", ["book.epub", "letter.docx", "book.xlsx", "talk.pptx", "text.odt"])
 @often(150, 450)
 def test_damaged_members_of_a_sound_archive_end_in_a_document_or_a_reason(
     name: str, examples: int

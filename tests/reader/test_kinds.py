@@ -69,14 +69,14 @@ def test_a_page_that_begins_with_words_is_html_if_it_says_so() -> None:
 
 
 UNREADABLE = {
-    "an RTF file": b"{\\rtf1 text}",
     "an old Word file": container("WordDocument"),
     "an old Excel file": container("Workbook"),
     "an old PowerPoint file": container("PowerPoint Document"),
     "an Outlook message": container("__properties_version1.0"),
-    "an OpenDocument file": make_zip({"mimetype": "application/vnd.oasis.opendocument.text"}),
-    "an Excel file": make_zip({"xl/workbook.xml": "x"}),
-    "a PowerPoint file": make_zip({"ppt/presentation.xml": "x"}),
+    "an OpenDocument drawing": make_zip(
+        {"mimetype": "application/vnd.oasis.opendocument.graphics"}
+    ),
+    "a binary Excel file": make_zip({"xl/workbook.bin": "x"}),
     "a Pages, Numbers or Keynote file": make_zip({"Index/Document.iwa": "x"}),
     "a Kindle or Mobipocket book": b"name".ljust(60, b"\0") + b"BOOKMOBI" + b"\0" * 99,
     "a DjVu file": b"AT&TFORM\0\0\1\0DJVU",

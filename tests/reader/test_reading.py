@@ -64,7 +64,7 @@ BINARIES = {
 
 @pytest.mark.parametrize("kind", BINARIES)
 def test_a_binary_file_is_refused_even_when_it_is_called_text(kind: str) -> None:
-    assert "is not a PDF or text" in refusal(BINARIES[kind], "notes.txt").message
+    assert "is neither text nor a document" in refusal(BINARIES[kind], "notes.txt").message
 
 
 def test_only_the_head_of_a_large_binary_file_is_read(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_only_the_head_of_a_large_binary_file_is_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(BINARIES["model"])
         file.truncate(1 << 40)  # a sparse terabyte: reading it would not end
-    with pytest.raises(DocumentError, match="is not a PDF or text"):
+    with pytest.raises(DocumentError, match="is neither text nor a document"):
         reading.read(path)
 
 

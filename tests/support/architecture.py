@@ -58,7 +58,6 @@ OWNERS = {
     "jinja2": "models.templates.worker",
     "llama_cpp": "llama",
     "lxml": "reader",
-    "mammoth": "reader.docx",
     "matplotlib": "bench.plots evaluation.plots figures",
     "onnxruntime": "retrieval.onnx_embedder",
     "packaging": "doctor",

@@ -51,7 +51,7 @@ def index(options: IndexOptions) -> None:
     require_output()
     errors = console(quiet=options.quiet)
     watched = paths if options.watch else []
-    with _open_session(errors, options.models, options.collection, ocr=options.ocr) as session:
+    with _open_reading_session(options, errors) as session:
         seen = changes(watched) if watched else iter(())
         next(seen, None)  # what changes while the first round goes on is not missed
         counts = _index_once(session, options, errors)
@@ -107,7 +107,7 @@ def search(options: SearchOptions) -> None:
     require_output()
     errors = console(quiet=options.quiet)
     with (
-        _open_session(errors, options.models, options.collection, ocr=options.ocr) as session,
+        _open_reading_session(options, errors) as session,
         open_sources(session.library, sources, errors) as gathered,
     ):
         documents = gathered.documents
@@ -180,8 +180,16 @@ def _open_session(
     errors: Console,
     models: Path | None = None,
     collection: str | None = None,
-    *,
-    ocr: bool = False,
 ) -> Session:
     models_file = models_file_in_force(models, errors)
-    return Session(models_file, collection=collection, ocr=ocr)
+    return Session(models_file, collection=collection)
+
+
+def _open_reading_session(options: IndexOptions | SearchOptions, errors: Console) -> Session:
+    """Open what reads files, as the options say."""
+    return Session(
+        models_file_in_force(options.models, errors),
+        collection=options.collection,
+        ocr=options.ocr,
+        encoding=options.encoding,
+    )

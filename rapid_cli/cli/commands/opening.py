@@ -181,6 +181,7 @@ def open_answering(
         models_file,
         collection=chosen.collection,
         ocr=chosen.ocr,
+        encoding=chosen.encoding,
         device=chosen.device,
         context_length=chosen.context_length,
     ) as session:

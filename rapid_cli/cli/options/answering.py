@@ -14,6 +14,7 @@ from rapid_cli.cli.options.parameters import (
     Collection,
     Device,
     Drafter,
+    Encoding,
     Json,
     Models,
     Ocr,
@@ -52,6 +53,7 @@ class AnswerOptions:
     models: Models = None
     collection: Collection = None
     ocr: Ocr = False
+    encoding: Encoding = None
     target: Target = None
     drafter: Drafter = None
     max_tokens: Annotated[int, decoding(min=1, help="Longest answer, in tokens.")] = 512

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from rapid_cli.cli.options.parameters import WORDS, Collection, Json, Models, Ocr, Quiet
+from rapid_cli.cli.options.parameters import (
+    WORDS,
+    Collection,
+    Encoding,
+    Json,
+    Models,
+    Ocr,
+    Quiet,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,7 @@ class IndexOptions:
         bool, typer.Option("--watch", help="Go on, and index what changes, until Ctrl-C.")
     ] = False
     ocr: Ocr = False
+    encoding: Encoding = None
     collection: Collection = None
     models: Models = None
     quiet: Quiet = False
@@ -42,6 +51,7 @@ class SearchOptions:
     words: Annotated[list[str], WORDS]
     limit: Annotated[int, typer.Option(min=1, help="How many passages.")] = 5
     ocr: Ocr = False
+    encoding: Encoding = None
     collection: Collection = None
     models: Models = None
     json: Json = False

@@ -71,6 +71,10 @@ Collection = Annotated[
 Ocr = Annotated[
     bool, typer.Option("--ocr", help="Read scanned pages, which takes ocrmypdf, and time.")
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What texts are in that are not Unicode, as Shift-JIS."),
+]
 PairName = Annotated[
     str | None, typer.Option(help="A pair of models in models.toml.", autocompletion=complete_pair)
 ]

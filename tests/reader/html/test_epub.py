@@ -181,3 +181,62 @@ def test_nothing_outside_the_book_is_read(path: str) -> None:
     document = read(with_members(raw, {"OPS/book.opf": package}), "book.epub")
     assert "root" not in document.text
     assert document.warnings == ("1 of its 2 chapters is missing",)
+
+
+def with_navigation(chapters: dict[str, str], navigation: str) -> bytes:
+    """Return a book of the newer kind, whose navigation is this."""
+    raw = make_epub(chapters | {"nav.xhtml": navigation}, order=list(chapters))
+    nav = b'<item properties="nav" href="nav.xhtml" '
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        package = archive.read("OPS/book.opf").replace(b'<item id="ncx" href="toc.ncx" ', nav)
+    return with_members(raw, {"OPS/book.opf": package})
+
+
+def links(kind: str, targets: dict[str, str]) -> str:
+    items = "".join(f"<li><a href='{href}'>{title}</a></li>" for href, title in targets.items())
+    return f"<nav {kind}><ol>{items}</ol></nav>"
+
+
+@pytest.mark.parametrize("kind", ["epub:type='toc'", "role='doc-toc'", "epub:type='foreword toc'"])
+def test_landmarks_and_lists_of_pages_name_no_chapters(kind: str) -> None:
+    navigation = (
+        links("epub:type='landmarks'", {"a.xhtml": "Start of Content"})
+        + links("epub:type='page-list'", {"a.xhtml#p7": "7", "b.xhtml#p31": "31"})
+        + links(kind, {"a.xhtml": "The Storm", "b.xhtml": "The Lantern"})
+    )
+    raw = with_navigation({"a.xhtml": LONG, "b.xhtml": LONG}, navigation)
+    assert labels(read(raw, "book.epub")) == ["The Storm", "The Lantern"]
+    only = with_navigation({"a.xhtml": LONG}, links("epub:type='landmarks'", {"a.xhtml": "Start"}))
+    assert labels(read(only, "book.epub")) == [None]
+
+
+def test_chapters_within_a_file_begin_where_the_contents_point() -> None:
+    body = f"{LONG}<p id='two'>Second</p>{LONG}<div><p><a id='three'/>Third</p></div>{LONG}"
+    contents = {"a.xhtml": "One", "a.xhtml#two": "Two", "a.xhtml#three": "Three"}
+    document = read(make_epub({"a.xhtml": body}, contents=contents), "book.epub")
+    assert labels(document) == ["One", "Two", "Three"]
+    assert document.pages[1].text.startswith("Second")
+
+
+def test_a_chapter_in_several_files_goes_on_until_the_next_begins() -> None:
+    chapters = {"a.xhtml": LONG, "b.xhtml": "<p>the rest</p>", "c.xhtml": f"{LONG}<p id='x'>X</p>"}
+    raw = make_epub(chapters, contents={"a.xhtml": "One", "c.xhtml#x": "Two"})
+    document = read(raw, "book.epub")
+    assert labels(document) == ["One", "Two"]
+    assert "the rest" in document.pages[0].text
+
+
+def test_a_chapter_whose_headings_are_only_of_its_parts_has_the_name_of_the_contents() -> None:
+    chapters = {"a.xhtml": f"<p>The Storm</p><h3>Night</h3>{LONG}<h3>Day</h3>{LONG}"}
+    raw = make_epub(chapters, contents={"a.xhtml": "The Storm"})
+    assert labels(read(raw, "book.epub"))[-2:] == ["The Storm › Night", "The Storm › Day"]
+    chapters = {"a.xhtml": f"<h2>1. The Storm</h2>{LONG}"}
+    raw = make_epub(chapters, contents={"a.xhtml": "The Storm"})
+    assert labels(read(raw, "book.epub")) == ["1. The Storm"]
+
+
+def test_notes_of_a_book_stand_in_their_place_with_their_numbers() -> None:
+    note = "<aside epub:type='footnote' id='n1'><p>A small ship.</p></aside>"
+    body = f"<p>The ship<a epub:type='noteref' href='#n1'>1</a> sank.</p>{note}<p>Then</p>"
+    text = read(make_epub({"a.xhtml": body}), "book.epub").text
+    assert text == "The ship [1] sank.\n\n[1] A small ship.\n\nThen"

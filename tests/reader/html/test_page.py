@@ -3,12 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.support.books import labels, read, refusal
+from tests.support.html_pages import text_of
 
 LONG = "<p>" + "word " * 100 + "</p>"
-
-
-def text_of(html: str) -> str:
-    return read(f"<!DOCTYPE html><body>{html}".encode(), "page.html").text
 
 
 def test_headings_make_sections_and_stay_in_the_text() -> None:

@@ -15,7 +15,7 @@ from lxml import etree
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE, Archive
-from rapid_cli.reader.html import html_lines
+from rapid_cli.reader.formats.html.page import html_lines
 from rapid_cli.reader.plain import is_binary
 from rapid_cli.reader.sections import Line
 
@@ -27,14 +27,18 @@ _MAX_XML = 10 * MEGABYTE  # of a list of chapters; its tree takes twenty times a
 _REPACK = "open it in an e-book reader such as calibre, and convert it to EPUB again"
 
 
+_OPS = "{http://www.idpf.org/2007/ops}"
+_SHORT = 200  # characters; so few before a heading belong to it
+
+
 class _Entry(NamedTuple):
-    """What the table of contents calls a file, and whether it means all of it or a place in it."""
+    """What the table of contents calls a file, or a place in it if that has a name."""
 
     title: str
-    is_whole: bool
+    place: str = ""
 
 
-_UNNAMED = _Entry("", is_whole=True)
+_UNNAMED = [_Entry("")]
 
 
 def epub_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
@@ -56,9 +60,9 @@ def epub_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
     lines: list[Line] = []
     damaged = 0
     for chapter, member in found.items():
-        entry = entries.get(chapter) if entries else _UNNAMED
+        named = entries.get(chapter, []) if entries else _UNNAMED
         page = _page(archive, member)
-        lines += _chapter_lines(page, name, entry) if page is not None else ()
+        lines += _chapter_lines(page, name, named) if page is not None else ()
         damaged += page is None
     if len(found) == damaged:
         raise DocumentError(f"{name} is an EPUB whose chapters are missing or damaged", _REPACK)
@@ -112,17 +116,18 @@ def _check_rights(archive: Archive, chapters: list[str], name: str) -> None:
         raise DocumentError(f"{name} is locked by copy protection", "get a copy without it")
 
 
-def _contents(archive: Archive, package: etree._Element, base: str) -> dict[str, _Entry]:
-    """Return the first entry of the table of contents for each file that it names."""
+def _contents(archive: Archive, package: etree._Element, base: str) -> dict[str, list[_Entry]]:
+    """Return the entries of the table of contents for each file that it names, in its order."""
     items = filter(_is_contents, _elements(package, "item"))
     found = [path for item in items if (path := _path(base, item.get("href") or "")) in archive]
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, dict[str, _Entry]] = {}
     for contents in dict.fromkeys(found):
         page = _page(archive, contents)
         with suppress(ValueError):  # without it the book has no titles, but is a book
             for href, title in _links(_parse(page or b"")):
-                entries.setdefault(_path(contents, href), _Entry(title, "#" not in href))
-    return entries
+                entry = _Entry(title, unquote(urlsplit(href).fragment))
+                entries.setdefault(_path(contents, href), {}).setdefault(entry.place, entry)
+    return {path: list(named.values()) for path, named in entries.items()}
 
 
 def _links(contents: etree._Element) -> Iterator[tuple[str, str]]:
@@ -134,8 +139,23 @@ def _links(contents: etree._Element) -> Iterator[tuple[str, str]]:
         )
         if text is not None and content is not None:
             yield content.get("src") or "", text.text or ""
-    for link in _elements(contents, "a"):
-        yield link.get("href") or "", "".join(link.itertext())
+    for part in _tables_of_contents(contents):
+        for link in _elements(part, "a"):
+            yield link.get("href") or "", "".join(link.itertext())
+
+
+def _tables_of_contents(contents: etree._Element) -> list[etree._Element]:
+    """Return what lists the chapters, and not the landmarks, the printed pages or the figures."""
+    purposes = {nav: _purposes(nav) for nav in _elements(contents, "nav")}
+    chosen = [nav for nav, said in purposes.items() if said & {"toc", "doc-toc"}]
+    unsaid = [nav for nav, said in purposes.items() if not said]
+    return chosen or unsaid or ([] if purposes else [contents])
+
+
+def _purposes(nav: etree._Element) -> set[str]:
+    # Without its declaration the prefix is a part of the name.
+    kind = nav.get(f"{_OPS}type") or nav.get("epub:type") or ""
+    return set(f"{kind} {nav.get('role') or ''}".split())
 
 
 def _is_contents(item: etree._Element) -> bool:
@@ -143,14 +163,32 @@ def _is_contents(item: etree._Element) -> bool:
     return newer or item.get("media-type") == "application/x-dtbncx+xml"
 
 
-def _chapter_lines(raw: bytes, name: str, entry: _Entry | None) -> Iterator[Line]:
-    """Yield the lines of a file; without an `entry` it goes on with what came before it."""
+def _chapter_lines(raw: bytes, name: str, entries: list[_Entry]) -> Iterator[Line]:
+    """Yield the lines of a file; without `entries` it goes on with what came before it."""
     lines, _ = html_lines(raw, name)
     headed = any(line.level for line in lines)
+    places = {entry.place: entry.title for entry in entries if entry.place}
+    if places and not headed:
+        lines, _ = html_lines(raw, name, places)
     yield Line("")
-    if entry and (entry.is_whole or not headed):
-        yield Line("", 1, "" if headed else entry.title)  # its own headings say it better
+    if entries and (not entries[0].place or not any(line.level for line in lines)):
+        said = headed and _say_it_themselves(lines, entries[0].title)
+        yield Line("", 1, "" if said else entries[0].title)
     yield from lines
+
+
+def _say_it_themselves(lines: list[Line], title: str) -> bool:
+    """Tell whether the headings of a file say better than its title in the contents what it is."""
+    first = next(at for at, line in enumerate(lines) if line.level)
+    if sum(len(line.text) for line in lines[:first]) >= _SHORT:
+        return False
+    wanted = _letters(title)
+    headings = [_letters(line.title) for line in lines if line.level]
+    return lines[first].level == 1 or any(each in wanted or wanted in each for each in headings)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _parse(raw: bytes) -> etree._Element:

@@ -1,0 +1,1 @@
+"""DOCX files: what Word shows of them, its own numbers, marks and notes included."""

@@ -1,0 +1,57 @@
+"""Notes and what refers to them: the number goes with the note where it does not have it itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from rapid_cli.reader.formats.html.hiding import purposes
+
+_REFERRING = {"noteref", "doc-noteref", "biblioref", "doc-biblioref"}
+_NOTES = {"footnote", "endnote", "rearnote", "note", "doc-footnote", "doc-endnote"}
+_NAMED = re.compile(r"(?:foot|end)?note|\bfn|cite_?note", re.IGNORECASE)
+_NUMBER = re.compile(r"[\[(]?\s*(\w{1,8}|[*†‡§¶]{1,3})\s*[\])]?")
+_MOST = 100_000
+_ARROWS = re.compile("[\\s\u2190-\u21ff\u2934\u2935\u2b05-\u2b07\u2b0f\u2b11\ufe0e\ufe0f^]+")
+
+
+class Notes:
+    """The numbers by which the text refers to notes that come later."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, str] = {}
+
+    def refer(self, link: str, text: str) -> None:
+        """Remember the text of a link that refers to a note."""
+        match = _NUMBER.fullmatch(text.strip())
+        if match and len(self._numbers) < _MOST:
+            self._numbers.setdefault(_fragment(link), match[1])
+
+    def number(self, attributes: Mapping[str, str]) -> str:
+        """Return the number of the note that an element is, empty if it is none."""
+        identity = attributes.get("id", "")
+        number = self._numbers.get(identity, "") if identity else ""
+        return number if number and (_NAMED.search(identity) or is_note(attributes)) else ""
+
+
+def is_note(attributes: Mapping[str, str]) -> bool:
+    """Tell whether an element says that it is a note."""
+    return not _NOTES.isdisjoint(purposes(attributes))
+
+
+def is_reference(attributes: Mapping[str, str]) -> bool:
+    """Tell whether a link says that it refers to a note."""
+    if not _fragment(attributes.get("href", "")):
+        return False
+    classes = attributes.get("class", "").lower().replace("-", "").split()
+    said = not _REFERRING.isdisjoint(purposes(attributes))
+    return said or any(each in {"footnoteref", "noteref", "endnoteref"} for each in classes)
+
+
+def points_back(text: str) -> bool:
+    """Tell whether all that a link shows is an arrow, as from a note back to its place."""
+    return bool(text) and _ARROWS.fullmatch(text) is not None
+
+
+def _fragment(link: str) -> str:
+    return link.partition("#")[2]

@@ -1,0 +1,1 @@
+"""Files of office programs beside Word's: slides, sheets, tables, RTF and OpenDocument."""
