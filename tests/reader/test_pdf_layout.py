@@ -3,6 +3,9 @@ from __future__ import annotations
 import pytest
 
 from rapid_cli.reader.pdf.hyphens import joined
+from rapid_cli.reader.pdf.layout.doubles import without_doubles
+from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line, text_of
+from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from tests.support.books import read
 from tests.support.printed_pdfs import Row, printed, seen, with_annotations
 
@@ -129,7 +132,37 @@ def test_values_of_fields_stand_where_a_reader_sees_them() -> None:
         (["the state-of-\nthe-art way"], "the state-of-the-art\nway"),
         (["a deci\u00ad\nsion"], "a decision\n"),
         (["pages 12-\n15"], "pages 12-\n15"),
+        (["low-\nand zero-emission cars"], "low-\nand zero-emission cars"),
+        (["a U-\nshaped balcony"], "a U-shaped\nbalcony"),
+        (["a cross-\nagency plan", "cross-border, an agency"], "a cross-agency\nplan"),
+        (["privacy-\npreserving", "an in-\nhouse team", "in-house"], "privacy-preserving\n"),
+        (["priva-\ncy", "a deci-\nsion", "the decision"], "privacy\n"),
     ],
 )
 def test_words_that_lines_divide_are_whole(pages: list[str], expected: str) -> None:
     assert joined(pages)[0] == expected
+
+
+def word(text: str, places: list[float]) -> list[Letter]:
+    return [
+        Letter(one, Box(place, 0, place + 6, 10)) for one, place in zip(text, places, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (word("Offer", [0, 6, 6, 12, 18]), "Offer"),  # the second f is of a ligature
+        (word("OOwwnn", [0, 0, 6, 6, 12, 12]), "Own"),
+        (word("OwnOwn", [0, 6, 12, 0.5, 6.5, 12.5]), "Own"),
+    ],
+)
+def test_letters_of_a_ligature_are_not_taken_for_doubles(line: Line, expected: str) -> None:
+    assert text_of(without_doubles([line])) == expected
+
+
+def test_a_reading_that_lost_ligatures_is_not_taken_for_its_spaces() -> None:
+    glued = "sufficient" * 3 + "".join(LEFT) + " ".join(RIGHT)
+    apart = " ".join(["sufficient"] * 3 + LEFT + RIGHT)
+    assert is_spaced_better(apart, glued)
+    assert not is_spaced_better(apart.replace("ffi", " "), glued)

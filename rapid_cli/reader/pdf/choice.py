@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader.pdf.layout.doubles import has_doubles
 from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from rapid_cli.reader.pdf.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.opening import open_slow
@@ -95,8 +96,13 @@ def _texts(slow: PypdfFile, quick: PdfiumFile, seen: SeenPages) -> Iterator[str 
 def _better(text: str | None, other: str | None) -> str | None:
     """Return the text of a page, or what PDFium reads there if that is more like one."""
     if text and legibility(text) >= _ILLEGIBLE:
-        return other if other and is_spaced_better(other, text) else text
+        return other if other and _is_read_better(other, text) else text
     return _clearer(text, other)
+
+
+def _is_read_better(other: str, text: str) -> bool:
+    """Tell whether another reading of a page parts words, or reads once what is printed twice."""
+    return is_spaced_better(other, text) or (has_doubles(text) and not has_doubles(other))
 
 
 def _clearer(text: str | None, other: str | None) -> str | None:

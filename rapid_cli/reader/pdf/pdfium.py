@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from ctypes import byref, c_double
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Self
+
+import numpy as np
 
 from rapid_cli.machine.libraries import importing
 from rapid_cli.reader.cleaning import clean
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line
+from rapid_cli.reader.pdf.layout.pieces import Pieces
 from rapid_cli.reader.pdf.legibility import is_nothing
 
 if TYPE_CHECKING:
@@ -53,6 +57,11 @@ def with_end(raw: bytes) -> bytes:
         return b""
     whole = raw[: raw.rfind(_OBJECT_END) + len(_OBJECT_END)]
     return whole + b"\ntrailer\n<</Root %b R>>\nstartxref\n0\n%%%%EOF\n" % objects[-1][1]
+
+
+@cache
+def _cleaned(code: int) -> str:
+    return clean(chr(code))
 
 
 class PdfiumFile:
@@ -102,27 +111,27 @@ class PdfiumFile:
                 raw.FPDFText_GetLooseCharBox(text, at, place)
                 box = Box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
                 hyphen = code == _HYPHEN_CODE
-                lines[-1].append(Letter("-" if hyphen else clean(chr(code)), box))
+                lines[-1].append(Letter("-" if hyphen else _cleaned(code), box))
                 if hyphen:
                     lines.append([])
         return lines
 
-    def pieces(self, index: int) -> list[Box]:
+    def pieces(self, index: int) -> Pieces:
         """Return the places of the pieces in which a page draws its text, in their order."""
         from pypdfium2 import raw  # noqa: PLC0415 - as above
 
         try:
             text = self._page(index)[1]
         except Exception:  # as in `text`
-            return []
+            return np.empty((0, 4))
         sides = tuple(c_double() for _ in range(4))
         left, top, right, bottom = sides
         places = tuple(map(byref, sides))
         boxes = []
         for at in range(min(raw.FPDFText_CountRects(text, 0, -1), MOST_LETTERS)):
             raw.FPDFText_GetRect(text, at, *places)
-            boxes.append(Box(left.value, bottom.value, right.value, top.value))
-        return boxes
+            boxes.append((left.value, bottom.value, right.value, top.value))
+        return np.array(boxes, dtype=float).reshape(-1, 4)
 
     def has_marks(self, index: int) -> bool:
         """Tell whether a page has fields or annotations that show a text."""

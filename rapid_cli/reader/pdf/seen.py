@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from rapid_cli.reader.cleaning import apart
-from rapid_cli.reader.pdf.layout.columns import may_have_columns
 from rapid_cli.reader.pdf.layout.direction import has_from_right
-from rapid_cli.reader.pdf.layout.doubles import may_be_doubled
+from rapid_cli.reader.pdf.layout.doubles import has_stutter
 from rapid_cli.reader.pdf.layout.page_layout import laid_out
+from rapid_cli.reader.pdf.layout.pieces import may_have_columns, overlap
 from rapid_cli.reader.pdf.layout.placing import Mark
 from rapid_cli.reader.pdf.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
@@ -53,22 +53,15 @@ class SeenPages:
         marks = self._marks(at) if marked else []
         laid = laid_out(self._quick.lines(at), marks)
         if laid is None:
-            return self._single(at, text)
+            return text
         laid = apart(laid)
         return laid if _is_as_good(laid, text) else with_marks_below(text, marks)
 
-    def _single(self, at: int, text: str | None) -> str | None:
-        """Return a text, or that of PDFium if it leaves out what is printed twice in the text."""
-        if text and may_be_doubled(text):
-            other = self._quick.text(at)
-            if other and not may_be_doubled(other) and _is_as_good(other, text):
-                return other
-        return text
-
     def _may_differ(self, at: int, text: str) -> bool:
-        return (
-            has_from_right(text) or may_be_doubled(text) or may_have_columns(self._quick.pieces(at))
-        )
+        if has_from_right(text) or has_stutter(text):
+            return True
+        pieces = self._quick.pieces(at)
+        return overlap(pieces) or may_have_columns(pieces)
 
     def _marks(self, at: int) -> Sequence[Mark]:
         if not self._opened:

@@ -10,13 +10,8 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line, around
+from rapid_cli.reader.pdf.layout.pieces import FEWEST, GAP, NARROWEST, gutter_of
 
-_GAP = 0.8
-"""Of the height of letters: from there on, a blank parts columns and not words."""
-_FEWEST = 3
-"""Rows that must show a gutter."""
-_NARROWEST = 7.0
-"""Heights of letters: how wide lines of prose are at least in the middle."""
 _FULL = 0.6
 """How much of its column a line of prose fills at least in the middle."""
 _FULL_UNCASED = 0.8
@@ -46,28 +41,6 @@ class _Piece:
         return "".join(letter.text for letter in self.letters).strip()
 
 
-def may_have_columns(boxes: Sequence[Box]) -> bool:
-    """Tell whether pieces of text, in the order in which they are drawn, may be rows of columns."""
-    if _steps_aside(boxes) < _FEWEST:
-        return False
-    runs: list[Box] = []
-    for box in boxes:
-        if runs and _adjoins(runs[-1], box):
-            runs[-1] = around([runs[-1], box])
-        else:
-            runs.append(box)
-    pairs = [(one, other) for one, other in pairwise(runs) if _jumps(one, other)]
-    if len(pairs) < _FEWEST:
-        return False
-    gutter, count = _gutter([(one.right, other.left) for one, other in pairs])
-    beside = [pair for pair in pairs if pair[0].right <= gutter <= pair[1].left]
-    return count >= _FEWEST and all(
-        median((pair[side].right - pair[side].left) / pair[side].height for pair in beside)
-        >= _NARROWEST
-        for side in (0, 1)
-    )
-
-
 def in_columns(lines: Sequence[Line], *, from_right: bool = False) -> list[Line] | None:
     """Return lines with one column of prose after the other, or None where there are none."""
     pieces = [piece for at, line in enumerate(lines) for piece in _pieces(line, at)]
@@ -78,35 +51,8 @@ def in_columns(lines: Sequence[Line], *, from_right: bool = False) -> list[Line]
     return [_joined([piece for _, piece in row]) for row in rows]
 
 
-def _steps_aside(boxes: Sequence[Box]) -> int:
-    """Return how many pieces come after a blank on the same line; every page is asked for it."""
-    count = 0
-    end = low = high = 0.0
-    for left, bottom, right, top in boxes:
-        if 2 * (left - end) > top - bottom and bottom < high and low < top:
-            count += 1
-        end, low, high = right, bottom, top
-    return count
-
-
-def _adjoins(one: Box, other: Box) -> bool:
-    reach = _GAP * min(one.height, other.height)
-    return one.is_beside(other) and -reach <= other.left - one.right < reach
-
-
 def _jumps(one: Box, other: Box) -> bool:
-    return one.is_beside(other) and other.left - one.right >= _GAP * min(one.height, other.height)
-
-
-def _gutter(gaps: Sequence[tuple[float, float]]) -> tuple[float, int]:
-    """Return the middle of where most gaps are, and how many are there."""
-    ends = sorted([(left, -1) for left, _ in gaps] + [(right, 1) for _, right in gaps])
-    best, count, most = (0.0, 0.0), 0, 0
-    for (place, step), (following, _) in pairwise([*ends, ends[-1]]):
-        count -= step
-        if count > most:
-            best, most = (place, following), count
-    return sum(best) / 2, most
+    return one.is_beside(other) and other.left - one.right >= GAP * min(one.height, other.height)
 
 
 def _pieces(line: Line, at: int) -> Iterator[_Piece]:
@@ -126,7 +72,7 @@ def _pieces(line: Line, at: int) -> Iterator[_Piece]:
 
 def _goes_on(box: Box, following: Box) -> bool:
     """Tell whether no wide blank is between a part of a line and a letter on either side of it."""
-    return max(following.left - box.right, box.left - following.right) < _GAP * min(
+    return max(following.left - box.right, box.left - following.right) < GAP * min(
         box.height, following.height
     )
 
@@ -144,10 +90,10 @@ def _ordered(pieces: list[_Piece], from_right: bool, depth: int) -> tuple[list[_
         for one, other in [sorted((first.box, second.box))]
         if _jumps(one, other)
     ]
-    if depth == 0 or len(gaps) < _FEWEST:
+    if depth == 0 or len(gaps) < FEWEST:
         return unchanged
-    gutter, count = _gutter(gaps)
-    if count < _FEWEST:
+    gutter, count = gutter_of(gaps)
+    if count < FEWEST:
         return unchanged
     ordered: list[_Placed] = []
     number = 0
@@ -177,7 +123,7 @@ def _sides(band: list[_Piece], gutter: float) -> tuple[list[_Piece], list[_Piece
 def _are_columns(left: list[_Piece], right: list[_Piece]) -> bool:
     """Tell whether what stands on both sides of a gutter is prose, read down and not across."""
     return (
-        min(len(left), len(right)) >= _FEWEST
+        min(len(left), len(right)) >= FEWEST
         and _is_prose(left)
         and _is_prose(right)
         and _are_level(left, right)
@@ -187,7 +133,7 @@ def _are_columns(left: list[_Piece], right: list[_Piece]) -> bool:
 
 def _is_prose(column: list[_Piece]) -> bool:
     lines = _lines(column)
-    if len(lines) < _FEWEST:
+    if len(lines) < FEWEST:
         return False
     boxes = [around([piece.box for piece in line]) for line in lines]
     widths = [box.right - box.left for box in boxes]
@@ -196,7 +142,7 @@ def _is_prose(column: list[_Piece]) -> bool:
     usual, height = median(widths), median(box.height for box in boxes)
     digits = sum(map(str.isdigit, whole))
     return (
-        usual >= _NARROWEST * height
+        usual >= NARROWEST * height
         and usual >= (_FULL if whole.lower() != whole.upper() else _FULL_UNCASED) * max(widths)
         and digits <= _DIGITS * len(whole)
         and _runs_on(texts) >= _RUNS_ON
@@ -225,7 +171,7 @@ def _are_level(left: list[_Piece], right: list[_Piece]) -> bool:
     beside = [*_with_others(left, right), *_with_others(right, left)]
     beside.sort(key=lambda each: -each[0].box.top)
     full = [at for at, (_, both) in enumerate(beside) if both]
-    if len(full) < 2 * _FEWEST:
+    if len(full) < 2 * FEWEST:
         return False
     inner = beside[full[0] : full[-1] + 1]
     return sum(not both for _, both in inner) <= _LONE * len(inner)

@@ -4,41 +4,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import ceil
 
 from rapid_cli.reader.pdf.layout.letters import Letter, Line
+from rapid_cli.reader.pdf.layout.pieces import SHIFT
 
-_SHIFT = 0.12
-"""Of the height of a letter: the farthest at which a second one is still the same."""
 _STUTTER = re.compile(r"(?:([^\W\d_])\1){3}")
-_SHORTEST, _SHORTEST_APART = 4, 12
-"""Characters of a line that says so by being there twice: at once, or anywhere on the page."""
+_SHORTEST = 4
+"""Characters of a line that says so by being there twice."""
 
 _Seen = dict[tuple[str, int, int], tuple[float, float]]
 
 
-def may_be_doubled(text: str) -> bool:
-    """Tell whether letters of a page may have been printed twice."""
+def has_doubles(text: str) -> bool:
+    """Tell whether letters or lines of a text are there twice, as those are that look bold."""
     lines = [line for line in map(str.strip, text.split("\n")) if len(line) >= _SHORTEST]
-    long = [line for line in lines if len(line) >= _SHORTEST_APART]
     return (
-        len(set(long)) < len(long)
-        or any(first == second for first, second in pairwise(lines))
+        any(first == second for first, second in pairwise(lines))
         or any(map(_is_twice, lines))
-        or _STUTTER.search(text) is not None
+        or has_stutter(text)
     )
+
+
+def has_stutter(text: str) -> bool:
+    """Tell whether several letters in a row are there twice."""
+    return _STUTTER.search(text) is not None
 
 
 def without_doubles(lines: Iterable[Line]) -> Iterator[Line]:
     """Yield lines without the letters that are printed once more where they stand already."""
     seen: _Seen = {}
     for line in lines:
-        kept = [letter for letter in line if letter.is_space or not _is_double(letter, seen)]
+        kept = list(_single(line, seen))
         if len(kept) == len(line):
             yield line
         elif not all(letter.is_space for letter in kept):
             yield _squeezed(kept)
+
+
+def _single(line: Line, seen: _Seen) -> Iterator[Letter]:
+    """Yield a line without its doubles; what few of a word look so are letters of a ligature."""
+    for is_space, group in groupby(line, key=lambda letter: letter.is_space):
+        word = list(group)
+        once = word if is_space else [letter for letter in word if not _is_double(letter, seen)]
+        yield from once if 2 * len(once) <= len(word) else word
 
 
 def _is_twice(line: str) -> bool:
@@ -51,9 +61,9 @@ def _is_twice(line: str) -> bool:
 
 def _is_double(letter: Letter, seen: _Seen) -> bool:
     """Tell whether a letter was seen near its place, and remember it otherwise."""
-    reach = _SHIFT * letter.box.height
+    reach = SHIFT * letter.box.height
     # Both have about the same height; its whole points keep both on the same grid.
-    size = _SHIFT * ceil(letter.box.height)
+    size = SHIFT * ceil(letter.box.height)
     column, row = int(letter.box.left // size), int(letter.box.bottom // size)
     for x in (column - 1, column, column + 1):
         for y in (row - 1, row, row + 1):

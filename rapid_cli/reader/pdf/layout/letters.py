@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_LEAST_SIZE = 1.0
+LEAST_SIZE = 1.0
 """Points; letters of no height are taken for so high."""
-_SHARED_HEIGHT = 0.3
+SHARED_HEIGHT = 0.3
 """From this share of the lower one's height on, two boxes stand beside each other."""
 
 
@@ -22,12 +22,12 @@ class Box(NamedTuple):
     @property
     def height(self) -> float:
         """Return the height, never nothing."""
-        return max(self.top - self.bottom, _LEAST_SIZE)
+        return max(self.top - self.bottom, LEAST_SIZE)
 
     def is_beside(self, other: Box) -> bool:
         """Tell whether two boxes stand at the same height."""
         shared = min(self.top, other.top) - max(self.bottom, other.bottom)
-        return shared >= _SHARED_HEIGHT * min(self.height, other.height)
+        return shared >= SHARED_HEIGHT * min(self.height, other.height)
 
 
 class Letter(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 _TORN = 0.25
 """Which share of words are single letters where words are torn."""
 _GLUED = 1.25
@@ -19,12 +21,16 @@ def is_spaced_better(other: str, text: str) -> bool:
     # Few words on a page may be one long line of them.
     if max(len(words), len(other_words)) < _LEAST or not other_words:
         return False
-    if abs(letters - other_letters) > _SAME * letters:
-        return False
+    if abs(letters - other_letters) > _SAME * letters or _letters(other) < _letters(text):
+        return False  # another text, or one that lost some of its letters, such as ligatures
     torn, other_torn = _torn(words), _torn(other_words)
     if torn >= _TORN and other_torn <= torn / 2:
         return True
     return len(other_words) >= _GLUED * len(words) and other_torn < max(torn, _TORN / 2)
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, normalize("NFKC", text)))
 
 
 def _torn(words: list[str]) -> float:
