@@ -36,14 +36,15 @@ class Distribution:
     """Probabilities of the tokens that have any, of a vocabulary of `size`.
 
     `tokens` are in ascending order and `probabilities`, of the same shape, sum to 1. At a low
-    temperature these are a handful out of 150,000, and all work is done on them alone. `entropy`
-    is how unsure the model itself is, in nats, before temperature and filters.
+    temperature these are a handful out of 150,000, and all work is done on them alone. `certainty`
+    is the log-probability in nats that the model itself gives its likeliest token, before
+    temperature and filters: 0 where it is sure.
     """
 
     tokens: Indices
     probabilities: Probabilities
     size: int
-    entropy: float = 0.0
+    certainty: float = 0.0
 
     def of(self, token: int) -> float:
         """Return the probability of one token."""
@@ -79,23 +80,29 @@ class Distribution:
         return int(self.tokens[self.probabilities.argmax()])
 
 
-def distribution(logits: Logits, sampling: SamplingParams) -> Distribution:
-    """Return softmax(logits / temperature) after the filters; `logits` has shape (vocabulary,)."""
+def distribution(
+    logits: Logits, sampling: SamplingParams, also: Indices | None = None
+) -> Distribution:
+    """Return softmax(logits / temperature) after the filters; `logits` has shape (vocabulary,).
+
+    Tokens too unlikely for a float32 have probability 0, but for those of `also`.
+    """
     highest = logits.max()
     if sampling.temperature == 0:
         return certain(int(logits.argmax()), len(logits))
     candidates = _above(logits, highest - UNDERFLOW_NATS * sampling.temperature)
-    entropy = _entropy(_taken(logits, candidates) - highest)
+    certainty = -float(np.log(np.exp(_taken(logits, candidates) - highest).sum()))
+    candidates, kind = _with(candidates, also, logits)
     if 0 < sampling.top_k < len(candidates):
         top = np.argpartition(logits[candidates], -sampling.top_k)[-sampling.top_k :]
         candidates = np.sort(candidates[top])
-    weights = _taken(logits, candidates) - highest
+    weights = (_taken(logits, candidates) - highest).astype(kind)
     weights /= sampling.temperature
     np.exp(weights, out=weights)
     if sampling.top_p < 1:
         kept = _nucleus(weights, sampling.top_p)
         candidates, weights = candidates[kept], weights[kept]
-    return Distribution(candidates, weights / weights.sum(), len(logits), entropy)
+    return Distribution(candidates, weights / weights.sum(), len(logits), certainty)
 
 
 def log_likelihood(logits: Logits, tokens: Tokens) -> float:
@@ -142,11 +149,13 @@ def _taken(logits: Logits, tokens: Indices) -> Logits:
     return logits if len(tokens) == len(logits) else logits[tokens]
 
 
-def _entropy(below: Logits) -> float:
-    """Return the nats of softmax(below), of logits as they are below the highest."""
-    weights = np.exp(below)
-    total = float(weights.sum())
-    return float(np.log(total) - float(weights @ below) / total)
+def _with(
+    candidates: Indices, also: Indices | None, logits: Logits
+) -> tuple[Indices, np.dtype[np.floating]]:
+    """Return candidates and others, and the type that holds the probabilities of all of them."""
+    together = candidates if also is None else np.union1d(candidates, also)
+    more = len(together) > len(candidates)
+    return together, np.dtype(np.float64) if more else logits.dtype
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from rapid_cli.decoding.context import Logits
 from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import (
     Distribution,
+    Indices,
     SamplingParams,
     certain,
     distribution,
@@ -26,6 +27,9 @@ from rapid_cli.decoding.sampling import (
 
 TAIL = 0.1
 """The drafter teaches nothing about tokens it finds less likely than this share of its best one."""
+
+LEEWAY = 0.2
+"""Nats by which a drafter of the target's size may be less certain than the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ def verify(
 
     Row k holds the target's logits for the k-th drafted token, the last row those for the
     bonus token after a draft that was accepted whole. Rows past a rejection are not looked at.
-    What a draft's opinions say is transferred with the strength `eta`, where the drafter is not
-    less sure than the target by more than `trust` nats of entropy.
+    What a draft's opinions say is transferred with the strength `eta`, where the drafter's
+    certainty is not below the target's by more than `trust` nats.
     """
     weigh = partial(_weighed, logits, draft, sampling=sampling, eta=eta, trust=trust)
     transferred = 0
@@ -90,21 +94,23 @@ def _weighed(
     trust: float,
 ) -> tuple[Distribution, Distribution]:
     """Return p and p_hat at a position of the draft."""
-    p = distribution(logits[position], sampling)
     if position >= len(draft.opinions):
+        p = distribution(logits[position], sampling)
         return p, p
     opinion = draft.opinions[position]
-    return p, transfer(p, opinion, eta) if opinion.entropy <= p.entropy + trust else p
+    p = distribution(logits[position], sampling, also=_taught(opinion))
+    return p, transfer(p, opinion, eta) if opinion.certainty >= p.certainty - trust else p
 
 
 def trust_in_drafter(target_parameters: int, drafter_parameters: int) -> float:
-    """Return by how many nats of entropy a drafter may be less sure than the target, and be heard.
+    """Return by how many nats a drafter may be less certain than the target, and be heard.
 
-    It is 0 for models of one size: whoever is surer has found the answer. Of two sizes the smaller
-    one is the surer of things that are wrong, so a larger drafter may be less sure than the target,
-    and a smaller one must be surer.
+    Of two models of one size whoever is surer has mostly found the answer, and where both are
+    about as sure it is more often the one that read less. Of two sizes the smaller one is the
+    surer of things that are wrong, so a larger drafter may be less certain by more, and a smaller
+    one must be surer.
     """
-    return math.log(drafter_parameters / target_parameters)
+    return LEEWAY + math.log(drafter_parameters / target_parameters)
 
 
 def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
@@ -117,13 +123,16 @@ def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
     """
     if eta == 0:
         return p
-    taught = q.tokens[q.probabilities >= TAIL * q.confidence]
-    places = p.places(taught)
+    places = p.places(_taught(q))
     gain = eta * (q.at(p.tokens[places]) - p.probabilities[places])
     highest = gain.max(initial=0)
     weights = p.probabilities * np.exp(-highest)
     weights[places] = p.probabilities[places] * np.exp(gain - highest)
     return p.reweighted(weights)
+
+
+def _taught(q: Distribution) -> Indices:
+    return q.tokens[q.probabilities >= TAIL * q.confidence]
 
 
 def residual(p_hat: Distribution, q: Distribution) -> Distribution:

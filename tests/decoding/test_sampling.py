@@ -101,8 +101,17 @@ def test_certain_draws_one_token_only():
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
 @pytest.mark.parametrize("filters", [{}, {"top_k": 2}, {"top_p": 0.5}])
-def test_how_unsure_a_model_is_does_not_depend_on_how_it_is_sampled(temperature, filters):
+def test_how_sure_a_model_is_does_not_depend_on_how_it_is_sampled(temperature, filters):
     logits = np.array([2.0, 1.0, 0.5, -1.0])
     p = np.exp(logits) / np.exp(logits).sum()
-    found = distribution(logits, SamplingParams(temperature, **filters)).entropy
-    assert found == pytest.approx(-(p * np.log(p)).sum())
+    found = distribution(logits, SamplingParams(temperature, **filters)).certainty
+    assert found == pytest.approx(np.log(p.max()))
+
+
+def test_tokens_that_are_asked_for_keep_their_tiny_probabilities():
+    logits = np.array([12.0, 0.0, 0.0, -5.0], np.float32)
+    cold = SamplingParams(0.1)
+    assert distribution(logits, cold).tokens.tolist() == [0]
+    found = distribution(logits, cold, also=np.array([2]))
+    assert found.tokens.tolist() == [0, 2]
+    assert found.of(2) == pytest.approx(np.exp(-120.0))

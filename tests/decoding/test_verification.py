@@ -9,6 +9,7 @@ from rapid_cli.decoding import verification
 from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import Distribution, SamplingParams, distribution, sample
 from rapid_cli.decoding.verification import (
+    LEEWAY,
     TAIL,
     Verdict,
     likelihood_ratio,
@@ -295,10 +296,28 @@ def test_a_drafter_that_is_not_trusted_must_be_much_surer():
     assert likely(nearly, opinions_of(other), trust=-1) == 0
 
 
-def test_models_of_one_size_are_trusted_alike_and_a_smaller_drafter_less():
-    assert trust_in_drafter(7, 7) == 0
-    assert trust_in_drafter(1_000, 3_000) == pytest.approx(np.log(3))
-    assert trust_in_drafter(3_000, 1_000) == pytest.approx(-np.log(3))
+def test_a_larger_drafter_may_be_less_certain_than_a_smaller_one():
+    assert trust_in_drafter(7, 7) == LEEWAY
+    assert trust_in_drafter(1_000, 3_000) == pytest.approx(LEEWAY + np.log(3))
+    assert trust_in_drafter(3_000, 1_000) == pytest.approx(LEEWAY - np.log(3))
+
+
+@pytest.mark.parametrize(("gap", "expected"), [(15, 2), (25, 0)])
+def test_a_transfer_reaches_as_far_as_it_should_at_a_low_temperature(gap, expected):
+    cold = SamplingParams(0.1)  # at which eta 200 raises a token by 20
+    target = np.zeros(VOCABULARY, np.float32)
+    target[0] = gap
+    draft = opinions_of(np.array([0, 0, 60.0, 0, 0, 0]))
+    rng = np.random.default_rng(0)
+    assert verify(target[None], draft, sampling=cold, eta=200, rng=rng).token == expected
+
+
+@pytest.mark.parametrize("filters", [{"top_k": 1}, {"top_p": 0.9}])
+def test_what_filters_leave_out_is_not_taught(filters):
+    cold = SamplingParams(0.1, **filters)
+    draft = opinions_of(np.array([0, 0, 60.0, 0, 0, 0]))
+    rng = np.random.default_rng(0)
+    assert verify(SURE[None], draft, sampling=cold, eta=200, rng=rng).token == 0
 
 
 def test_the_places_are_counted_at_which_the_transfer_made_another_token_the_most_likely():

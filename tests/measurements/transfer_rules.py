@@ -5,19 +5,21 @@
 
 Target and drafter read what they would read for `rapid`, and each rule writes an answer in which
 every token is the most likely one by that rule. So all rules are compared on the same readings, in
-a fraction of the time that `rapid eval` needs, and without chance. `--kept` is a file of answers,
-from which an interrupted run goes on. With `--again` the target reads the passages once more,
-between the document and the question.
+a fraction of the time that `rapid eval` needs, and without chance. `--kept` is a file of what the
+models said, from which an interrupted run goes on: of a new rule only that is asked which no other
+rule has led to. With `--again` the target reads the passages once more, between the document and
+the question.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -39,103 +41,158 @@ from rapid_cli.session.session import Session
 TEMPERATURE = 0.1
 LONGEST, LONGEST_LETTER = 24, 4
 ROOM = 64
+MOST_LIKELY = 12
+"""Tokens that are kept of a distribution."""
+UNLIKELY = -25.0
+"""The log-probability of what is not kept."""
 PASSAGES_AGAIN = "These passages of the text may help:"
-Reader = Callable[[list[int]], Distribution]
-"""Returns a model's own distribution, at temperature 1, of the token after an answer so far."""
-Rule = Callable[[Distribution, Distribution, float], int]
-"""Chooses a token by p, q and the trust in the drafter."""
 
 
-def sharpened(chances: Distribution) -> Distribution:
-    """Return a distribution at the temperature of answers."""
-    weights = (chances.probabilities / chances.confidence) ** (1 / TEMPERATURE)
-    return Distribution(chances.tokens, weights / weights.sum(), chances.size, chances.entropy)
+@dataclass(frozen=True)
+class Opinion:
+    """What a model finds most likely, at temperature 1: log-probabilities, best first."""
+
+    entropy: float
+    logs: dict[int, float]
+
+    @classmethod
+    def of(cls, chances: Distribution) -> Opinion:
+        logs = np.log(np.maximum(chances.probabilities, 1e-30))
+        best = np.argsort(-logs)[:MOST_LIKELY]
+        entropy = -float(chances.probabilities @ logs)
+        return cls(entropy, {int(chances.tokens[at]): float(logs[at]) for at in best})
+
+    @property
+    def best(self) -> int:
+        return next(iter(self.logs))
+
+    @property
+    def certainty(self) -> float:
+        return self.logs[self.best]
+
+    def log(self, token: int) -> float:
+        return self.logs.get(token, UNLIKELY)
+
+    def sharpened(self) -> Distribution:
+        """Return the distribution at the temperature of answers."""
+        tokens = np.array(sorted(self.logs))
+        logs = np.array([self.logs[token] for token in tokens])
+        weights = np.exp((logs - logs.max()) / TEMPERATURE)
+        return Distribution(tokens, weights / weights.sum(), int(tokens[-1]) + 1, self.certainty)
 
 
-def moved(eta: float, within: Callable[[Distribution, Distribution, float], bool]) -> Rule:
+Both = tuple[Opinion, Opinion]
+Place = tuple[int, ...]
+Rule = Callable[[Opinion, Opinion, float], int]
+"""Chooses a token by p, q and how much larger the drafter is, as a logarithm."""
+Heard = Callable[[Opinion, Opinion, float], bool]
+
+
+def moved(eta: float, heard: Heard) -> Rule:
     """Return the rule that transfers with `eta` where the drafter is heard."""
 
-    def rule(p: Distribution, q: Distribution, trust: float) -> int:
-        if not within(p, q, trust):
-            return p.likeliest
-        return transfer(sharpened(p), sharpened(q), eta).likeliest
+    def rule(p: Opinion, q: Opinion, larger: float) -> int:
+        if not heard(p, q, larger):
+            return p.best
+        return transfer(p.sharpened(), q.sharpened(), eta).likeliest
 
     return rule
 
 
-def always(_p: Distribution, _q: Distribution, _trust: float) -> bool:
+def taken(heard: Heard) -> Rule:
+    """Return the rule that takes the drafter's token where the drafter is heard."""
+    return lambda p, q, larger: (q if heard(p, q, larger) else p).best
+
+
+def always(_p: Opinion, _q: Opinion, _larger: float) -> bool:
     return True
 
 
-def as_sure(p: Distribution, q: Distribution, trust: float) -> bool:
-    return q.entropy <= p.entropy + trust
+def by_entropy(leeway: float, p: Opinion, q: Opinion, larger: float) -> bool:
+    return q.entropy <= p.entropy + leeway + larger
 
 
-def mixture(share: float, p: Distribution, q: Distribution, _trust: float) -> int:
-    return int((share * dense(p) + (1 - share) * dense(q)).argmax())
+def by_certainty(leeway: float, p: Opinion, q: Opinion, larger: float) -> bool:
+    return q.certainty >= p.certainty - leeway - larger
 
 
-def product(share: float, p: Distribution, q: Distribution, _trust: float) -> int:
-    logs = [np.log(np.maximum(dense(each), 1e-30)) for each in (p, q)]
-    return int((share * logs[0] + (1 - share) * logs[1]).argmax())
+def mixture(share: float, p: Opinion, q: Opinion, _larger: float) -> int:
+    def weight(token: int) -> float:
+        return share * math.exp(p.log(token)) + (1 - share) * math.exp(q.log(token))
+
+    return max(p.logs | q.logs, key=weight)
 
 
-def by_entropy(p: Distribution, q: Distribution, trust: float) -> int:
-    share = np.exp(-p.entropy) / (np.exp(-p.entropy) + np.exp(-q.entropy))
-    return product(float(share), p, q, trust)
+def product(share: float, p: Opinion, q: Opinion, _larger: float) -> int:
+    return max(p.logs | q.logs, key=lambda token: share * p.log(token) + (1 - share) * q.log(token))
 
 
-def dense(chances: Distribution) -> np.ndarray:
-    return chances.at(np.arange(chances.size))
+def weighted(p: Opinion, q: Opinion, larger: float) -> int:
+    share = math.exp(-p.entropy) / (math.exp(-p.entropy) + math.exp(-q.entropy))
+    return product(share, p, q, larger)
 
 
+TARGET, DRAFTER, WHOLE = "the target alone", "the drafter alone", "the likelier whole answer"
 RULES: dict[str, Rule] = {
-    "the target alone": lambda p, _q, _trust: p.likeliest,
-    "the drafter alone": lambda _p, q, _trust: q.likeliest,
-    **{f"eta {eta}": moved(eta, always) for eta in (10, 20, 40, 100, 200)},
-    **{f"eta {eta}, if as sure": moved(eta, as_sure) for eta in (40, 100, 200)},
-    "the surer one": lambda p, q, trust: (q if as_sure(p, q, trust) else p).likeliest,
-    "the likelier token": lambda p, q, _: (q if q.confidence >= p.confidence else p).likeliest,
-    **{f"product, {share} of p": partial(product, share) for share in (0.25, 0.5, 0.75)},
-    "product, weighted by entropy": by_entropy,
-    **{f"mixture, {share} of p": partial(mixture, share) for share in (0.3, 0.5)},
+    TARGET: lambda p, _q, _larger: p.best,
+    DRAFTER: lambda _p, q, _larger: q.best,
+    **{f"eta {eta}": moved(eta, always) for eta in (10, 40, 100, 200)},
+    **{
+        f"eta 200, entropy at most {leeway} above": moved(200, partial(by_entropy, leeway))
+        for leeway in (0, 0.25, 0.5, 1)
+    },
+    **{
+        f"eta 200, certainty at most {leeway} below": moved(200, partial(by_certainty, leeway))
+        for leeway in (0, 0.1, 0.2, 0.3, 0.4, 0.7)
+    },
+    "the token of lower entropy": taken(partial(by_entropy, 0)),
+    "the likelier token": taken(partial(by_certainty, 0)),
+    **{f"product, {share} of p": partial(product, share) for share in (0.25, 0.5)},
+    "product, weighted by entropy": weighted,
+    "mixture, 0.5 of p": partial(mixture, 0.5),
 }
-WHOLE = "the likelier whole answer"
 
 
 class Answers:
-    """The answers to one question: what each rule writes after the readings of both models."""
+    """The answers to one question: what each rule writes after the readings of both models.
 
-    def __init__(self, target: Reader, drafter: Reader, trust: float, ends, longest: int) -> None:
-        self._known: dict[tuple[int, ...], tuple[Distribution, Distribution]] = {}
-        self._target, self._drafter = target, drafter
-        self._trust, self._ends, self._longest = trust, ends, longest
+    `known` is what they said so far, by what was written before; `ask` tells what they say.
+    """
 
-    def written(self, rule: Rule) -> list[int]:
+    def __init__(
+        self,
+        known: dict[Place, Both],
+        ask: Callable[[Place], Both],
+        is_end: Callable[[int], bool],
+        longest: int,
+        larger: float,
+    ) -> None:
+        self.known = known
+        self._ask, self._is_end = ask, is_end
+        self._longest, self._larger = longest, larger
+
+    def written(self, rule: Rule) -> Place:
         """Return the tokens that a rule writes, the last one included."""
-        tokens: list[int] = []
+        tokens: Place = ()
         while len(tokens) < self._longest:
-            tokens.append(rule(*self._both(tokens), self._trust))
-            if self._ends(tokens[-1]):
+            tokens += (rule(*self._both(tokens), self._larger),)
+            if self._is_end(tokens[-1]):
                 break
         return tokens
 
-    def likelier(self, answers: list[list[int]]) -> list[int]:
+    def likelier(self, *answers: Place) -> Place:
         """Return the answer to which both models together give the higher likelihood."""
         return max(answers, key=self._likelihood)
 
-    def _likelihood(self, tokens: list[int]) -> float:
-        pairs = (self._both(tokens[:place]) for place in range(len(tokens)))
-        chances = [
-            [each.of(token) for each in both] for token, both in zip(tokens, pairs, strict=True)
-        ]
-        return float(np.log(np.maximum(chances, 1e-30)).sum())
+    def _likelihood(self, tokens: Place) -> float:
+        return sum(
+            each.log(token) for at, token in enumerate(tokens) for each in self._both(tokens[:at])
+        )
 
-    def _both(self, tokens: list[int]) -> tuple[Distribution, Distribution]:
-        key = tuple(tokens)
-        if key not in self._known:
-            self._known[key] = self._target(tokens), self._drafter(tokens)
-        return self._known[key]
+    def _both(self, tokens: Place) -> Both:
+        if tokens not in self.known:
+            self.known[tokens] = self._ask(tokens)
+        return self.known[tokens]
 
 
 class Asking:
@@ -144,10 +201,30 @@ class Asking:
     def __init__(self, session: Session, options: argparse.Namespace, contexts: Contexts) -> None:
         files = session.pairs.find(session.models_file.pair(options.pair))
         self._session, self._contexts, self._options = session, contexts, options
-        self.pair = session.loader.load_pair(files)
+        self._pair = session.loader.load_pair(files)
+        self._larger = math.log(self._pair.drafter.parameters / self._pair.target.parameters)
 
-    def answers(self, question: Question, path: Path) -> Iterator[tuple[str, str]]:
-        """Yield the rules with the texts that they write."""
+    def answers(
+        self, question: Question, path: Path, known: dict[Place, Both]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the rules with the texts that they write; `known` grows by what models say."""
+        readers: list[ModelDrafter] = []
+
+        def ask(tokens: Place) -> Both:
+            if not readers:
+                readers.extend(self._readers(question, path))
+            target, drafter = (Opinion.of(each.weigh(list(tokens), ())[0]) for each in readers)
+            return target, drafter
+
+        longest = LONGEST_LETTER if question.choices else LONGEST
+        is_end = self._pair.target.vocabulary.is_end
+        answers = Answers(known, ask, is_end, longest, self._larger)
+        written = {name: answers.written(rule) for name, rule in RULES.items()}
+        written[WHOLE] = answers.likelier(written[TARGET], written[DRAFTER])
+        for name, tokens in written.items():
+            yield name, self._text(tokens)
+
+    def _readers(self, question: Question, path: Path) -> Iterator[ModelDrafter]:
         library, document = self._session.library, reading.read(path)
         for _ in library.add(document):
             pass
@@ -161,49 +238,73 @@ class Asking:
             answer_room=ROOM,
             retrieve_tokens=wanted,
         )
-        target, drafter = self.pair.target, self.pair.drafter
+        target, drafter = self._pair.target, self._pair.drafter
         whole = read_whole(task, target)
         short = read_passages(task, drafter, whole.prompt.text_tokens)
         if self._options.again:
             again = replace(task, question=f"{PASSAGES_AGAIN}\n\n{short.text}\n\n{asked}")
             whole = read_whole(again, target)
-        readers = [
-            self._reader("target", target, whole, kept_as=document.name),
-            self._reader("drafter", drafter, short),
-        ]
-        longest = LONGEST_LETTER if question.choices else LONGEST
-        written = Answers(*readers, self.pair.trust, target.vocabulary.is_end, longest)
-        for name, rule in RULES.items():
-            yield name, self._text(written.written(rule))
-        alone = [written.written(RULES[name]) for name in list(RULES)[:2]]
-        yield WHOLE, self._text(written.likelier(alone))
+        yield self._reader("target", target, whole, kept_as=document.name)
+        yield self._reader("drafter", drafter, short)
 
-    def _reader(self, role, model, planned, *, kept_as: str | None = None) -> Reader:
+    def _reader(self, role, model, planned, *, kept_as: str | None = None) -> ModelDrafter:
         prompt = planned.prompt
         opened = self._contexts.reader(role, model, length=len(prompt) + ROOM, rows=2)
         for _ in opened.read(prompt, kept_as=kept_as):
             pass
-        sampling = SamplingParams(1.0)
         rng = np.random.default_rng(0)
-        model_drafter = ModelDrafter(opened.context, prompt.all[-1], sampling=sampling, rng=rng)
-        return lambda tokens: model_drafter.weigh(tokens, ())[0]
+        own = SamplingParams(1.0)
+        return ModelDrafter(opened.context, prompt.all[-1], sampling=own, rng=rng)
 
-    def _text(self, tokens: list[int]) -> str:
-        vocabulary = self.pair.target.vocabulary
+    def _text(self, tokens: Place) -> str:
+        vocabulary = self._pair.target.vocabulary
         pieces = (vocabulary.piece(token) for token in tokens if not vocabulary.is_end(token))
         return b"".join(pieces).decode("utf-8", "replace").strip()
 
 
-def table(lines: list[dict]) -> None:
+class Kept:
+    """What models said of questions, in a file if there is one."""
+
+    def __init__(self, file: Path | None, way: list) -> None:
+        self._file, self._way = file, way
+        self._known: dict[tuple[str, str], dict[Place, Both]] = {}
+        for line in file.read_text().splitlines() if file and file.exists() else []:
+            said = json.loads(line)
+            if said["way"] == way:
+                self._known[said["pack"], said["id"]] = dict(map(_place, said["places"]))
+
+    def of(self, pack: str, identity: str) -> dict[Place, Both]:
+        return dict(self._known.get((pack, identity), {}))
+
+    def keep(self, pack: str, identity: str, known: dict[Place, Both]) -> None:
+        """Write down what is known now, if that is more than before."""
+        if self._file and len(known) > len(self.of(pack, identity)):
+            places = [
+                [place, *([round(each.entropy, 4), _rounded(each.logs)] for each in both)]
+                for place, both in known.items()
+            ]
+            said = {"way": self._way, "pack": pack, "id": identity, "places": places}
+            with self._file.open("a") as file:
+                file.write(json.dumps(said) + "\n")
+
+
+def _place(said: list) -> tuple[Place, Both]:
+    target, drafter = (Opinion(entropy, dict(map(tuple, logs))) for entropy, logs in said[1:])
+    return tuple(said[0]), (target, drafter)
+
+
+def _rounded(logs: dict[int, float]) -> list[tuple[int, float]]:
+    return [(token, round(log, 4)) for token, log in logs.items()]
+
+
+def table(right: dict[str, dict[str, list[bool]]]) -> None:
     """Print how many answers of each rule are right, by pack and in all."""
-    packs = [*dict.fromkeys(line["pack"] for line in lines), ""]
-    print("| rule |", " | ".join(f"{pack or 'all'}" for pack in packs), "|")
-    print("|---" * (len(packs) + 1) + "|")
-    for rule in [*RULES, WHOLE]:
-        cells = []
-        for pack in packs:
-            right = [line["right"][rule] for line in lines if pack in ("", line["pack"])]
-            cells.append(f"{np.mean(right):.3f} ({len(right)})")
+    packs = list(next(iter(right.values())))
+    print("| rule |", " | ".join([*packs, "all"]), "|")
+    print("|---" * (len(packs) + 2) + "|")
+    for rule, by_pack in right.items():
+        parts = [*by_pack.values(), [each for part in by_pack.values() for each in part]]
+        cells = (f"{np.mean(part):.3f} ({len(part)})" for part in parts)
         print(f"| {rule} |", " | ".join(cells), "|")
 
 
@@ -214,40 +315,33 @@ def main() -> None:
     parser.add_argument("--pair")
     parser.add_argument("--models", type=Path)
     parser.add_argument("--limit", type=int, help="ask only so many questions of each pack")
-    parser.add_argument("--kept", type=Path, help="answers of before, and those to come")
+    parser.add_argument("--kept", type=Path, help="what models said before, and what they say now")
     parser.add_argument("--retrieve-tokens", type=int)
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
-    way = [options.pair, options.retrieve_tokens, options.again]
-    lines: list[dict] = []
-    if options.kept and options.kept.exists():
-        lines = [json.loads(line) for line in options.kept.read_text().splitlines()]
-    known = {(line["pack"], line["id"]) for line in lines if line["way"] == way}
+    kept = Kept(options.kept, [options.pair, options.retrieve_tokens, options.again])
+    right: dict[str, dict[str, list[bool]]] = {rule: {} for rule in [*RULES, WHOLE]}
     with ExitStack() as opened:
         session = opened.enter_context(Session(open_models_file(options.models)))
         contexts = Contexts(time.perf_counter, states=session.states, spare=SPARE_TOKENS)
         asking = Asking(session, options, opened.enter_context(contexts))
         for pack, question in _questions(options.packs, options.limit):
-            if (pack.name, question.id) in known or not question.answerable:
-                continue
-            texts = dict(asking.answers(question, Path(pack.paths[question.document][0])))
-            right = {name: judge(question, text, ()).right for name, text in texts.items()}
-            lines.append(
-                {"way": way, "pack": pack.name, "id": question.id}
-                | {"right": right, "answers": texts}
-            )
-            if options.kept:
-                with options.kept.open("a") as file:
-                    file.write(json.dumps(lines[-1]) + "\n")
-            print(f"{pack.name} {question.id}: {len(lines)}", flush=True)
-        table([line for line in lines if line["way"] == way])
+            known = kept.of(pack.name, question.id)
+            path = Path(pack.paths[question.document][0])
+            for rule, text in asking.answers(question, path, known):
+                by_pack = right[rule].setdefault(pack.name, [])
+                by_pack.append(judge(question, text, ()).right)
+            kept.keep(pack.name, question.id, known)
+            print(f"{pack.name} {question.id}", flush=True)
+    table(right)
 
 
 def _questions(paths: list[Path], limit: int | None) -> Iterator[tuple[Pack, Question]]:
     for path in paths:
         pack = read_pack(path)
         for question in pack.questions[:limit]:
-            yield pack, question
+            if question.answerable:
+                yield pack, question
 
 
 if __name__ == "__main__":

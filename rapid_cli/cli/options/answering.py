@@ -68,7 +68,7 @@ class AnswerOptions:
     eta: Annotated[
         float | None,
         decoding(
-            min=0, max=MOST_ETA, help="Strength of knowledge transfer. Default: the pair's, or 10."
+            min=0, max=MOST_ETA, help="Strength of knowledge transfer. Default: the pair's, or 200."
         ),
     ] = None
     gamma: Annotated[
