@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import category
 
-from rapid_cli.documents import PAGE_BREAK, Chunk, Document
+from rapid_cli.documents import Chunk, Document
+from rapid_cli.retrieval.running import bodies
 from rapid_cli.text.language import HANGUL, PARAGRAPH_BREAK, SENTENCE_BREAK, UNSPACED
 
 # Each match ends where a chunk may end; the best kind of end comes first.
@@ -28,33 +29,36 @@ _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
 
 def split(document: Document, token_starts: Sequence[int], *, size: int) -> list[Chunk]:
-    """Return chunks of at most `size` tokens that cover `document.text` without gap or overlap.
+    """Return chunks of at most `size` tokens that cover `document.text` without overlap.
 
     `token_starts` are the sorted offsets at which the embedder's tokens begin. A chunk ends at a
     paragraph, sentence, line or word, in this order, if its last half holds one, and takes the
     whitespace that follows along. Only a word of more than `size` tokens is split. A chunk of a
-    document with pages never goes on to the next page that has text.
+    document with pages never goes on to the next page that has text, and what stands at the edge
+    of every page, such as its number, is in no chunk.
     """
     assert size > 0, "a chunk must hold a token"
     text = document.text
     ends = tuple([match.end() for match in kind.finditer(text)] for kind in _ENDS)
-    cutter = _Cutter(text, token_starts, size, ends, _stops(document))
+    cutter = _Cutter(text, token_starts, size, ends, _parts(document))
     return [
         _chunk(document, index, start, end) for index, (start, end) in enumerate(cutter.spans())
     ]
 
 
-def _stops(document: Document) -> list[int]:
-    """Return where the pages with text end, the whitespace behind them included."""
+def _parts(document: Document) -> list[tuple[int, int]]:
+    """Return the parts of the text that are cut by themselves, with the whitespace behind them."""
     text = document.text
-    pages = document.pages if document.paged else ()
-    first = _NON_SPACE.search(text)
-    page_start, stops = 0, [first.start() if first else len(text)]
-    for page in pages:
-        if page_start > stops[-1] and (found := _NON_SPACE.search(text, page_start)):
-            stops.append(found.start())
-        page_start += len(page.text) + len(PAGE_BREAK)
-    return [*stops[1:], len(text)]
+    parts: list[tuple[int, int]] = []
+    for start, end in bodies(document):
+        first, following = (_NON_SPACE.search(text, place) for place in (start, end))
+        if first and first.start() < end:
+            parts.append((first.start(), following.start() if following else len(text)))
+    if not parts:
+        return [(0, len(text))]
+    if not text[: parts[0][0]].strip():
+        parts[0] = 0, parts[0][1]
+    return parts
 
 
 def _chunk(document: Document, index: int, start: int, end: int) -> Chunk:
@@ -69,55 +73,51 @@ def _chunk(document: Document, index: int, start: int, end: int) -> Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Cutter:
-    """A text, its tokens, the offsets of its ends: paragraphs, sentences, lines, words; its stops.
+    """A text, its tokens, the offsets of its ends: paragraphs, sentences, lines, words; its parts.
 
-    No chunk crosses a stop; the last one is the text's end.
+    No chunk goes beyond the part that it is in.
     """
 
     text: str
     starts: Sequence[int]
     size: int
     ends: tuple[list[int], ...]
-    stops: Sequence[int]
+    parts: Sequence[tuple[int, int]]
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield the start and the end of each chunk."""
-        start = 0
-        while start < len(self.text):
-            end = self._end_after(start)
-            yield start, end
-            start = end
+        for first, stop in self.parts:
+            start = first
+            while start < stop:
+                end = self._end_after(start, stop)
+                yield start, end
+                start = end
 
-    def _end_after(self, start: int) -> int:
-        limit = self._reach(start)
+    def _end_after(self, start: int, stop: int) -> int:
+        limit = self._reach(start, stop)
         found = _NON_SPACE.search(self.text, start, limit)
-        if limit == self._stop(start) or found is None:
+        if limit == stop or found is None:
             return limit
         first = found.start()
         end = self._best_end(first, limit)
         if end is not None:
             return end
         # Whitespace that costs tokens must not cause the split of a word that fits alone.
-        if start < first and self._fits(first):
+        if start < first and self._fits(first, stop):
             return first
         return self._token_end(first, limit)
 
-    def _reach(self, start: int) -> int:
-        """Return how far `size` tokens go."""
+    def _reach(self, start: int, stop: int) -> int:
+        """Return how far `size` tokens go, at most to `stop`."""
         index = bisect_left(self.starts, start) + self.size
         # Tokens may share a character; the cut has to move on all the same.
         index = max(index, bisect_right(self.starts, start))
-        stop = self._stop(start)
         return min(self.starts[index], stop) if index < len(self.starts) else stop
 
-    def _stop(self, start: int) -> int:
-        """Return the end of the page that `start` is on."""
-        return self.stops[bisect_right(self.stops, start)]
-
-    def _fits(self, start: int) -> bool:
+    def _fits(self, start: int, stop: int) -> bool:
         """Tell whether the word at `start` is no longer than a chunk."""
-        limit = self._reach(start)
-        return limit == self._stop(start) or self._best_end(start, limit) is not None
+        limit = self._reach(start, stop)
+        return limit == stop or self._best_end(start, limit) is not None
 
     def _best_end(self, start: int, limit: int) -> int | None:
         """Return the best end in `start`..`limit` that splits no word."""
