@@ -15,8 +15,7 @@ from rapid_cli.reader.cleaning import clean, reason, without_embedded
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
 from rapid_cli.reader.formats.mail import marks
 from rapid_cli.reader.markdown import markdown_lines, without_pictures
-from rapid_cli.reader.pdf.notes import NEEDS_OCR, Textless
-from rapid_cli.reader.pdf.pages import pdf_pages
+from rapid_cli.reader.pdf.page_texts import NEEDS_OCR, Textless
 from rapid_cli.reader.plain import Unrecognised, decode_named, decode_text, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
@@ -124,6 +123,9 @@ def _too_long(name: str) -> DocumentError:
 def _pages(kind: str, raw: bytes, name: str, *, careful: bool) -> _Read:
     match kind:
         case kinds.PDF:
+            # Imported here as it brings numpy, whose memory other files do without.
+            from rapid_cli.reader.pdf.pages import pdf_pages  # noqa: PLC0415
+
             return pdf_pages(raw, name, careful=careful)
         case kinds.TEXT:
             return _text_pages(raw, name)

@@ -17,6 +17,7 @@ _RUN = re.compile(f"(?:{_LETTER}|{_MARKS})+|(?:(?!{_LETTER})\\w)+")
 _HYPHENATED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n\s*(?=[^\W\d_A-Z])")
 _SOFT_HYPHEN = re.compile("\u00ad(?:\n\\s*)?")
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+_LOWERED = re.compile(r"(?<=[^\W\d_])_(?=\d)")
 _SHORT_PART = 2
 _MOST_TERMS = 64
 """A question is searched for no more different words than these, so that it stays quick."""
@@ -25,8 +26,8 @@ _MOST_TERMS = 64
 def indexed(text: str) -> str:
     """Return a text as the index should see it: letters of unspaced scripts are words of their own.
 
-    Words hyphenated at the end of a line are whole again, ligatures and wide forms are plain, and
-    U.N. is UN.
+    Words hyphenated at the end of a line are whole again, ligatures and wide forms are plain, U.N.
+    is UN, and H_2O is H2O.
     """
     plain = _plain(text)
     return _UNSPACED.sub(r" \g<0> ", _HYPHENATED.sub("", plain))
@@ -66,7 +67,7 @@ def _words(question: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    text = normalize("NFKC", _SOFT_HYPHEN.sub("", text))
+    text = _LOWERED.sub("", normalize("NFKC", _SOFT_HYPHEN.sub("", text)))
     return _DOTTED.sub(lambda initials: initials[0].replace(".", ""), text)
 
 

@@ -7,6 +7,7 @@ from rapid_cli.reader.pdf.layout.doubles import without_doubles
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line, text_of
 from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from tests.support.books import read
+from tests.support.odd_pdfs import one_page
 from tests.support.printed_pdfs import Row, printed, seen, with_annotations
 
 LEFT = [
@@ -162,7 +163,38 @@ def test_letters_of_a_ligature_are_not_taken_for_doubles(line: Line, expected: s
 
 
 def test_a_reading_that_lost_ligatures_is_not_taken_for_its_spaces() -> None:
-    glued = "sufficient" * 3 + "".join(LEFT) + " ".join(RIGHT)
     apart = " ".join(["sufficient"] * 3 + LEFT + RIGHT)
+    glued = apart.replace(" ", "", 40)
     assert is_spaced_better(apart, glued)
     assert not is_spaced_better(apart.replace("ffi", " "), glued)
+
+
+Part = tuple[float, float, int, str]
+"""Where a text begins, its size, and its letters."""
+
+
+def in_sizes(*parts: Part) -> bytes:
+    """Return a PDF of one page that draws texts of several sizes."""
+    shown = (f"/F1 {size} Tf 1 0 0 1 {x} {y} Tm ({text}) Tj\n" for x, y, size, text in parts)
+    return one_page(f"BT\n{''.join(shown)}ET".encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([(72, 700, 12, "10"), (85.5, 704.5, 7, "6"), (92, 700, 12, "bacteria")], "10^6 bacteria"),
+        ([(72, 700, 12, "5 cm"), (98.5, 704.5, 7, "3"), (104, 700, 12, "of it")], "5 cm^3 of it"),
+        ([(72, 700, 12, "10"), (85.5, 704.5, 7, "-3"), (94, 700, 12, "m")], "10^-3 m"),
+        ([(72, 700, 12, "H"), (81, 697.5, 8, "2"), (85.5, 700, 12, "O")], "H_2O"),
+        ([(72, 700, 12, "It was so."), (123, 704.5, 7, "4")], "It was so. [4]"),
+        (
+            [(72, 700, 12, "on the 5"), (115.5, 704.5, 7, "th"), (124, 700, 12, "day")],
+            "on the 5th day",
+        ),
+        ([(72, 700, 12, "about 106"), (131, 700, 8, "27 of them")], "about 106 27 of them"),
+    ],
+)
+def test_raised_and_lowered_numbers_are_told_from_others(parts: list[Part], expected: str) -> None:
+    assert " ".join(text(in_sizes(*parts, (72, 660, 12, "106 others"))).split()) == (
+        f"{expected} 106 others"
+    )

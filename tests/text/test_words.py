@@ -93,7 +93,10 @@ def test_a_question_of_any_length_is_quick():
     assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize(("text", "question"), [("U.N.", "UN"), ("UN", "U.N."), ("j.k.", "J.K.")])
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [("U.N.", "UN"), ("H_2O", "H2O"), ("H2O", "H_2O"), ("UN", "U.N."), ("j.k.", "J.K.")],
+)
 def test_initials_are_found_with_and_without_their_dots(text, question):
     texts = ("the chapter of letters u, n, j and k", f"The {text} office")
     assert found(f"Where is the {question} bureau?", *texts) == [1]

@@ -7,20 +7,15 @@ from itertools import groupby
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.pdf.legibility import is_garbled
-from rapid_cli.reader.pdf.page_texts import PageTexts
+from rapid_cli.reader.pdf.page_texts import NEEDS_OCR, PageTexts, Textless
 from rapid_cli.reader.pdf.pdfium import PdfiumFile, is_cut
 
-NEEDS_OCR = "needs OCR"
 RESAVE = "open it in a PDF viewer and print it to a new PDF"
 
 _MAX_RANGES = 10
 _BOMB = "it may be made to exhaust memory; look at it in a PDF viewer"
 _FEW = 200
 """Characters: how much text there is at most on a page that is a picture."""
-
-
-class Textless(DocumentError):
-    """No page of a PDF has text, but there are pages."""
 
 
 def textless(read: PageTexts, quick: PdfiumFile | None, name: str) -> DocumentError:
@@ -67,7 +62,7 @@ def page_notes(read: PageTexts, quick: PdfiumFile | None) -> Iterator[str]:
         yield f"{pages} {_have(read.unread)} fields or notes that are not read"
     if read.hurried:
         pages = page_ranges(at + 1 for at in read.hurried)
-        yield f"{pages} took too long: columns may be mixed there, and values of forms missing"
+        yield f"{pages} took too long: columns may be mixed there, powers and forms not told"
     if blank:
         yield f"{page_ranges(sorted(blank))} {'is' if len(blank) == 1 else 'are'} blank"
 

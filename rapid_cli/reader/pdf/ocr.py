@@ -18,7 +18,7 @@ from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.machine.guard.surroundings import clean_environment
 from rapid_cli.reader.cleaning import clean, one_line
-from rapid_cli.reader.pdf.notes import NEEDS_OCR, Textless
+from rapid_cli.reader.pdf.page_texts import NEEDS_OCR, Textless
 from rapid_cli.reader.pdf.pages import pdf_pages
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rapid_cli.errors import DocumentError
+
+NEEDS_OCR = "needs OCR"
+
+
+class Textless(DocumentError):
+    """No page of a PDF has text, but there are pages."""
+
 
 @dataclass(slots=True)
 class PageTexts:

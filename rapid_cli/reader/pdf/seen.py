@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from rapid_cli.reader.cleaning import apart
 from rapid_cli.reader.pdf.layout.direction import has_from_right
 from rapid_cli.reader.pdf.layout.doubles import has_stutter
+from rapid_cli.reader.pdf.layout.letters import Line
 from rapid_cli.reader.pdf.layout.page_layout import laid_out
-from rapid_cli.reader.pdf.layout.pieces import may_have_columns, overlap
+from rapid_cli.reader.pdf.layout.pieces import Pieces, may_have_columns, overlap
 from rapid_cli.reader.pdf.layout.placing import Mark
+from rapid_cli.reader.pdf.layout.raised import may_have_scripts, with_scripts
 from rapid_cli.reader.pdf.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
 from rapid_cli.reader.pdf.pypdf import PypdfFile
@@ -45,23 +47,25 @@ class SeenPages:
         marked = self._quick.has_marks(at)
         if not marked and (not text or is_garbled(text)):
             return text
-        if not (marked or self._may_differ(at, text or "")):
+        pieces = self._quick.pieces(at)
+        differs = marked or _may_differ(text or "", pieces)
+        scripted = may_have_scripts(pieces)
+        if not (differs or scripted):
             return text
         if self.is_late():
             self.hurried.append(at)
             return text
-        marks = self._marks(at) if marked else []
-        laid = laid_out(self._quick.lines(at), marks)
+        lines = self._quick.lines(at)
+        if differs:
+            text = self._laid(text, lines, self._marks(at) if marked else [])
+        return with_scripts(text, lines) if scripted and text else text
+
+    def _laid(self, text: str | None, lines: Sequence[Line], marks: Sequence[Mark]) -> str | None:
+        laid = laid_out(lines, marks)
         if laid is None:
             return text
         laid = apart(laid)
         return laid if _is_as_good(laid, text) else with_marks_below(text, marks)
-
-    def _may_differ(self, at: int, text: str) -> bool:
-        if has_from_right(text) or has_stutter(text):
-            return True
-        pieces = self._quick.pieces(at)
-        return overlap(pieces) or may_have_columns(pieces)
 
     def _marks(self, at: int) -> Sequence[Mark]:
         if not self._opened:
@@ -70,6 +74,10 @@ class SeenPages:
             self.unread.append(at)
             return []
         return self._slow.marks(at)
+
+
+def _may_differ(text: str, pieces: Pieces) -> bool:
+    return has_from_right(text) or has_stutter(text) or overlap(pieces) or may_have_columns(pieces)
 
 
 def with_marks_below(text: str | None, marks: Sequence[Mark]) -> str | None:

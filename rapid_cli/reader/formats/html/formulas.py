@@ -9,7 +9,7 @@ from enum import Enum, auto
 from itertools import pairwise
 from typing import NamedTuple
 
-from rapid_cli.reader.formats.html.scripts import script
+from rapid_cli.reader.scripts import script
 
 _MOST_NODES = 20_000
 _DEEPEST = 60

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from rapid_cli.reader.formats.html.scripts import lowered, note, noted, raised
+from rapid_cli.reader.scripts import lowered, note, noted, raised
 
 RAISED, LOWERED, NOTED, STRUCK, PICTURED = "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4"
 END = "\ufdd5"

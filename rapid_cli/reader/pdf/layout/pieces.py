@@ -27,7 +27,7 @@ def overlap(pieces: Pieces) -> bool:
     """Tell whether two pieces may begin at the same place, as letters do that are printed twice."""
     if len(pieces) < 2:
         return False
-    reach = SHIFT * float(np.median(_heights(pieces)))
+    reach = SHIFT * float(np.median(heights(pieces)))
     # Two points that are so near share a square of double the width in one of four grids.
     squares = pieces[:, :2] / (2 * reach)
     return any(
@@ -49,7 +49,7 @@ def may_have_columns(pieces: Pieces) -> bool:
     gutter, count = gutter_of(zip(one[:, 2].tolist(), other[:, 0].tolist(), strict=True))
     beside = (one[:, 2] <= gutter) & (gutter <= other[:, 0])
     return count >= FEWEST and all(
-        np.median((side[:, 2] - side[:, 0]) / _heights(side)) >= NARROWEST
+        np.median((side[:, 2] - side[:, 0]) / heights(side)) >= NARROWEST
         for side in (one[beside], other[beside])
     )
 
@@ -76,15 +76,16 @@ def _runs(pieces: Pieces) -> Pieces:
     return np.concatenate([lowest[:, :2], highest[:, 2:]], axis=1)
 
 
-def _heights(pieces: Pieces) -> NDArray[np.float64]:
+def heights(pieces: Pieces) -> NDArray[np.float64]:
+    """Return the heights of pieces, never nothing."""
     return np.maximum(pieces[:, 3] - pieces[:, 1], LEAST_SIZE)
 
 
 def _reach(one: Pieces, other: Pieces) -> NDArray[np.float64]:
-    return GAP * np.minimum(_heights(one), _heights(other))
+    return GAP * np.minimum(heights(one), heights(other))
 
 
 def _are_beside(one: Pieces, other: Pieces) -> NDArray[np.bool_]:
     """Tell of pairs whether both stand at the same height; as `Box.is_beside`."""
     shared = np.minimum(one[:, 3], other[:, 3]) - np.maximum(one[:, 1], other[:, 1])
-    return shared >= SHARED_HEIGHT * np.minimum(_heights(one), _heights(other))
+    return shared >= SHARED_HEIGHT * np.minimum(heights(one), heights(other))

@@ -1,0 +1,135 @@
+"""Raised and lowered numbers, put into the text of a page so that 10^6 does not read as 106."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from unicodedata import normalize
+
+import numpy as np
+
+from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line
+from rapid_cli.reader.pdf.layout.pieces import Pieces, heights
+from rapid_cli.reader.scripts import lowered, raised
+
+_SMALLER = 0.85
+"""Of the height of its base, a raised or lowered letter has at most so much."""
+_RISE, _DROP = 0.15, 0.05
+"""Of the height of its base: how much higher or lower such a letter ends below, at least."""
+_NEAR = 0.5
+"""Of the same height: how far from its base such a letter may begin."""
+_NUMBER = re.compile(
+    r"[+\u2212\u2013-]?\d[\d.,\u2013\u2212-]{0,20}[+\u2212-]?|[+\u2212]|st|nd|rd|th"
+)
+_NO_BASE = frozenset(" \u00a0+\u2212\u2013-=<>")
+_BEFORE, _AFTER = 12, 6
+"""Letters around a number by which it is found in a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """A raised or lowered number: where it is among the letters of a page, and how it is told."""
+
+    start: int
+    end: int
+    told: str
+
+
+def may_have_scripts(pieces: Pieces) -> bool:
+    """Tell whether small pieces follow larger ones, higher or lower than these."""
+    if len(pieces) < 2:
+        return False
+    one, other = pieces[:-1], pieces[1:]
+    height = heights(one)
+    near = np.abs(other[:, 0] - one[:, 2]) <= _NEAR * height
+    beside = (other[:, 1] < one[:, 3]) & (one[:, 1] < other[:, 3])
+    smaller = other[:, 3] - other[:, 1] <= 1.2 * height  # small letters may be a base, too
+    moved = (other[:, 1] >= one[:, 1] + _RISE * height) | (other[:, 1] < one[:, 1] - _DROP * height)
+    return bool((near & beside & smaller & moved).any())
+
+
+def with_scripts(text: str, lines: Sequence[Line]) -> str:
+    """Return a text of a page with its raised and lowered numbers told from the others."""
+    drawn, scripts = _scripts(lines)
+    if not scripts:
+        return text
+    letters, places = _letters(text)
+    for script in reversed(scripts):
+        at = _place(script, drawn, letters)
+        if at:
+            start, end = places[at - 1] + 1, places[at + script.end - script.start - 1] + 1
+            text = f"{text[:start]}{script.told}{text[end:]}"
+    return text
+
+
+def _scripts(lines: Sequence[Line]) -> tuple[str, list[_Script]]:
+    """Return the letters of lines without blanks, and the raised and lowered numbers in them."""
+    drawn, scripts = "", []
+    for line in lines:
+        for start, end, is_raised in _moved_parts(line):
+            before, number, after = map(_text, (line[:start], line[start:end], line[end:]))
+            told = raised(number, before, after) if is_raised else lowered(number, before)
+            if _NUMBER.fullmatch(number):
+                at = len(drawn) + len(_plain(before))
+                scripts.append(_Script(at, at + len(_plain(number)), told))
+        drawn += _plain(_text(line))
+    return drawn, scripts
+
+
+def _moved_parts(line: Line) -> Iterator[tuple[int, int, bool]]:
+    """Yield where what is raised or lowered in a line begins and ends, and whether it is raised."""
+    start = 1
+    while start < len(line):
+        base, first = line[start - 1], line[start]
+        moved = None if base.text in _NO_BASE else _moved(base.box, first)
+        near = abs(first.box.left - base.box.right) <= _NEAR * base.box.height
+        end = start + 1
+        if moved is not None and near:
+            while end < len(line) and _moved(base.box, line[end]) is moved:
+                end += 1
+            yield start, end, moved
+        start = end
+
+
+def _moved(base: Box, letter: Letter) -> bool | None:
+    """Tell whether a letter is raised above its base, or lowered; None if it is neither."""
+    height, box = base.height, letter.box
+    beside = box.bottom < base.top and base.bottom < box.top
+    if letter.is_space or not beside or box.height > _SMALLER * height:
+        return None
+    rise = box.bottom - base.bottom
+    if rise >= _RISE * height:
+        return True
+    return False if rise <= -_DROP * height else None
+
+
+def _place(script: _Script, drawn: str, letters: str) -> int:
+    """Return where a number stands among the letters of a text, 0 where that is not clear.
+
+    Its letters and those around it must be there as often as they are drawn.
+    """
+    start = max(0, script.start - _BEFORE)
+    for end in (script.end + _AFTER, script.end):
+        found, others = (_all(drawn[start:end], each) for each in (letters, drawn))
+        if len(found) == len(others):
+            return found[others.index(start)] + script.start - start
+    return 0
+
+
+def _all(part: str, text: str) -> list[int]:
+    return [found.start() for found in re.finditer(re.escape(part), text)]
+
+
+def _letters(text: str) -> tuple[str, list[int]]:
+    """Return the letters of a text without blanks, and where each of them is in the text."""
+    plain = [(letter, at) for at, each in enumerate(text) for letter in _plain(each)]
+    return "".join(letter for letter, _ in plain), [at for _, at in plain]
+
+
+def _plain(text: str) -> str:
+    return "".join(normalize("NFKC", text).split())
+
+
+def _text(line: Line) -> str:
+    return "".join(letter.text for letter in line)
