@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from unicodedata import normalize
 
 import numpy as np
@@ -25,6 +26,10 @@ _NUMBER = re.compile(
 _NO_BASE = frozenset(" \u00a0+\u2212\u2013-=<>")
 _BEFORE, _AFTER = 12, 6
 """Letters around a number by which it is found in a text."""
+_SEEN = 80
+"""Letters around a number that tell what it is."""
+MOST_SCRIPTS = 500
+"""Numbers of a page that are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,14 @@ def with_scripts(text: str, lines: Sequence[Line]) -> str:
     if not scripts:
         return text
     letters, places = _letters(text)
-    for script in reversed(scripts):
+    changes = []
+    for script in scripts[:MOST_SCRIPTS]:
         at = _place(script, drawn, letters)
         if at:
-            start, end = places[at - 1] + 1, places[at + script.end - script.start - 1] + 1
-            text = f"{text[:start]}{script.told}{text[end:]}"
+            end = places[at + script.end - script.start - 1] + 1
+            changes.append((places[at - 1] + 1, end, script.told))
+    for start, end, told in sorted(changes, reverse=True):
+        text = f"{text[:start]}{told}{text[end:]}"
     return text
 
 
@@ -67,13 +75,16 @@ def _scripts(lines: Sequence[Line]) -> tuple[str, list[_Script]]:
     """Return the letters of lines without blanks, and the raised and lowered numbers in them."""
     drawn, scripts = "", []
     for line in lines:
+        plain = [_plain(letter.text) for letter in line]
+        places = list(accumulate(map(len, plain), initial=len(drawn)))
         for start, end, is_raised in _moved_parts(line):
-            before, number, after = map(_text, (line[:start], line[start:end], line[end:]))
-            told = raised(number, before, after) if is_raised else lowered(number, before)
+            number = _text(line[start:end])
             if _NUMBER.fullmatch(number):
-                at = len(drawn) + len(_plain(before))
-                scripts.append(_Script(at, at + len(_plain(number)), told))
-        drawn += _plain(_text(line))
+                before = _text(line[max(0, start - _SEEN) : start])
+                after = _text(line[end : end + _SEEN])
+                told = raised(number, before, after) if is_raised else lowered(number, before)
+                scripts.append(_Script(places[start], places[end], told))
+        drawn += "".join(plain)
     return drawn, scripts
 
 
@@ -112,7 +123,7 @@ def _place(script: _Script, drawn: str, letters: str) -> int:
     start = max(0, script.start - _BEFORE)
     for end in (script.end + _AFTER, script.end):
         found, others = (_all(drawn[start:end], each) for each in (letters, drawn))
-        if len(found) == len(others):
+        if len(found) == len(others) and start in others:
             return found[others.index(start)] + script.start - start
     return 0
 
