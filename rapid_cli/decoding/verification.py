@@ -19,6 +19,7 @@ from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import (
     Distribution,
     Indices,
+    Probabilities,
     SamplingParams,
     certain,
     distribution,
@@ -28,7 +29,9 @@ from rapid_cli.decoding.sampling import (
 TAIL = 0.1
 """The drafter teaches nothing about tokens it finds less likely than this share of its best one."""
 
-LEEWAY = 0.2
+SMALLEST = 1e-30
+"""The probability of what has none."""
+LEEWAY = 0.3
 """Nats by which a drafter of the target's size may be less certain than the target."""
 
 
@@ -114,21 +117,31 @@ def trust_in_drafter(target_parameters: int, drafter_parameters: int) -> float:
 
 
 def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
-    """Return p_hat = softmax(z/T + eta (q - p)), one distillation step towards q (Eq. 6, 8).
+    """Return p_hat, what one distillation step of size eta makes of p (Eq. 6, 8), but not beyond q.
 
-    As softmax(z/T) = p, that is p exp(eta (q - p)), normalised. The tail guard is that of the
-    paper's published code: eta (q - p) acts only where q >= 0.1 max q. Eq. 9 instead keeps p
-    where p_hat < 0.1 max p_hat; normalised again, as a distribution must be, that gives the
-    token which the transfer has just moved away from its whole probability back.
+    The step of the paper is softmax(z/T + eta (q - p)), and as softmax(z/T) = p, that is
+    p exp(eta (q - p)), normalised. Where eta is large, this goes beyond q: a token that q finds
+    but a little likelier than p does passes q's best one. So no token is moved by more than
+    ln(q/p), which makes it as likely as in q. Tokens that q finds less likely than 0.1 max q, the
+    tail guard of the paper's published code, are moved together: they are one token here.
     """
-    if eta == 0:
-        return p
     places = p.places(_taught(q))
-    gain = eta * (q.at(p.tokens[places]) - p.probabilities[places])
-    highest = gain.max(initial=0)
-    weights = p.probabilities * np.exp(-highest)
-    weights[places] = p.probabilities[places] * np.exp(gain - highest)
-    return p.reweighted(weights)
+    places = places[p.probabilities[places] > 0]
+    if eta == 0 or not len(places):
+        return p
+    before = _with_rest(p.probabilities[places])
+    goal = _with_rest(q.at(p.tokens[places]))
+    way = np.abs(np.log(goal / before))
+    moves = np.clip(eta * (goal - before), -way, way)
+    weights = p.probabilities.astype(np.float64) * np.exp(moves[-1])
+    weights[places] = before[:-1] * np.exp(moves[:-1])
+    return p.reweighted((weights / weights.sum()).astype(p.probabilities.dtype))
+
+
+def _with_rest(taught: Probabilities) -> Probabilities:
+    """Return the probabilities of single tokens, and what they leave to all others."""
+    taught = taught.astype(np.float64)
+    return np.append(taught, max(SMALLEST, 1 - taught.sum()))
 
 
 def _taught(q: Distribution) -> Indices:

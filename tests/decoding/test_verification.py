@@ -75,12 +75,32 @@ def test_without_transfer_the_residual_is_that_of_equation_10():
     np.testing.assert_allclose(residual(transfer(p, q, 0), q), left / left.sum(), atol=1e-12)
 
 
-@pytest.mark.parametrize("eta", [0.5, 5, 40])
-def test_transfer_is_a_softmax_of_logits_moved_where_the_drafter_sees_a_chance(eta):
-    z, p, q = two_distributions(5)
-    moved = z + np.where(q >= TAIL * q.max(), eta * (q - p), 0)
-    assert (q < TAIL * q.max()).any(), "the guard must matter here"
-    np.testing.assert_allclose(transfer(p, q, eta), dense(distribution(moved, ONE)), atol=1e-12)
+@pytest.mark.parametrize("eta", [0.1, 0.5])
+def test_transfer_is_a_softmax_of_logits_moved_as_in_the_paper(eta):
+    z, p, q = two_distributions(2)
+    assert (q >= TAIL * q.max()).all(), "the guard must not matter here"
+    moves = eta * (q - p)
+    assert (np.abs(moves) < np.abs(np.log(q / p))).all(), "nor the end of the way"
+    expected = dense(distribution(z + moves, ONE))
+    np.testing.assert_allclose(transfer(p, q, eta), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("eta", [40, 1e9])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_large_transfer_ends_at_the_drafter_and_goes_no_further(seed, eta):
+    _, p, q = two_distributions(seed)
+    taught = q >= TAIL * q.max()
+    before, goal = (np.append(each[taught], 1 - each[taught].sum() + 1e-30) for each in (p, q))
+    expected = np.where(taught, q, p * goal[-1] / before[-1])
+    if (np.abs(np.log(goal / before)) < eta * np.abs(goal - before)).all():
+        np.testing.assert_allclose(transfer(p, q, eta), expected / expected.sum(), atol=1e-9)
+    else:
+        assert eta < 1e9, "the way is too long for that"
+
+
+def test_a_token_that_the_drafter_finds_a_little_likelier_does_not_pass_its_best_one():
+    p, q = np.array([0.60, 0.39, 0.01]), np.array([0.55, 0.44, 0.01])
+    assert transfer(p, q, 200).argmax() == 0
 
 
 def test_what_the_drafter_finds_unlikely_keeps_its_ratios():
