@@ -35,7 +35,7 @@ def split(document: Document, token_starts: Sequence[int], *, size: int) -> list
     paragraph, sentence, line or word, in this order, if its last half holds one, and takes the
     whitespace that follows along. Only a word of more than `size` tokens is split. A chunk of a
     document with pages never goes on to the next page that has text, and what stands at the edge
-    of every page, such as its number, is in no chunk.
+    of every page, such as its number, is in a chunk only where it comes first.
     """
     assert size > 0, "a chunk must hold a token"
     text = document.text

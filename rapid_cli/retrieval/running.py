@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from rapid_cli.documents import PAGE_BREAK, Document
@@ -20,18 +20,19 @@ _BEYOND = 9  # digits of a number that counts no pages
 
 
 def bodies(document: Document) -> list[tuple[int, int]]:
-    """Return the parts of a document's text between running heads and feet, at most one a page.
+    """Return the parts of a document's text between running heads and feet, one for each page.
 
-    Without pages that is all of it. A page of nothing else is left whole.
+    Without pages that is all of it. What runs is left where it comes first, and so is a page of
+    nothing else.
     """
     if not document.paged:
         return [(0, len(document.text))]
     edges = [_Edges(page.text, page.number) for page in document.pages]
-    heads = _running((each.top for each in edges), len(edges))
-    feet = _running((each.bottom for each in edges), len(edges))
+    heads = _running([each.top for each in edges])
+    feet = _running([each.bottom for each in edges])
     parts, start = [], 0
-    for page, edge in zip(document.pages, edges, strict=True):
-        first, last = edge.body(heads, feet)
+    for page, edge, above, below in zip(document.pages, edges, heads, feet, strict=True):
+        first, last = edge.body(above, below)
         parts.append((start + first, start + last))
         start += len(page.text) + len(PAGE_BREAK)
     return parts
@@ -48,9 +49,8 @@ class _Edges:
         self.top = [_names(line[0], number) for line in self._first]
         self.bottom = [_names(line[0], number) for line in self._last]
 
-    def body(self, heads: set[str], feet: set[str]) -> tuple[int, int]:
-        """Return where what is no head or foot begins and ends on the page."""
-        above, below = _leading(self.top, heads), _leading(self.bottom, feet)
+    def body(self, above: int, below: int) -> tuple[int, int]:
+        """Return where the page begins and ends without so many lines at its top and bottom."""
         if above + below >= self._count:
             return 0, self._length
         first = self._first[above - 1].end() if above else 0
@@ -69,10 +69,18 @@ def _names(line: str, number: int) -> list[str]:
     return names
 
 
-def _running(edges: Iterable[Sequence[Sequence[str]]], pages: int) -> set[str]:
-    """Return the names that the lines of enough pages share."""
+def _running(edges: Sequence[Sequence[Sequence[str]]]) -> Iterator[int]:
+    """Yield of each page how many lines from its edge on have run before.
+
+    Where they come first they stay: a head may hold what is asked for, as the number of a case.
+    """
     counts = Counter(name for edge in edges for name in {name for names in edge for name in names})
-    return {name for name, count in counts.items() if count >= max(_FEWEST_PAGES, _SHARE * pages)}
+    fewest = max(_FEWEST_PAGES, _SHARE * len(edges))
+    running = {name for name, count in counts.items() if count >= fewest}
+    seen: set[str] = set()
+    for edge in edges:
+        yield _leading(edge, seen)
+        seen.update(running.intersection(name for names in edge for name in names))
 
 
 def _leading(edge: Sequence[Sequence[str]], running: set[str]) -> int:
