@@ -17,7 +17,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,8 +43,8 @@ LONGEST, LONGEST_LETTER = 24, 4
 ROOM = 64
 MOST_LIKELY = 12
 """Tokens that are kept of a distribution."""
-UNLIKELY = -25.0
-"""The log-probability of what is not kept."""
+UNLIKELY = -15.0
+"""What the log-probability of all others is taken for."""
 PASSAGES_AGAIN = "These passages of the text may help:"
 
 
@@ -73,10 +73,10 @@ class Opinion:
     def log(self, token: int) -> float:
         return self.logs.get(token, UNLIKELY)
 
-    def sharpened(self) -> Distribution:
-        """Return the distribution at the temperature of answers."""
-        tokens = np.array(sorted(self.logs))
-        logs = np.array([self.logs[token] for token in tokens])
+    def sharpened(self, also: Iterable[int] = ()) -> Distribution:
+        """Return the distribution at the temperature of answers, that of other tokens included."""
+        tokens = np.array(sorted({*self.logs, *also}))
+        logs = np.array([self.log(token) for token in tokens])
         weights = np.exp((logs - logs.max()) / TEMPERATURE)
         return Distribution(tokens, weights / weights.sum(), int(tokens[-1]) + 1, self.certainty)
 
@@ -94,7 +94,7 @@ def moved(eta: float, heard: Heard) -> Rule:
     def rule(p: Opinion, q: Opinion, larger: float) -> int:
         if not heard(p, q, larger):
             return p.best
-        return transfer(p.sharpened(), q.sharpened(), eta).likeliest
+        return transfer(p.sharpened(q.logs), q.sharpened(p.logs), eta).likeliest
 
     return rule
 
