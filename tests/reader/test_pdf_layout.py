@@ -5,6 +5,7 @@ import pytest
 from rapid_cli.reader.pdf.hyphens import joined
 from rapid_cli.reader.pdf.layout.doubles import without_doubles
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line, text_of
+from rapid_cli.reader.pdf.layout.raised import with_scripts
 from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from tests.support.books import read
 from tests.support.odd_pdfs import one_page
@@ -198,3 +199,11 @@ def test_raised_and_lowered_numbers_are_told_from_others(parts: list[Part], expe
     assert " ".join(text(in_sizes(*parts, (72, 660, 12, "106 others"))).split()) == (
         f"{expected} 106 others"
     )
+
+
+def test_raised_numbers_are_told_in_a_text_of_another_order_than_the_drawn_one() -> None:
+    upper, lower = (
+        [*word(base, [0, 6]), Letter("6", Box(12, 5, 15, 11)), *word(rest, [20, 26, 32])]
+        for base, rest in (("10", "off"), ("cm", "now"))
+    )
+    assert with_scripts("cm6 now 106 off", [upper, lower]) == "cm^6 now 10^6 off"

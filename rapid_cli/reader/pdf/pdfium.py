@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # PDFium's mark for a hyphen at the end of a line, in place of the end.
 _HYPHEN = re.compile("\x02(?:\r?\n)?")
 _HYPHEN_CODE, _RETURN_CODE, _LINE_CODE = 2, 13, 10
+_NEAR = 1.0  # points from a place to a letter there
 MOST_LETTERS = 100_000
 """Letters and pieces of a page whose places are looked at."""
 _MOST_PICTURES = 1_000
@@ -132,6 +133,20 @@ class PdfiumFile:
             raw.FPDFText_GetRect(text, at, *places)
             boxes.append((left.value, bottom.value, right.value, top.value))
         return np.array(boxes, dtype=float).reshape(-1, 4)
+
+    def letter_at(self, index: int, place: Box) -> Letter | None:
+        """Return the letter of a page at the left edge of a place, None if there is none."""
+        from pypdfium2 import raw  # noqa: PLC0415 - as above
+
+        text = self._page(index)[1]
+        x, y = place.left, (place.bottom + place.top) / 2
+        at = raw.FPDFText_GetCharIndexAtPos(text, x, y, _NEAR, place.height)
+        if at < 0:
+            return None
+        rectangle = raw.FS_RECTF()
+        raw.FPDFText_GetLooseCharBox(text, at, byref(rectangle))
+        box = Box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
+        return Letter(_cleaned(raw.FPDFText_GetUnicode(text, at)), box)
 
     def has_marks(self, index: int) -> bool:
         """Tell whether a page has fields or annotations that show a text."""

@@ -12,13 +12,16 @@ from rapid_cli.reader.pdf.layout.letters import Line
 from rapid_cli.reader.pdf.layout.page_layout import laid_out
 from rapid_cli.reader.pdf.layout.pieces import Pieces, may_have_columns, overlap
 from rapid_cli.reader.pdf.layout.placing import Mark
-from rapid_cli.reader.pdf.layout.raised import may_have_scripts, with_scripts
+from rapid_cli.reader.pdf.layout.raised import is_script, moved_pairs, with_scripts
 from rapid_cli.reader.pdf.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
 from rapid_cli.reader.pdf.pypdf import PypdfFile
 
 _WORSE = 0.1
 """By how much less legible the letters of PDFium may be than the text that they replace."""
+
+_WITHIN = 1.0
+"""Points from the edges of a piece of text that are in its first and last letters."""
 
 
 class SeenPages:
@@ -49,7 +52,7 @@ class SeenPages:
             return text
         pieces = self._quick.pieces(at)
         differs = marked or _may_differ(text or "", pieces)
-        scripted = may_have_scripts(pieces)
+        scripted = self._has_scripts(at, pieces)
         if not (differs or scripted):
             return text
         if self.is_late():
@@ -59,6 +62,15 @@ class SeenPages:
         if differs:
             text = self._laid(text, lines, self._marks(at) if marked else [])
         return with_scripts(text, lines) if scripted and text else text
+
+    def _has_scripts(self, at: int, pieces: Pieces) -> bool:
+        return any(
+            is_script(
+                self._quick.letter_at(at, base._replace(left=base.right - _WITHIN)),
+                self._quick.letter_at(at, script._replace(left=script.left + _WITHIN)),
+            )
+            for base, script in moved_pairs(pieces)
+        )
 
     def _laid(self, text: str | None, lines: Sequence[Line], marks: Sequence[Mark]) -> str | None:
         laid = laid_out(lines, marks)

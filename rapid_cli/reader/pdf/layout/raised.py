@@ -23,6 +23,7 @@ _NEAR = 0.5
 _NUMBER = re.compile(
     r"[+\u2212\u2013-]?\d[\d.,\u2013\u2212-]{0,20}[+\u2212-]?|[+\u2212]|st|nd|rd|th"
 )
+_BEGIN = re.compile(r"[+\u2212\u2013\dsnrt-]")
 _NO_BASE = frozenset(" \u00a0+\u2212\u2013-=<>")
 _BEFORE, _AFTER = 12, 6
 """Letters around a number by which it is found in a text."""
@@ -34,24 +35,40 @@ MOST_SCRIPTS = 500
 
 @dataclass(frozen=True, slots=True)
 class _Script:
-    """A raised or lowered number: where it is among the letters of a page, and how it is told."""
+    """A raised or lowered number: where it is among the letters of a page, and how it is told.
+
+    `line` is where its line begins and ends among them.
+    """
 
     start: int
     end: int
+    line: tuple[int, int]
     told: str
 
 
-def may_have_scripts(pieces: Pieces) -> bool:
-    """Tell whether small pieces follow larger ones, higher or lower than these."""
-    if len(pieces) < 2:
-        return False
+def moved_pairs(pieces: Pieces) -> list[tuple[Box, Box]]:
+    """Return pieces with those that follow them higher or lower; what they are their letters tell.
+
+    The boxes of pieces are those of their ink, so that most of these only lack a descender.
+    """
     one, other = pieces[:-1], pieces[1:]
     height = heights(one)
     near = np.abs(other[:, 0] - one[:, 2]) <= _NEAR * height
     beside = (other[:, 1] < one[:, 3]) & (one[:, 1] < other[:, 3])
     smaller = other[:, 3] - other[:, 1] <= 1.2 * height  # small letters may be a base, too
     moved = (other[:, 1] >= one[:, 1] + _RISE * height) | (other[:, 1] < one[:, 1] - _DROP * height)
-    return bool((near & beside & smaller & moved).any())
+    at = near & beside & smaller & moved
+    return [
+        (Box(*base), Box(*script))
+        for base, script in zip(one[at].tolist(), other[at].tolist(), strict=True)
+    ]
+
+
+def is_script(base: Letter | None, letter: Letter | None) -> bool:
+    """Tell whether a letter begins a number that is raised or lowered beside its base."""
+    if base is None or letter is None or not _BEGIN.match(letter.text):
+        return False
+    return _moved(base.box, letter) is not None
 
 
 def with_scripts(text: str, lines: Sequence[Line]) -> str:
@@ -83,7 +100,8 @@ def _scripts(lines: Sequence[Line]) -> tuple[str, list[_Script]]:
                 before = _text(line[max(0, start - _SEEN) : start])
                 after = _text(line[end : end + _SEEN])
                 told = raised(number, before, after) if is_raised else lowered(number, before)
-                scripts.append(_Script(places[start], places[end], told))
+                bounds = places[0], places[-1]
+                scripts.append(_Script(places[start], places[end], bounds, told))
         drawn += "".join(plain)
     return drawn, scripts
 
@@ -118,13 +136,16 @@ def _moved(base: Box, letter: Letter) -> bool | None:
 def _place(script: _Script, drawn: str, letters: str) -> int:
     """Return where a number stands among the letters of a text, 0 where that is not clear.
 
-    Its letters and those around it must be there as often as they are drawn.
+    Its letters and those around it must be there as often as they are drawn, or those of its line
+    alone, which may follow another one in the text, once in both.
     """
-    start = max(0, script.start - _BEFORE)
-    for end in (script.end + _AFTER, script.end):
-        found, others = (_all(drawn[start:end], each) for each in (letters, drawn))
-        if len(found) == len(others) and start in others:
-            return found[others.index(start)] + script.start - start
+    start, end = max(0, script.start - _BEFORE), script.end + _AFTER
+    within = max(start, script.line[0]), min(end, script.line[1])
+    for first, last in ((start, end), (start, script.end), within):
+        found, others = (_all(drawn[first:last], each) for each in (letters, drawn))
+        known = len(found) == 1 or (first, last) != within
+        if len(found) == len(others) and first in others and known:
+            return found[others.index(first)] + script.start - first
     return 0
 
 
