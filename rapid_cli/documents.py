@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import Self
 
 PAGE_BREAK = "\n\n"
 STDIN = "stdin:"
@@ -19,12 +21,21 @@ class Page:
     """One page, or one section of a format without pages; `number` counts them from 1.
 
     `label` is what is printed on the page if that differs from its number, or the section's
-    heading, after that of the chapter it is in: "Chapter 3 › Installing".
+    heading, after that of the chapter it is in: "Chapter 3 › Installing". `sections` are those
+    that begin on a page: their offsets in `text`, in order, and such headings.
     """
 
     number: int
     label: str | None
     text: str
+    sections: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def stored(
+        cls, number: int, label: str | None, text: str, sections: Iterable[tuple[int, str]] = ()
+    ) -> Self:
+        """Return a page from its fields as JSON has them."""
+        return cls(number, label, text, tuple((start, heading) for start, heading in sections))
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,18 @@ class Document:
     def page_at(self, offset: int) -> Page:
         """Return the page that holds the character at `offset` of `text`."""
         return self.pages[bisect_right(self._page_starts, offset) - 1]
+
+    @cached_property
+    def _sections(self) -> list[tuple[int, str]]:
+        starts = zip(self._page_starts, self.pages, strict=True)
+        return [(at + start, heading) for at, page in starts for start, heading in page.sections]
+
+    def section_at(self, offset: int) -> str | None:
+        """Return the heading above the character at `offset` of `text`; None without one."""
+        if not self.paged:
+            return self.page_at(offset).label
+        before = bisect_right(self._sections, offset, key=lambda section: section[0])
+        return self._sections[before - 1][1] if before else None
 
 
 def is_file(path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -138,7 +138,7 @@ class Catalog:
             SHARED,
         )
         for name, path, pages, paged, warnings in rows:
-            read = tuple(Page(*page) for page in json.loads(pages))
+            read = tuple(Page.stored(*page) for page in json.loads(pages))
             notes = tuple(json.loads(warnings))
             return Document(document_id, name, path, read, bool(paged), notes)
         return None
@@ -162,7 +162,7 @@ class Catalog:
         `cut` says what the chunks were cut for, `reader` is the version of what read the pages, or
         ADOPTED.
         """
-        pages = [(page.number, page.label, page.text) for page in document.pages]
+        pages = [astuple(page) for page in document.pages]
         values = (
             document.id,
             document.paged,

@@ -10,7 +10,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -205,7 +205,7 @@ def _digest(text: str) -> str:
 
 def _packed(document: Document, places: Sequence[Place]) -> str:
     """Return all but the path as ASCII; a text as it is would be indexed letter by letter."""
-    pages = [(page.number, page.label, page.text) for page in document.pages]
+    pages = [astuple(page) for page in document.pages]
     held = (document.paged, document.warnings, pages, list(places))
     return base64.b64encode(zlib.compress(json.dumps(held).encode())).decode()
 
@@ -226,10 +226,20 @@ def _unpacked(text: str, entry: Shelved) -> tuple[Document, list[Place]]:
     return document, [_place(document, *place) for place in places]
 
 
-def _page(expected: int, number: object, label: object, text: object) -> Page:
+def _page(
+    expected: int,
+    number: object,
+    label: object,
+    text: object,
+    sections: Sequence[Sequence[object]] = (),
+) -> Page:
     _require(_whole(number) == expected, "the pages of a text are not in order")
     known = None if label is None else _text(label, LONGEST_FIELD)
-    return Page(expected, known, _text(text, LARGEST_TEXT))
+    held = _text(text, LARGEST_TEXT)
+    marks = tuple((_whole(start), _text(heading, LONGEST_FIELD)) for start, heading in sections)
+    starts = [0, *(start for start, _ in marks), len(held)]
+    _require(starts == sorted(starts), "a section begins outside of its page")
+    return Page(expected, known, held, marks)
 
 
 def _place(document: Document, start: object, end: object, first: object, last: object) -> Place:

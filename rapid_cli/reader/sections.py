@@ -46,15 +46,26 @@ def section_pages(lines: Iterable[Line]) -> tuple[Page, ...]:
     )
 
 
+class Headings:
+    """The headings that are above a place while a document is gone through."""
+
+    def __init__(self) -> None:
+        self._above: dict[int, str] = {}
+
+    def under(self, level: int, title: str) -> tuple[str, ...]:
+        """Return what is above the place that a heading opens, which is the last of them."""
+        self._above = {other: text for other, text in self._above.items() if other < level}
+        self._above[level] = title
+        return tuple(text for text in self._above.values() if text)
+
+
 def _split(lines: Iterable[Line]) -> Iterator[_Section]:
     section = _Section(())
-    above: dict[int, str] = {}
+    headings = Headings()
     for line in lines:
         if line.level:
             yield section
-            above = {level: title for level, title in above.items() if level < line.level}
-            above[line.level] = line.title
-            section = _Section(tuple(title for title in above.values() if title))
+            section = _Section(headings.under(line.level, line.title))
         section.lines.append(line.text)
     yield section
 
@@ -88,15 +99,16 @@ def _bounded(sections: Sequence[_Section]) -> Iterator[_Section]:
 
 
 def _name(section: _Section) -> str | None:
-    first = _label(section.headings)
-    last = _label(section.last) if section.last else None
+    first = label_of(section.headings)
+    last = label_of(section.last) if section.last else None
     if first is None or last is None or first == last:
         return first or last
     length = (LABEL_LENGTH - len(RANGE)) // 2
     return one_line(first, length) + RANGE + one_line(last, length)
 
 
-def _label(headings: Sequence[str]) -> str | None:
+def label_of(headings: Sequence[str]) -> str | None:
+    """Return what a place below these headings is called; None without any that shows."""
     shown = [title for title in map(one_line, headings[-2:]) if title]
     label = JOINT.join(shown)
     if len(label) > LABEL_LENGTH:

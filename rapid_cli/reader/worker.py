@@ -66,7 +66,7 @@ def result(line: bytes, name: str) -> Document | DocumentError:
         return DocumentError(f"{name} {answer['failure']}", answer["hint"])
     if "message" in answer:
         return DocumentError(answer["message"], answer["hint"])
-    pages = tuple(Page(**page) for page in answer.pop("pages"))
+    pages = tuple(Page.stored(**page) for page in answer.pop("pages"))
     return Document(pages=pages, warnings=tuple(answer.pop("warnings")), **answer)
 
 

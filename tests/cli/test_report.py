@@ -21,7 +21,7 @@ from rapid_cli.cli.render.report import (
 )
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats
-from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.documents import PAGE_BREAK, Chunk, Document, Page, Passage
 from rapid_cli.models.interface import PromptTokens
 from rapid_cli.text.sizes import percentage
 
@@ -56,8 +56,19 @@ class NamedModel:
         self.name, self.device = name, device
 
 
-def passage(document=BOOK, first=1, last=1, start=0, score=0.5):
-    return Passage(Chunk(document.id, 0, "what it says", start, start + 12, first, last), score)
+def passage(document=BOOK, first=1, last=1, start=None, score=0.5):
+    """Return the passage of some pages, or that from an offset to the end of the last one."""
+    starts, ends = zip(*(page_span(document, number) for number in (first, last)), strict=True)
+    start = starts[0] if start is None else start
+    text = document.text[start : ends[1]]
+    return Passage(Chunk(document.id, 0, text, start, ends[1], first, last), score)
+
+
+def page_span(document, number):
+    """Return where in a document's text a page is."""
+    before = PAGE_BREAK.join(page.text for page in document.pages[: number - 1])
+    start = len(before) + (len(PAGE_BREAK) if number > 1 else 0)
+    return start, start + len(document.pages[number - 1].text)
 
 
 def reading(tokens, coverage):
@@ -105,7 +116,7 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
                 "page_label": None,
                 "section": None,
                 "score": 0.6124,
-                "text": "what it says",
+                "text": BOOK.text[slice(page_span(BOOK, 3)[0], page_span(BOOK, 4)[1])],
             }
         ],
         "citations": [],
@@ -239,13 +250,6 @@ RULES = Document(
 RULES_OF = {"r": RULES}
 
 
-def stretch(first, last):
-    """Return the passage of some sections of the rules."""
-    start = RULES.text.index(RULES.pages[first - 1].text)
-    end = RULES.text.index(RULES.pages[last - 1].text) + len(RULES.pages[last - 1].text)
-    return Passage(Chunk("r", 0, RULES.text[start:end], start, end, first, last), 0.5)
-
-
 @pytest.mark.parametrize(
     ("first", "last", "section"),
     [
@@ -258,7 +262,7 @@ def stretch(first, last):
     ],
 )
 def test_a_passage_of_several_sections_is_told_by_the_first_and_the_last(first, last, section):
-    found = stretch(first, last)
+    found = passage(RULES, first, last)
     assert passage_json(found, RULES_OF)["section"] == section
     assert place(found, RULES_OF) == (
         f"rules.md, “{section}”" if section else "rules.md, 0% into the text"
@@ -266,12 +270,12 @@ def test_a_passage_of_several_sections_is_told_by_the_first_and_the_last(first, 
 
 
 def test_a_source_is_told_by_the_section_of_the_sentence_that_it_supports_best():
-    found = stretch(2, 4)
+    found = passage(RULES, 2, 4)
     at = found.chunk.text.index("Dogs wait")
     part, other = (at, at + len("Dogs wait outside.")), (0, 10)
     cited = make_answer(
         text="They wait outside. It plays.",
-        sources=[found, stretch(2, 3)],
+        sources=[found, passage(RULES, 2, 3)],
         citations=[
             Citation(0, 18, (1,), 0.9, ("Dogs wait outside.",), (part,)),
             Citation(19, 28, (1,), 0.7, ("The piano",), (other,)),
@@ -286,7 +290,7 @@ def test_a_source_is_told_by_the_section_of_the_sentence_that_it_supports_best()
 
 
 def test_a_search_tells_the_section_that_is_most_like_the_question():
-    found = [stretch(2, 4)]
+    found = [passage(RULES, 2, 4)]
     told = passages_json("When is the piano played?", found, RULES_OF)["passages"]
     assert [one["section"] for one in told] == ["House › Music"]
     told = passages_json("What is it?", found, RULES_OF)["passages"]
@@ -300,6 +304,25 @@ def test_the_page_of_a_sentence_is_told_where_a_passage_touches_several():
     told = passage_json(found, DOCUMENTS, (at, at + 15))
     assert (told["page"], told["last_page"], told["page_label"]) == (3, 3, None)
     assert address(place_of(found, DOCUMENTS, (at, at + 15))).endswith("#page=3")
+
+
+def test_a_place_on_a_page_is_told_with_the_section_that_it_is_in():
+    sections = ((0, "2 Care"), (18, "2 Care › 2.1 Oil"))
+    pages = (
+        Page(1, None, "A title."),
+        Page(2, "1", "Care takes a day.\nOil it in May.", sections),
+        Page(3, "2", "And in June."),
+    )
+    document = Document("c", "care.pdf", "/care.pdf", pages, paged=True)
+    found, known = passage(document, first=2, last=3), {"c": document}
+    told = passage_json(found, known)
+    assert (told["page"], told["last_page"]) == (2, 3)
+    assert told["section"] == "2 Care – 2 Care › 2.1 Oil"
+    assert place(found, known, (0, 17)) == "care.pdf, page 2 (printed 1), “2 Care”"
+    assert place(found, known, (18, 32)) == "care.pdf, page 2 (printed 1), “2 Care › 2.1 Oil”"
+    june = found.chunk.text.index("And")
+    assert place(found, known, (june, june + 12)).endswith("page 3 (printed 2), “2 Care › 2.1 Oil”")
+    assert place(passage(document), known) == "care.pdf, page 1"
 
 
 def test_a_passage_of_a_text_without_pages_has_a_section_if_any():

@@ -12,7 +12,10 @@ from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Catalog
 from rapid_cli.storage import sqlite
 
-PAGES = (Page(1, "i", "Loomings.\n"), Page(2, None, "Das Meer – 海."))
+PAGES = (
+    Page(1, "i", "Loomings.\n", ((0, "Chapter 1"), (4, "Chapter 1 › Ⅱ"))),
+    Page(2, None, "Das Meer – 海."),
+)
 
 
 def make_document(identity: str, path: str) -> Document:

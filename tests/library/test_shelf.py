@@ -50,7 +50,10 @@ def make(server: str) -> Iterator[Make]:
 
 
 def book(name: str = "book.pdf", text: str = "Whales are no fish.") -> Document:
-    pages = (Page(1, "i", text), Page(2, None, "The sea, \u6d77 \U0001f40b\u0000\n\u2028"))
+    pages = (
+        Page(1, "i", text, ((0, "Whales"), (3, "Whales › Fish"))),
+        Page(2, None, "The sea, \u6d77 \U0001f40b\u0000\n\u2028"),
+    )
     identity = hashlib.sha256(name.encode()).hexdigest()
     return Document(identity, name, f"/books/{name}", pages, True, ("page 3 is empty",))
 
@@ -75,6 +78,14 @@ def test_another_library_gets_the_document_as_it_was_put(make: Make) -> None:
     expected = Shelved("anna", "/books/book.pdf", "book.pdf", book().id, entry.indexed_at)
     assert entry == expected
     assert other.fetch(book().id) == (book(), PLACES)
+
+
+@pytest.mark.parametrize("starts", [(-1,), (8, 3), (10_000,)])
+def test_a_section_outside_of_its_page_is_refused(make: Make, starts: tuple[int, ...]) -> None:
+    pages = (Page(1, None, "Whales are no fish.", tuple((start, "Fish") for start in starts)),)
+    make("anna").put(replace(book(), pages=pages), PLACES[:1])
+    with pytest.raises(StoreError, match="a section begins outside of its page"):
+        make("ben").fetch(book().id)
 
 
 def test_a_document_without_pages_and_chunks_comes_back_too(make: Make) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rapid_cli.reader.pdf.hyphens import joined
 from rapid_cli.reader.pdf.layout.doubles import without_doubles
+from rapid_cli.reader.pdf.layout.hyphens import joined
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line, text_of
 from rapid_cli.reader.pdf.layout.raised import with_scripts
 from rapid_cli.reader.pdf.layout.spacing import is_spaced_better

@@ -17,7 +17,7 @@ from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 from tests.support.odd_pdfs import bomb, one_page, shown
-from tests.support.pdfs import make_pdf, make_scanned_pdf
+from tests.support.pdfs import make_pdf, make_scanned_pdf, outlined
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +122,7 @@ def wait_until_busy(parent: int) -> list[int]:
     ("name", "raw"),
     [
         ("labels.pdf", make_pdf(["one", "", "thrée"], labels={0: ("/r", "")})),
+        ("outline.pdf", outlined(["Care\nOil it."], [(1, "Care", 1, None)])),
         ("windows.txt", "naïve “café” – déjà vu".encode("cp1252")),
         ("many lines.txt", "a\u2028b\x85c\r\nd\x0ce 日本語 😀 \x1b[31m".encode()),
     ],

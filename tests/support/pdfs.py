@@ -11,9 +11,14 @@ from pypdf.generic import (
     ArrayObject,
     DecodedStreamObject,
     DictionaryObject,
+    Fit,
+    IndirectObject,
     NameObject,
     NumberObject,
 )
+
+Heading = tuple[int, str, int | None, float | None]
+"""What stands in an outline: its level from 1, its text, its page from 1, and the height there."""
 
 
 def make_pdf(
@@ -34,7 +39,19 @@ def make_pdf(
         writer.set_page_label(start, len(texts) - 1, style=style, prefix=prefix)
     if user_password is not None:
         writer.encrypt(user_password, owner_password="owner", algorithm="RC4-128")
-    return _bytes_of(writer)
+    return bytes_of(writer)
+
+
+def outlined(texts: Sequence[str], items: Sequence[Heading]) -> bytes:
+    """Return a PDF of these pages with an outline of these headings."""
+    writer = PdfWriter(clone_from=BytesIO(make_pdf(texts)))
+    above: list[IndirectObject] = []
+    for level, title, page, top in items:
+        parent = above[level - 2] if level > 1 else None
+        fit = Fit.fit() if top is None else Fit.xyz(left=72, top=top)
+        item = writer.add_outline_item(title, None if page is None else page - 1, parent, fit=fit)
+        above[level - 1 :] = [item]
+    return bytes_of(writer)
 
 
 def make_scanned_pdf(page_count: int) -> bytes:
@@ -51,7 +68,7 @@ def make_partly_scanned_pdf(texts: Sequence[str | None]) -> bytes:
             _write_text(page, text)
             continue
         _write_image(page, _image(1, 1, b"\x80"))
-    return _bytes_of(writer)
+    return bytes_of(writer)
 
 
 def make_drawn_pdf(texts: Sequence[str], *, typed: Collection[int] = (), dpi: int = 200) -> bytes:
@@ -69,7 +86,7 @@ def make_drawn_pdf(texts: Sequence[str], *, typed: Collection[int] = (), dpi: in
             pixels = drawn[index].render(scale=dpi / 72, grayscale=True).to_numpy()
             height, width = pixels.shape[:2]
             _write_image(page, _image(width, height, pixels.tobytes()))
-    return _bytes_of(writer)
+    return bytes_of(writer)
 
 
 def make_pdf_with_damaged_pages(texts: Sequence[str], damaged: Sequence[int]) -> bytes:
@@ -80,7 +97,7 @@ def make_pdf_with_damaged_pages(texts: Sequence[str], damaged: Sequence[int]) ->
         _write_text(page, text)
         if index in damaged:
             _write_stream(page, b"nothing that draws", filtered_by="/NoSuchFilter")
-    return _bytes_of(writer)
+    return bytes_of(writer)
 
 
 def make_pdf_for_pdfium(text: str) -> bytes:
@@ -89,7 +106,7 @@ def make_pdf_for_pdfium(text: str) -> bytes:
     page = writer.add_blank_page(width=612, height=792)
     _write_text(page, text)
     page["/Contents"].get_object()[NameObject("/Filter")] = NameObject("/NoSuchFilter")
-    return _bytes_of(writer)
+    return bytes_of(writer)
 
 
 def make_pdf_with_damaged_labels(texts: Sequence[str]) -> bytes:
@@ -101,7 +118,7 @@ def make_pdf_with_damaged_labels(texts: Sequence[str]) -> bytes:
     leaf = DictionaryObject({NameObject("/Limits"): limits})
     labels = DictionaryObject({NameObject("/Kids"): ArrayObject([leaf])})
     writer.root_object[NameObject("/PageLabels")] = labels
-    return _bytes_of(writer)
+    return bytes_of(writer)
 
 
 def _write_text(page: PageObject, text: str) -> None:
@@ -146,7 +163,8 @@ def _image(width: int, height: int, grey: bytes) -> DecodedStreamObject:
     return image
 
 
-def _bytes_of(writer: PdfWriter) -> bytes:
+def bytes_of(writer: PdfWriter) -> bytes:
+    """Return the file that a writer holds."""
     target = BytesIO()
     writer.write(target)
     return target.getvalue()

@@ -22,29 +22,31 @@ _BEGINNING = "the beginning"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The pages, or sections, of a document that a passage touches, or the part of it that counts.
+    """The pages and sections of a document that a passage touches, or the part of it that counts.
 
-    `start` is its offset in the text.
+    That is `text[start:end]` of the document.
     """
 
     document: Document
     first: Page
     last: Page
     start: int
+    end: int
 
     @property
     def section(self) -> str | None:
         """The heading above it, or the first and the last one; None without headings."""
-        first, last = self.first.label, self.last.label
-        if self.document.paged or first == last:
-            return None if self.document.paged else first
+        first, last = map(self.document.section_at, (self.start, self.end - 1))
+        if first == last:
+            return first
         return _range((first or _BEGINNING).split(_WITHIN), (last or _BEGINNING).split(_WITHIN))
 
     @property
     def told(self) -> str:
         """The place in words, such as `pages 3-4 (printed iii)`, without the document."""
         if self.document.paged:
-            return self._told_pages()
+            heading = f", {told_heading(self.section)}" if self.section else ""
+            return self._told_pages() + heading
         if self.section:
             return told_heading(self.section)
         return f"{percentage(self.start / max(len(self.document.text), 1))} into the text"
@@ -80,11 +82,14 @@ def place_of(
     """Return where a passage stands, or the part of it that counts."""
     chunk = passage.chunk
     document = documents[chunk.document_id]
-    if part is None:
-        first, last = (document.pages[n - 1] for n in (chunk.first_page, chunk.last_page))
-        return Place(document, first, last, chunk.start)
-    start, end = (chunk.start + offset for offset in part)
-    return Place(document, document.page_at(start), document.page_at(max(start, end - 1)), start)
+    start, end = (chunk.start + offset for offset in part or _shown(chunk.text))
+    end = max(end, start + 1)
+    return Place(document, document.page_at(start), document.page_at(end - 1), start, end)
+
+
+def _shown(text: str) -> Part:
+    """Return where a text is but for the whitespace around it."""
+    return len(text) - len(text.lstrip()), len(text.rstrip())
 
 
 def place(passage: Passage, documents: Mapping[str, Document], part: Part | None = None) -> str:

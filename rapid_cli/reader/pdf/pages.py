@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from rapid_cli.documents import Page
 from rapid_cli.reader.cleaning import one_line
 from rapid_cli.reader.pdf.choice import read_all, read_quickly
-from rapid_cli.reader.pdf.hyphens import joined
+from rapid_cli.reader.pdf.layout.hyphens import joined
 from rapid_cli.reader.pdf.notes import file_notes, page_notes, textless
 from rapid_cli.reader.pdf.opening import open_quick
+from rapid_cli.reader.pdf.outline import outline_sections
 
 MARK = b"%PDF-"
 MANY_PAGES = 200  # from here on PDFium reads first: it takes 1 ms for a page, and pypdf 16
@@ -37,9 +38,12 @@ def pdf_pages(
             raise textless(read, quick, name)
         read.texts = joined(read.texts)
         notes = (*page_notes(read, quick), *file_notes(raw, quick))
+        sections = outline_sections(quick, read.texts) if quick else [()] * len(read.texts)
     pages = (
-        Page(number, _label(label, number), text or "")
-        for number, (label, text) in enumerate(zip(read.labels, read.texts, strict=True), start=1)
+        Page(number, _label(label, number), text or "", begun)
+        for number, (label, text, begun) in enumerate(
+            zip(read.labels, read.texts, sections, strict=True), start=1
+        )
     )
     return tuple(pages), notes
 

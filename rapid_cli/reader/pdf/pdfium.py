@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from ctypes import byref, c_double
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from rapid_cli.reader.pdf.layout.pieces import Pieces
 from rapid_cli.reader.pdf.legibility import is_nothing
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfPage, PdfTextPage
+    from pypdfium2 import PdfBookmark, PdfPage, PdfTextPage
 
 # PDFium's mark for a hyphen at the end of a line, in place of the end.
 _HYPHEN = re.compile("\x02(?:\r?\n)?")
@@ -58,6 +59,19 @@ def with_end(raw: bytes) -> bytes:
         return b""
     whole = raw[: raw.rfind(_OBJECT_END) + len(_OBJECT_END)]
     return whole + b"\ntrailer\n<</Root %b R>>\nstartxref\n0\n%%%%EOF\n" % objects[-1][1]
+
+
+class Bookmark(NamedTuple):
+    """A heading of an outline, of level 1 or more, and the place that it leads to.
+
+    `page` counts from 0, None if it leads to none; `top` is the height there, in points from the
+    bottom of the page, None where the file does not tell it.
+    """
+
+    level: int
+    title: str
+    page: int | None
+    top: float | None
 
 
 @cache
@@ -176,6 +190,25 @@ class PdfiumFile:
             self._open = index, page, page.get_textpage()
         return self._open[1:]
 
+    def outline(self) -> Iterator[Bookmark]:
+        """Yield the headings of the outline in their order, as far as they can be read."""
+        try:
+            for item in self._pdf.get_toc():
+                yield Bookmark(item.level + 1, clean(item.get_title()), *_destination(item))
+        except Exception:  # as in `text`
+            return
+
+    def share_above(self, bookmark: Bookmark) -> float | None:
+        """Return which share of the letters of its page is above a heading; None if unknown."""
+        if bookmark.page is None or bookmark.top is None:
+            return None
+        try:
+            text = self._page(bookmark.page)[1]
+            above = len(text.get_text_bounded(bottom=bookmark.top))
+            return above / max(int(text.count_chars()), above, 1)
+        except Exception:  # as in `text`
+            return None
+
     def labels(self) -> list[str | None]:
         """Return the labels of all pages."""
         return [self._label(at) for at in range(len(self))]
@@ -238,3 +271,22 @@ class PdfiumFile:
             return str(self._pdf.get_page_label(index))
         except Exception:  # as in `text`; labels are a convenience
             return None
+
+
+def _destination(item: PdfBookmark) -> tuple[int | None, float | None]:
+    """Return the page that an entry of the outline leads to, and the height there."""
+    from pypdfium2 import raw  # noqa: PLC0415 - as above
+
+    destination = item.get_dest()
+    if destination is None or (page := destination.get_index()) is None:
+        return None, None
+    mode, view = destination.get_view()
+    heights = {
+        raw.PDFDEST_VIEW_XYZ: 1,
+        raw.PDFDEST_VIEW_FITH: 0,
+        raw.PDFDEST_VIEW_FITBH: 0,
+        raw.PDFDEST_VIEW_FITR: 3,
+    }
+    at = heights.get(mode, len(view))
+    top = view[at] if at < len(view) else 0.0
+    return page, top or None  # a height that is left out is told as 0
