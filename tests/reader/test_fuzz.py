@@ -25,7 +25,8 @@ from tests.support.office import (
     sheet_rows,
     slide_shape,
 )
-from tests.support.pdfs import make_partly_scanned_pdf, make_pdf
+from tests.support.pdfs import make_partly_scanned_pdf, make_pdf, outlined
+from tests.support.printed_pdfs import with_annotations
 from tests.support.word_files import item, level, lists, word_file
 
 pytestmark = pytest.mark.slow
@@ -79,6 +80,18 @@ TEXT_BODY = (
 
 VALID = {
     "file.pdf": make_pdf(["some text", "", "more"], labels={0: ("/r", "")}),
+    "outline.pdf": outlined(
+        ["Care\nOil it.\n1.1 May\nTwice.", "More"],
+        [(1, "Care", 1, 700.0), (2, "May", 1, None), (1, "Unsaid", 2, 400.0)],
+    ),
+    "form.pdf": with_annotations(
+        [(72, 700, "Name:"), (72, 690, "10"), (84, 694, "6"), (90, 690, "of x")],
+        [
+            "/Subtype/Widget/FT/Tx/T(a)/V(Mara)/Rect[120 695 220 710]",
+            "/Subtype/Widget/FT/Btn/T(b)/V/On/AS/On/Rect[72 650 82 660]",
+            "/Subtype/FreeText/Contents(check)/Rect[300 690 400 710]",
+        ],
+    ),
     "scan.pdf": make_partly_scanned_pdf(["some text", None]),
     "locked.pdf": make_pdf(["secret"], user_password=""),
     "page.html": PAGE,
@@ -143,6 +156,10 @@ def read_or_refuse(raw: bytes, name: str) -> Document | None:
     document.text.encode()
     assert [page.number for page in document.pages] == list(range(1, len(document.pages) + 1))
     assert all(label is None or label.strip() for label in labels(document))
+    for page in document.pages:
+        starts = [0, *(start for start, _ in page.sections), len(page.text)]
+        assert starts == sorted(starts)
+        assert all(heading.strip() for _, heading in page.sections)
     return document
 
 
