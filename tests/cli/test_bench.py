@@ -98,8 +98,9 @@ def table(output: str) -> list[dict[str, str]]:
 def test_a_table_compares_every_variant_with_plain_decoding(home):
     words = ("--gamma", "4", "--assume-acceptance", "1", "--assume-acceptance", "0")
     output = succeeded(rapid(*QUICK, *words, home=home))
-    title, stage, drafts, *_ = output.splitlines()
-    assert re.match(r"tiny Q8_0, random weights, .+; peak memory \d+\.\d\d GB$", title)
+    title, stage, drafts, *_ = lines = output.splitlines()
+    assert re.match(r"tiny Q8_0, random weights, .+$", title)
+    assert re.match(r"Peak memory: \d+\.\d\d GB$", lines[-2])
     assert re.match(r"At 512 tokens: read at \d+ tok/s, cache 0\.00 GB, batches of k .+ ms$", stage)
     assert re.match(r"  drafts of k tokens by same, which reads 512, take .+ ms$", drafts)
     assert COIN_NOTE in output
@@ -257,6 +258,37 @@ def test_bad_input_is_one_sentence_and_measures_nothing(tmp_path, monkeypatch, w
     assert result.stdout == ""
 
 
+def test_each_length_is_told_when_it_is_measured(home):
+    words = ("bench", "--synthetic", "tiny:Q8_0", "--context-lengths", "1024,512")
+    output = succeeded(rapid(*words, "--repeat", "1", "--max-tokens", "8", home=home))
+    told = re.findall(r"^At (\d+) tokens|^\| (\d+) +\| (\S+)", output, re.MULTILINE)
+    assert told == [
+        ("512", "", ""),
+        *[("", "512", name) for name in ("long-context", "rapid")],
+        ("1024", "", ""),
+        *[("", "1024", name) for name in ("long-context", "rapid")],
+    ]
+
+
+def test_what_was_measured_of_a_length_is_told_while_it_goes_on(home):
+    words = (*TINY, "--repeat", "100000", "--max-tokens", "64", "--quiet")
+    with subprocess.Popen(
+        [sys.executable, "-m", "rapid_cli", *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=environment(home, **SCREEN),
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("tiny Q8_0")
+        assert process.stdout.readline().startswith("At 512 tokens: read at")
+        assert process.poll() is None
+        process.terminate()
+        rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Peak memory" in rest
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
     code = (
         "import shutil, rapid_cli.cli\n"
@@ -273,8 +305,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
     assert list((tmp_path / "synthetic").iterdir()) == []
 
 
-def interrupted(words: Sequence[object], home: Path, sign: str) -> tuple[int, str, str]:
-    """Send Ctrl-C once `sign` is seen on stderr, a terminal; return exit code and both outputs."""
+SIGNALS = pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "limit"]
+)
+
+
+def interrupted(words: Sequence[object], home: Path, number: int) -> tuple[int, str, str]:
+    """Send a signal once there are answers; return exit code, stdout, and stderr, a terminal."""
     terminal, end = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "rapid_cli", *map(str, words)],
@@ -291,8 +328,8 @@ def interrupted(words: Sequence[object], home: Path, sign: str) -> tuple[int, st
         try:
             while data := os.read(terminal, 4096):
                 seen.extend(data)
-                if not sent and re.search(sign.encode(), seen):
-                    process.send_signal(signal.SIGINT)
+                if not sent and re.search(rb"answers .*[1-9]\d/", seen):
+                    process.send_signal(number)
                     sent = True
         except OSError:  # the other end is closed
             pass
@@ -308,11 +345,12 @@ def interrupted(words: Sequence[object], home: Path, sign: str) -> tuple[int, st
     return process.returncode, output.decode(), seen.decode("utf-8", "replace")
 
 
-def test_ctrl_c_prints_what_was_measured_so_far_and_exits_with_130(home, tmp_path):
+@SIGNALS
+def test_a_signal_leaves_what_was_measured_so_far(home, tmp_path, number, expected):
     plot = tmp_path / "speed.png"
     words = (*TINY, "--repeat", "100000", "--max-tokens", "64", "--plot", plot)
-    code, output, errors = interrupted(words, home, sign=r"answers .*[1-9]\d/")
-    assert code == 130, errors
+    code, output, errors = interrupted(words, home, number)
+    assert code == expected, errors
     assert "Traceback" not in errors
     rows = table(output)
     assert [row["variant"] for row in rows] == ["long-context", "rapid"]
@@ -321,10 +359,11 @@ def test_ctrl_c_prints_what_was_measured_so_far_and_exits_with_130(home, tmp_pat
     assert plot.read_bytes().startswith(PNG)
 
 
-def test_ctrl_c_keeps_json_whole(home):
+@SIGNALS
+def test_a_signal_keeps_json_whole(home, number, expected):
     words = (*TINY, "--repeat", "100000", "--max-tokens", "64", "--json")
-    code, output, errors = interrupted(words, home, sign=r"answers .*[1-9]\d/")
-    assert code == 130, errors
+    code, output, errors = interrupted(words, home, number)
+    assert code == expected, errors
     measured = json.loads(output)
     assert len(measured["stages"]) == 1
     assert all(row["runs"] > 1 for row in measured["rows"])

@@ -65,11 +65,13 @@ def run(options: BenchOptions) -> None:
         else:
             setup = text_setup(session, pair, options, errors)
             variants = _variants(plain, setup, strategies, options)
-        found = _Found()
-        complete = found.collect(_measured(setup, lengths, variants, options), bars)
+        measured = _measured(setup, lengths, variants, options)
+        found = _Found(printed=not options.json)
+        if found.printed:
+            print(setup.title, flush=True)
+        code = found.collect(measured, bars)
     _report(found, setup.title, options)
-    if not complete:
-        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(code)
 
 
 def _check(options: BenchOptions) -> None:
@@ -126,31 +128,53 @@ def _measured(
     )
 
 
+_Measured = PrefillProgress | LengthProfile | Sample
+
+
 @dataclass(slots=True)
 class _Found:
-    """What was measured so far."""
+    """What was measured so far; with `printed` the tables of each length come when it is done."""
 
+    printed: bool
     stages: list[LengthRow] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
-    def collect(
-        self, events: Iterator[PrefillProgress | LengthProfile | Sample], bars: Bars
-    ) -> bool:
-        """Take all events, shown on `bars`; return False if Ctrl-C cut them short."""
+    def collect(self, events: Iterator[_Measured], bars: Bars) -> int:
+        """Take all events, shown on `bars`; return the exit code: that of what cut them short."""
+        code = 0
         try:
             for event in events:
-                match event:
-                    case PrefillProgress(reader=reader, done=done, total=total):
-                        bars.update(f"{reader} reads {total}", done, total, "tokens")
-                    case LengthProfile():
-                        bars.close()
-                        self.stages.append(length_row(event))
-                    case Sample():
-                        self.samples.append(event)
-                        bars.update("answers", len(self.samples), len(self.samples), "answers")
+                self._take(event, bars)
         except KeyboardInterrupt:
-            return False
-        return True
+            code = INTERRUPTED
+        except SystemExit as ended:  # as by the time limit of a queue, which sends SIGTERM
+            code = int(ended.code or 0)
+        bars.close()
+        self._print_rows()
+        return code
+
+    def _take(self, event: _Measured, bars: Bars) -> None:
+        match event:
+            case PrefillProgress(reader=reader, done=done, total=total):
+                bars.update(f"{reader} reads {total}", done, total, "tokens")
+            case LengthProfile():
+                bars.close()
+                self._print_rows()
+                self.stages.append(length_row(event))
+                if self.printed:
+                    print_stage(self.stages[-1])
+                    sys.stdout.flush()
+            case Sample():
+                self.samples.append(event)
+                bars.update("answers", len(self.samples), len(self.samples), "answers")
+
+    def _print_rows(self) -> None:
+        """Print the rows of the length that was measured last, if there are any."""
+        length = self.stages[-1].context_length if self.stages else 0
+        latest = [sample for sample in self.samples if sample.profile.length == length]
+        if self.printed and latest:
+            print_rows(rows(latest, PLAIN))
+            sys.stdout.flush()
 
 
 def _variants(
@@ -205,12 +229,12 @@ def _longest(setup: Setup, variants: Sequence[Variant]) -> int:
 
 
 def _report(found: _Found, title: str, options: BenchOptions) -> None:
-    """Print the tables, or JSON, and draw the plot."""
+    """Print what is left to be told, or JSON, and draw the plot."""
     table = rows(found.samples, PLAIN)
     if options.json:
         _print_json(found, title, table)
     else:
-        _print_tables(found, title, table)
+        _print_end(table)
     if options.plot and table:
         draw(options.plot, title, table, found.stages)
 
@@ -225,11 +249,8 @@ def _print_json(found: _Found, title: str, table: Sequence[Row]) -> None:
     print_json(measured)
 
 
-def _print_tables(found: _Found, title: str, table: Sequence[Row]) -> None:
-    print(f"{title}; peak memory {peak_memory_bytes() / 1e9:.2f} GB")
-    for stage in found.stages:
-        print_stage(stage)
-    print_rows(table)
+def _print_end(table: Sequence[Row]) -> None:
+    print(f"Peak memory: {peak_memory_bytes() / 1e9:.2f} GB")
     if any(row.assumed_acceptance is not None for row in table):
         print("Acceptance was decided by a coin: these are speeds, not answers.")
 
