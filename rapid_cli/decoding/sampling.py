@@ -14,7 +14,8 @@ UNDERFLOW_NATS = 87.0
 """exp(-87) is the last normal float32: what lies further below the maximum has probability 0."""
 MANY = 0.25
 """With a larger share of candidates, picking them out costs more than computing with all."""
-
+FEW = 0.01
+"""Up to such a share of the vocabulary, searching for tokens costs less than laying all out."""
 BLOCK = 1024
 """Tokens that are summed up together when one is drawn."""
 
@@ -56,9 +57,12 @@ class Distribution:
         """Return the probabilities of `tokens`, ascending, in their shape."""
         if len(self.tokens) == self.size:
             return self.probabilities if len(tokens) == self.size else self.probabilities[tokens]
-        dense = np.zeros(self.size, self.probabilities.dtype)
-        dense[self.tokens] = self.probabilities
-        return dense[tokens]
+        if len(tokens) > FEW * self.size:
+            dense = np.zeros(self.size, self.probabilities.dtype)
+            dense[self.tokens] = self.probabilities
+            return dense[tokens]
+        places = np.minimum(np.searchsorted(self.tokens, tokens), len(self.tokens) - 1)
+        return np.where(self.tokens[places] == tokens, self.probabilities[places], 0)
 
     def places(self, tokens: Indices) -> Indices:
         """Return where in `self.tokens` those of `tokens` stand that are among them, in order."""
@@ -90,19 +94,25 @@ def distribution(
     highest = logits.max()
     if sampling.temperature == 0:
         return certain(int(logits.argmax()), len(logits))
-    candidates = _above(logits, highest - UNDERFLOW_NATS * sampling.temperature)
-    certainty = -float(np.log(np.exp(_taken(logits, candidates) - highest).sum()))
-    candidates, kind = _with(candidates, also, logits)
+    lowest = highest - UNDERFLOW_NATS * sampling.temperature
+    candidates = _above(logits, lowest)
+    unlikely = None if also is None else also[logits[also] < lowest]
+    if unlikely is not None and len(unlikely):
+        candidates = _with(candidates, unlikely, logits)
+        nats = logits[candidates].astype(np.float64) - highest
+    else:
+        nats = _taken(logits, candidates) - highest
+    weights = np.exp(nats / sampling.temperature)
+    own = weights if sampling.temperature == 1 else np.exp(nats)
+    certainty = -float(np.log(own.sum()))
     if 0 < sampling.top_k < len(candidates):
-        top = np.argpartition(logits[candidates], -sampling.top_k)[-sampling.top_k :]
-        candidates = np.sort(candidates[top])
-    weights = (_taken(logits, candidates) - highest).astype(kind)
-    weights /= sampling.temperature
-    np.exp(weights, out=weights)
+        kept = np.sort(np.argpartition(nats, -sampling.top_k)[-sampling.top_k :])
+        candidates, weights = candidates[kept], weights[kept]
     if sampling.top_p < 1:
         kept = _nucleus(weights, sampling.top_p)
         candidates, weights = candidates[kept], weights[kept]
-    return Distribution(candidates, weights / weights.sum(), len(logits), certainty)
+    weights /= weights.sum()
+    return Distribution(candidates, weights, len(logits), certainty)
 
 
 def log_likelihood(logits: Logits, tokens: Tokens) -> float:
@@ -149,13 +159,11 @@ def _taken(logits: Logits, tokens: Indices) -> Logits:
     return logits if len(tokens) == len(logits) else logits[tokens]
 
 
-def _with(
-    candidates: Indices, also: Indices | None, logits: Logits
-) -> tuple[Indices, np.dtype[np.floating]]:
-    """Return candidates and others, and the type that holds the probabilities of all of them."""
-    together = candidates if also is None else np.union1d(candidates, also)
-    more = len(together) > len(candidates)
-    return together, np.dtype(np.float64) if more else logits.dtype
+def _with(candidates: Indices, others: Indices, logits: Logits) -> Indices:
+    """Return candidates and others in order; all tokens may be candidates already."""
+    if len(candidates) == len(logits):
+        return candidates
+    return np.sort(np.concatenate([candidates, others]))
 
 
 @lru_cache(maxsize=4)

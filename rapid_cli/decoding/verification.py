@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -132,10 +132,12 @@ def transfer(p: Distribution, q: Distribution, eta: float) -> Distribution:
     before = _with_rest(p.probabilities[places])
     goal = _with_rest(q.at(p.tokens[places]))
     way = np.abs(np.log(goal / before))
-    moves = np.clip(eta * (goal - before), -way, way)
-    weights = p.probabilities.astype(np.float64) * np.exp(moves[-1])
-    weights[places] = before[:-1] * np.exp(moves[:-1])
-    return p.reweighted((weights / weights.sum()).astype(p.probabilities.dtype))
+    factors = np.exp(np.clip(eta * (goal - before), -way, way))
+    total = float(before @ factors)
+    # One pass over what may be a whole vocabulary: all of it but the taught is scaled alike.
+    probabilities = p.probabilities * (float(factors[-1]) / total)
+    probabilities[places] = before[:-1] * factors[:-1] / total
+    return replace(p, probabilities=probabilities)
 
 
 def _with_rest(taught: Probabilities) -> Probabilities:
