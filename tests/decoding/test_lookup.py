@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from rapid_cli.decoding.lookup import GRADES, LONGEST, NgramIndex, PromptLookupDrafter
+from rapid_cli.decoding.lookup import GRADES, LONGEST, NgramIndex, PromptLookupDrafter, TextIndex
 
 
 def lookup(*texts, notes=()):
@@ -88,14 +88,35 @@ def test_the_index_finds_what_a_scan_finds(seed):
         rng.integers(alphabet, size=200).tolist(),
         rng.integers(alphabet, size=12).tolist(),
     )
-    index = NgramIndex()
+    growing, whole = NgramIndex(), TextIndex([text])
     for start in range(0, 200, 7):
-        index.extend(text[start : start + 7])
+        growing.extend(text[start : start + 7])
     for size in range(2, len(output) + 1):
         length, end = longest_by_scan(text, output[:size])
-        match = index.longest(output[:size])
-        found = (match.length, match.end) if match else (0, 0)
-        assert found == ((length, end) if length >= 2 else (0, 0))
+        for index in (growing, whole):
+            match = index.longest(output[:size])
+            found = (match.length, match.end) if match else (0, 0)
+            assert found == ((length, end) if length >= 2 else (0, 0))
+
+
+@pytest.mark.parametrize("repeated", [1, 2, 3, 5, 31, 40])
+@pytest.mark.parametrize("size", [2, 3, 7, 8, 9, 33, 50])
+def test_a_text_that_repeats_itself_is_searched_as_a_scan_does(repeated, size):
+    text = [*range(repeated)] * (200 // repeated)
+    output = [99, *text[:size]]
+    match = TextIndex([text]).longest(output)
+    length, end = longest_by_scan(text, output)
+    assert (match.length, match.end) == (length, end)
+
+
+def test_looking_up_takes_little_in_a_text_that_repeats_itself():
+    drafter = lookup([7, 7, 8] * 40_000)
+    output = [7, 7, 8] * 20
+    drafter(output, 8)
+    started = perf_counter()
+    for _ in range(20):
+        assert drafter(output, 3).tokens == (7, 7, 8)
+    assert perf_counter() - started < 0.5  # one by one these are twenty million comparisons
 
 
 def test_looking_up_does_not_take_longer_in_a_longer_text():
