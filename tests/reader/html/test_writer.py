@@ -30,6 +30,24 @@ def test_what_is_said_of_a_picture_stands_for_it_once(html: str, text: str) -> N
     assert text_of(html) == text
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (
+            "<p><img alt='A kite'></p><table><tr><td>A kite flies<td>high</table>",
+            "A kite\n\nA kite flies | high",
+        ),
+        (
+            "<p><img alt='A kite'></p><table><tr><td><tr><td>1<td>2</table><p>A kite flies",
+            "A kite\n\n1 | 2\n\nA kite flies",
+        ),
+        ("<ol><li><img alt='A kite'><p>A kite flies</ol>", "1. A kite\n\nA kite flies"),
+    ],
+)
+def test_what_is_said_of_a_picture_is_no_caption_of_another_place(html: str, text: str) -> None:
+    assert text_of(html) == text
+
+
 def test_what_is_struck_out_is_told_from_what_is_put_in() -> None:
     assert text_of("<del>10</del><ins>20</ins> and <s>old</s>") == "~~10~~ 20 and ~~old~~"
     assert text_of("<del><p>one<p>two</del>") == "~~one~~\n\n~~two~~"

@@ -107,9 +107,14 @@ class Lines:
 
     def _add_text(self, text: str) -> None:
         # A caption often says of a picture what its alternative text says too.
-        if self._pictured and text.casefold().startswith(self._pictured.casefold()):
+        # Another cell has lines of its own, and a table may have come between.
+        said = self._pictured
+        if said and text.casefold().startswith(said.casefold()) and self._ends_with(said):
             self.lines.pop()
         self.add([Line(self._begun(text) if self._labels or self._note else text)])
+
+    def _ends_with(self, text: str) -> bool:
+        return bool(self.lines) and self.lines[-1].text == text
 
     def _begun(self, text: str) -> str:
         """Return a text after the numbers that stand before it."""
