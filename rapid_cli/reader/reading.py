@@ -142,7 +142,7 @@ def _reader(kind: str) -> _ReadLines | None:  # noqa: PLR0911 - a table
     """
     match kind:
         case kinds.EPUB:
-            from rapid_cli.reader.formats.html.epub import epub_lines  # noqa: PLC0415
+            from rapid_cli.reader.formats.epub.book import epub_lines  # noqa: PLC0415
 
             return epub_lines
         case kinds.DOCX:

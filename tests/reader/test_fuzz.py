@@ -59,7 +59,12 @@ PARTS = lists(level(0, "decimal", "%1."), level(1, "lowerRoman", "%1.%2")) | {
     "footnotes": f"<w:footnote w:id='1'>{paragraph('note')}</w:footnote>",
     "header1": paragraph("head"),
 }
-EPUB = {"a.xhtml": CHAPTER, "b c.xhtml": f"<p>{LONG}</p>"}
+NOTES = "<ol><li id='n1'><p>1. One <a href='a.xhtml#r1'>↩</a></p><p>more</p></li></ol>"
+EPUB = {
+    "a.xhtml": f"{CHAPTER}<p>word<sup><a href='n.xhtml#n1'>1</a></sup></p>",
+    "b c.xhtml": f"<p>{LONG}</p>",
+    "n.xhtml": NOTES,
+}
 CONTENTS = {"a.xhtml": "One", "b c.xhtml": "Two"}
 
 MAIL = (

@@ -1,4 +1,4 @@
-"""HTML: pages, and EPUB books that are made of them, as the lines that a person sees.
+"""HTML: pages as the lines that a person sees.
 
 Other formats are read by turning them into HTML first, so a rule of lines is written only here.
 """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from rapid_cli.reader.cleaning import without_embedded
 from rapid_cli.reader.formats.html.marks import END, is_marked, only_pictures, resolved
+from rapid_cli.reader.formats.html.notes import after_mark
 from rapid_cli.reader.sections import Line
 
 _LONGEST_HEADING = 300  # characters; a longer one was never closed
@@ -121,5 +121,5 @@ class Lines:
         begun = " ".join([*self._labels, text]).strip() if self._labels else text
         self._labels.clear()
         number, self._note = self._note, ""
-        has_number = re.match(rf"[\[(^↑*\s]*{re.escape(number)}(?!\w)", begun)
-        return begun if not number or has_number else f"[{number}] {begun}"
+        has_number = not number or after_mark(begun, number) is not None
+        return begun if has_number else f"[{number}] {begun}"

@@ -6,7 +6,6 @@ lxml calls back while it reads, so that neither depth nor size of a page costs a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from lxml import etree
 
@@ -28,18 +27,17 @@ _HEAD = 16_384  # bytes in which a charset is looked for
 _DECLARATIONS = re.compile(r"(<!doctype[^<>\[]{0,500})\[[^\]]{0,10000}\]\s*>", re.IGNORECASE)
 
 
-def html_lines(
-    raw: bytes, name: str, titles: Mapping[str, str] | None = None
-) -> tuple[list[Line], tuple[str, ...]]:
-    """Return the lines of the page in a file called `name`, and warnings about its encoding.
+def html_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
+    """Return the lines of the page in a file called `name`, and warnings about its encoding."""
+    return written(raw, name, Writer())
 
-    `titles` are headings to make where elements with these ids begin.
-    """
+
+def written(raw: bytes, name: str, writer: Writer) -> tuple[list[Line], tuple[str, ...]]:
+    """Return the lines that a new `writer` makes of a page, and warnings about its encoding."""
     if len(raw) > MAX_HTML:
         message = f"{name} holds a page of more than {MAX_HTML // MEGABYTE} MB"
         raise DocumentError(message, "split it, or save it as PDF")
     text, notes = _decode(raw)
-    writer = Writer(titles)
     text = _DECLARATIONS.sub(r"\1>", text[:_HEAD]) + text[_HEAD:]
     if text.strip():
         parser = etree.HTMLParser(target=writer, encoding="utf-8", huge_tree=True)

@@ -22,6 +22,11 @@ class Tables:
         self._cells: list[tuple[list[Line], bool, str, Mapping[str, str]]] = []
         self._budget = Budget()
 
+    @property
+    def are_open(self) -> bool:
+        """Whether lines may be those of a cell, or come before a table that is not yet written."""
+        return bool(self._tables or self._rows or self._cells)
+
     def start_table(self, tag: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002
         """Begin a table."""
         self._tables.append(Table())

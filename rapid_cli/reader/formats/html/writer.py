@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rapid_cli.reader.formats.html.fields import Area, Selection, gauge_text, input_text, tick
 from rapid_cli.reader.formats.html.formulas import Formula
@@ -31,7 +31,8 @@ _LINES = frozenset(
         " center text",
     )
 )
-_BLOCKS = _PARAGRAPHS | _LINES
+BLOCKS = _PARAGRAPHS | _LINES
+"""Tags of what begins a line of its own, and ends it."""
 _STYLES = (
     (re.compile(r"vertical-align\s*:\s*super\b", re.IGNORECASE), RAISED),
     (re.compile(r"vertical-align\s*:\s*sub\b", re.IGNORECASE), LOWERED),
@@ -56,6 +57,19 @@ class _Inner(Protocol):
     def text(self) -> str: ...
 
 
+class Link(NamedTuple):
+    """An open link: whether it `is_mark` of a note, and the first of its pieces in the line."""
+
+    attributes: _Attributes
+    is_mark: bool
+    start: int
+
+    @property
+    def address(self) -> str:
+        """Where it leads, empty for what is only called a link."""
+        return self.attributes.get("href", "")
+
+
 class Writer:
     """Called in order and properly nested; `titles` make headings of elements by their ids."""
 
@@ -73,7 +87,7 @@ class Writer:
         self._lists: list[OpenList] = []
         self._totals: list[int] = []  # items of each list that ended
         self._counts_down = False
-        self._links: list[tuple[str, bool, int]] = []  # address, whether a mark, first piece
+        self._links: list[Link] = []
         self._rubies: list[list[str]] = []  # readings of the open ones
         self._begun: list[int] = []  # where the pieces of open readings and gauges began
         self._gauges: list[str] = []
@@ -90,7 +104,7 @@ class Writer:
         if self._dropping or ((attributes or tag in UNSEEN) and self._is_left_out(tag, attributes)):
             self._dropping += 1
             return
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self._break(tag)
         styled = self._begin_attributes(attributes) if attributes else False
         self._styled.append(styled)
@@ -113,7 +127,7 @@ class Writer:
             end(tag)
         if self._styled.pop():
             self._lines.end()
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self._break(tag)
 
     def data(self, text: str) -> None:
@@ -134,7 +148,9 @@ class Writer:
         if not self._counts_down:
             return lines
         return [
-            Line(numbered(line.text, self._totals), line.level, numbered(line.title, self._totals))
+            line._replace(
+                text=numbered(line.text, self._totals), title=numbered(line.title, self._totals)
+            )
             for line in lines
         ]
 
@@ -301,8 +317,9 @@ class Writer:
         self._lines.write()
 
     def _start_raised(self, tag: str, attributes: _Attributes) -> None:  # noqa: ARG002
-        link, marked, _ = self._links[-1] if self._links else ("", False, 0)
-        self._lines.begin(NOTED if "#" in link and not marked else RAISED)
+        link = self._links[-1] if self._links else None
+        is_mark = link is not None and "#" in link.address and not link.is_mark
+        self._lines.begin(NOTED if is_mark else RAISED)
 
     def _start_lowered(self, tag: str, attributes: _Attributes) -> None:  # noqa: ARG002
         self._lines.begin(LOWERED)
@@ -314,23 +331,27 @@ class Writer:
         self._lines.end()
 
     def _start_link(self, tag: str, attributes: _Attributes) -> None:  # noqa: ARG002
-        link = attributes.get("href", "")
-        marked = is_reference(attributes) or ("#" in link and self._lines.is_within(RAISED))
-        if marked:
+        address = attributes.get("href", "")
+        is_mark = is_reference(attributes) or ("#" in address and self._lines.is_within(RAISED))
+        if is_mark:
             self._lines.begin(NOTED)
-        self._links.append((link, marked, len(self._lines.pieces)))
+        self._links.append(Link(attributes, is_mark, len(self._lines.pieces)))
 
     def _end_link(self, tag: str) -> None:  # noqa: ARG002
-        link, marked, start = self._links.pop()
-        pieces = self._lines.pieces[start:]
-        if "#" in link and 0 < len(pieces) <= _LONGEST_LINK:
+        link = self._links.pop()
+        pieces = self._lines.pieces[link.start :]
+        if "#" in link.address and len(pieces) <= _LONGEST_LINK:
             text = unmarked("".join(pieces))
             if points_back(text):
-                del self._lines.pieces[start:]
-            elif marked or NOTED in pieces:
-                self._notes.refer(link, text)
-        if marked:
+                del self._lines.pieces[link.start :]
+            elif link.is_mark or NOTED in pieces:
+                self._refer(link, text)
+        if link.is_mark:
             self._lines.end()
+
+    def _refer(self, link: Link, text: str) -> None:
+        """Take a link with this text that may refer to a note."""
+        self._notes.refer(link.address, text)
 
     def _start_quotation(self, tag: str, attributes: _Attributes) -> None:  # noqa: ARG002
         self._lines.take("“")

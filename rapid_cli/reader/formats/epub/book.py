@@ -5,9 +5,12 @@ from __future__ import annotations
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +18,9 @@ from lxml import etree
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE, Archive
-from rapid_cli.reader.formats.html.page import html_lines
+from rapid_cli.reader.formats.epub.notes import Call, Calls, Note, with_notes
+from rapid_cli.reader.formats.epub.pages import CallWriter, NoteWriter
+from rapid_cli.reader.formats.html.page import written
 from rapid_cli.reader.plain import is_binary
 from rapid_cli.reader.sections import Line
 
@@ -28,6 +33,7 @@ _REPACK = "open it in an e-book reader such as calibre, and convert it to EPUB a
 
 
 _OPS = "{http://www.idpf.org/2007/ops}"
+_MOST_KEPT = 50 * MEGABYTE  # of pages; in a larger book the notes stay where they are
 _SHORT = 200  # characters; so few before a heading belong to it
 
 
@@ -52,27 +58,140 @@ def epub_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
         raise DocumentError(f"{name} is an EPUB that lists no chapters", _REPACK)
     _check_rights(archive, chapters, name)
     entries = _contents(archive, package, base)
-    # Names are written in another case here than there by systems that do not mind.
-    members = {member.lower(): member for member in archive.names()}
-    members |= {member: member for member in archive.names()}
-    wanted = {chapter: members.get(chapter) or members.get(chapter.lower()) for chapter in chapters}
-    found = {chapter: member for chapter, member in wanted.items() if member}
-    lines: list[Line] = []
-    damaged = 0
-    for chapter, member in found.items():
-        named = entries.get(chapter, []) if entries else _UNNAMED
-        page = _page(archive, member)
-        lines += _chapter_lines(page, name, named) if page is not None else ()
-        damaged += page is None
-    if len(found) == damaged:
+    book = _Book(archive, name)
+    for chapter in chapters:
+        book.add(chapter, entries.get(chapter, []) if entries else _UNNAMED)
+    lines = book.lines()
+    if book.is_empty:
         raise DocumentError(f"{name} is an EPUB whose chapters are missing or damaged", _REPACK)
-    return lines, tuple(_notes(len(chapters), len(chapters) - len(found), damaged))
+    return lines, tuple(book.warnings())
 
 
-def _notes(chapters: int, missing: int, damaged: int) -> Iterator[str]:
-    for count, what in ((missing, "missing"), (damaged, "damaged")):
-        if count:
-            yield f"{count} of its {chapters} chapters {'is' if count == 1 else 'are'} {what}"
+@dataclass(slots=True)
+class _Chapter:
+    """A file of a book: its lines, and the headings that the contents give to places in it."""
+
+    member: str
+    entries: list[_Entry]
+    lines: list[Line] = field(default_factory=list)
+    titles: dict[str, str] | None = None
+    is_headed: bool = False
+
+
+class _Book:
+    """The chapters of a book one after the other, and then its notes where these are called."""
+
+    def __init__(self, archive: Archive, name: str) -> None:
+        self._archive = archive
+        self._name = name
+        # Names are written in another case here than there by systems that do not mind.
+        self._members = {member.lower(): member for member in archive.names()}
+        self._members |= {member: member for member in archive.names()}
+        self._chapters: list[_Chapter] = []
+        self._pages: dict[str, bytes] = {}
+        self._left = _MOST_KEPT  # bytes of pages that are kept for their notes
+        self._calls = Calls()
+        self._notes: dict[str, Note] = {}
+        self._listed, self._missing, self._damaged, self._without_notes = 0, 0, 0, 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no chapter that can be read."""
+        return self._listed == self._missing + self._damaged
+
+    def warnings(self) -> Iterator[str]:
+        """Yield sentences on what is not read."""
+        for count, what in ((self._missing, "missing"), (self._damaged, "damaged")):
+            if count:
+                verb = "is" if count == 1 else "are"
+                yield f"{count} of its {self._listed} chapters {verb} {what}"
+        if self._without_notes:
+            which = "1 file" if self._without_notes == 1 else f"{self._without_notes} files"
+            yield f"{which} with notes cannot be read"
+
+    def add(self, path: str, entries: list[_Entry]) -> None:
+        """Add a chapter, with what the contents say of it."""
+        self._listed += 1
+        member = self._member(path)
+        page = _page(self._archive, member) if member else None
+        if member is None:
+            self._missing += 1
+        elif page is None:
+            self._damaged += 1
+        else:
+            self._keep(member, page)
+            self._chapters.append(self._chapter(member, page, entries))
+
+    def lines(self) -> list[Line]:
+        """Return the lines of all chapters, with the notes where these are called."""
+        called = self._calls.by_file() if self._left >= 0 else {}
+        for chapter in self._chapters:
+            if chapter.member in called:
+                page, places = self._pages[chapter.member], called[chapter.member]
+                chapter.lines = self._without(page, chapter.member, places, chapter.titles)
+        read = {chapter.member for chapter in self._chapters}
+        for member in called.keys() - read:
+            self._read_notes(member, called[member])
+        lines = chain.from_iterable(map(_chapter_lines, self._chapters))
+        return list(with_notes(list(lines), self._notes))
+
+    def _member(self, path: str) -> str | None:
+        return self._members.get(path) or self._members.get(path.lower())
+
+    def _keep(self, member: str, page: bytes) -> None:
+        self._left -= len(page)
+        if self._left >= 0:
+            self._pages[member] = page
+        else:
+            self._pages.clear()
+
+    def _chapter(self, member: str, page: bytes, entries: list[_Entry]) -> _Chapter:
+        lines = self._written(page, member)
+        places = {entry.place: entry.title for entry in entries if entry.place}
+        is_headed = any(line.level for line in lines)
+        if is_headed or not places:
+            return _Chapter(member, entries, lines, None, is_headed)
+        return _Chapter(member, entries, self._written(page, member, places), places)
+
+    def _written(
+        self, page: bytes, member: str, titles: dict[str, str] | None = None
+    ) -> list[Line]:
+        writer = CallWriter(self._calls, partial(self._target, member), titles)
+        return written(page, self._name, writer)[0]
+
+    def _without(
+        self,
+        page: bytes,
+        member: str,
+        called: Mapping[str, Call],
+        titles: dict[str, str] | None = None,
+    ) -> list[Line]:
+        """Return the lines of a page without the notes that are called there, and keep these."""
+        writer = NoteWriter(self._calls, partial(self._target, member), called, titles)
+        lines, _ = written(page, self._name, writer)
+        self._notes |= writer.notes
+        return lines
+
+    def _read_notes(self, member: str, called: Mapping[str, Call]) -> None:
+        """Take only the notes that are called from a file that is no chapter."""
+        if not member.lower().endswith(_PAGE_SUFFIXES):
+            return
+        page = _page(self._archive, member)
+        if page is None:
+            self._without_notes += 1
+        else:
+            self._without(page, member, called)
+
+    def _target(self, base: str, address: str) -> str:
+        """Return the key of the place to which an address in a file leads, if it is in the book."""
+        try:
+            parts = urlsplit(address)
+        except ValueError:  # it is no address
+            return ""
+        if parts.scheme or parts.netloc or not parts.fragment:
+            return ""
+        member = self._member(_path(base, parts.path)) if parts.path else base
+        return f"{member}#{unquote(parts.fragment)}" if member else ""
 
 
 def _page(archive: Archive, member: str) -> bytes | None:
@@ -163,16 +282,12 @@ def _is_contents(item: etree._Element) -> bool:
     return newer or item.get("media-type") == "application/x-dtbncx+xml"
 
 
-def _chapter_lines(raw: bytes, name: str, entries: list[_Entry]) -> Iterator[Line]:
-    """Yield the lines of a file; without `entries` it goes on with what came before it."""
-    lines, _ = html_lines(raw, name)
-    headed = any(line.level for line in lines)
-    places = {entry.place: entry.title for entry in entries if entry.place}
-    if places and not headed:
-        lines, _ = html_lines(raw, name, places)
+def _chapter_lines(chapter: _Chapter) -> Iterator[Line]:
+    """Yield the lines of a file; without entries it goes on with what came before it."""
+    lines, entries = chapter.lines, chapter.entries
     yield Line("")
     if entries and (not entries[0].place or not any(line.level for line in lines)):
-        said = headed and _say_it_themselves(lines, entries[0].title)
+        said = chapter.is_headed and _say_it_themselves(lines, entries[0].title)
         yield Line("", 1, "" if said else entries[0].title)
     yield from lines
 
