@@ -21,7 +21,7 @@ from rapid_cli.reader.sections import Line, section_pages
 
 __all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
 
-VERSION = 6
+VERSION = 7
 """Raised whenever files may read otherwise than before: the library then reads them again."""
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
