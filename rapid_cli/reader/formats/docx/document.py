@@ -15,9 +15,8 @@ from rapid_cli.reader.formats.docx.numbering import Numbering
 from rapid_cli.reader.formats.docx.parts import Parts
 from rapid_cli.reader.formats.docx.story import Known, Story, lines_of
 from rapid_cli.reader.formats.docx.styles import Styles
+from rapid_cli.reader.formats.office.losses import MOST_KINDS, loss_notes
 from rapid_cli.reader.sections import Line
-
-_MOST_KINDS = 10  # of what is not read, that are named
 
 
 def docx_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
@@ -45,14 +44,7 @@ def docx_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
 
 def _warnings(lost: Counter[str], unknown: set[str]) -> Iterator[str]:
     """Yield sentences on what a reader of the document sees, and its text does not say."""
-    for kind, count in lost.most_common(_MOST_KINDS):
-        what, _, which = kind.partition(" ")
-        shown = (
-            f"1 {what} {which}".rstrip() if count == 1 else f"{count:,} {what}s {which}".rstrip()
-        )
-        yield f"{shown} {'is' if count == 1 else 'are'} not read"
-    if len(lost) > _MOST_KINDS:
-        yield f"{len(lost) - _MOST_KINDS} further kinds of content are not read"
+    yield from loss_notes(lost)
     if unknown:
-        kinds = ", ".join(sorted(unknown)[:_MOST_KINDS])
+        kinds = ", ".join(sorted(unknown)[:MOST_KINDS])
         yield f"numbers that are written as {kinds} are shown in figures"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+import zipfile
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -12,6 +14,17 @@ from rapid_cli.errors import DocumentError
 from rapid_cli.reader.archive import MEGABYTE, Archive
 
 _MAX_TREE = 30 * MEGABYTE  # of a part that is read as a whole; its tree takes some times as much
+
+_PARAGRAPHS = (
+    "{http://schemas.openxmlformats.org/drawingml/2006/main}p",
+    "{http://purl.oclc.org/ooxml/drawingml/main}p",
+)
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError)
+"""What reading a part raises that is damaged."""
+
+
+class _TooLarge(DocumentError):
+    """A part that is larger than those that are read."""
 
 
 class Parts:
@@ -32,11 +45,18 @@ class Parts:
         raw = self._archive.read(part)
         if len(raw) > _MAX_TREE:
             message = f"{self._name} has a part of more than {_MAX_TREE // MEGABYTE} MB"
-            raise DocumentError(message, "split it, or save it as PDF")
+            raise _TooLarge(message, "split it, or save it as PDF")
         try:
             return etree.fromstring(raw, _parser())
         except etree.XMLSyntaxError as error:
             raise ValueError(f"its part {part} is damaged") from error
+
+    def spare_tree(self, part: str) -> etree._Element | None:
+        """Return a part without which the others can be read, None if it cannot be read."""
+        try:
+            return self.tree(part)
+        except (*DAMAGE, _TooLarge):
+            return None
 
     def elements(self, part: str, *tags: str) -> Iterator[etree._Element]:
         """Yield the elements of a part that are called so, each forgotten after its use."""
@@ -53,6 +73,13 @@ class Parts:
                     del element.getparent()[0]
         except etree.XMLSyntaxError as error:
             raise ValueError(f"its part {part} is damaged") from error
+
+    def spare_relations(self, part: str) -> dict[str, tuple[str, str]] | None:
+        """Return what `relations` does, None if that cannot be read."""
+        try:
+            return self.relations(part)
+        except (*DAMAGE, _TooLarge):
+            return None
 
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
         """Return the kind and the path of each part that another one refers to, by its id."""
@@ -82,3 +109,14 @@ def attribute(element: etree._Element, name: str) -> str:
     ends = f"}}{name}"
     found = (value for key, value in element.attrib.items() if key == name or key.endswith(ends))
     return str(next(found, ""))
+
+
+def paragraphs(element: etree._Element) -> Iterator[str]:
+    """Yield the paragraphs of text in a drawing that are not empty."""
+    for paragraph in element.iter(*_PARAGRAPHS):
+        pieces = [
+            " " if local_name(each) in {"br", "tab"} else each.text or ""
+            for each in paragraph.iter("{*}t", "{*}br", "{*}tab")
+        ]
+        if text := " ".join("".join(pieces).split()):
+            yield text
