@@ -19,9 +19,12 @@ from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
 from tests.support.books import labels, make_epub, make_zip, paragraph
 from tests.support.office import (
+    chart,
+    frame,
     make_open_document,
     make_pptx,
     make_xlsx,
+    series,
     sheet_rows,
     slide_shape,
 )
@@ -76,6 +79,13 @@ MAIL = (
 RTF = rb"{\rtf1\ansi{\fonttbl{\f0\fcharset204 A;}}{\stylesheet{\s1 heading 1;}}\pard\s1 One\par" + (
     rb"\f0\'cf\u8364? {\footnote n}\trowd\intbl a\cell b\cell\row\pard{\super 6}\bin3 {{{}"
 )
+CHART = chart("Ages", series("Age", ["Zo", "Al"], ["41", "39.5"], "0.0"), axes=["Name"])
+COMMENTS = (
+    "<comments><authors><author>Al</author></authors><commentList><comment ref='B2' authorId='0'>"
+    "<text><t>Old?</t></text></comment></commentList></comments>"
+)
+SLIDE_COMMENTS = "<cmLst><cm authorId='0'><text>Longer</text></cm></cmLst>"
+DRAWING = "<w><graphicFrame><chart id='b0'/></graphicFrame></w>"
 ROWS = sheet_rows(["Name", "Age"], ["Zo", "41"], ["Al", "39.5"])
 TEXT_BODY = (
     "<text:h>One</text:h><text:list text:style-name='L'><text:list-item><text:p>a</text:p>"
@@ -109,8 +119,16 @@ VALID = {
     "letter.rtf": RTF,
     "table.csv": 'Name;Age\nZoë;41\n"A;l";39\n'.encode(),
     "older.txt": "Собрание прошло в Казани.\n".encode("koi8-r") * 3,
-    "book.xlsx": make_xlsx({"One": ROWS}, formats=["0.0%"]),
-    "talk.pptx": make_pptx([slide_shape("Plan", "title") + slide_shape("b")], notes="n"),
+    "book.xlsx": make_xlsx(
+        {"One": ROWS},
+        formats=["0.0%"],
+        belonging={"c.xml": ("comments", COMMENTS), "d.xml": ("drawing", DRAWING)},
+    ),
+    "talk.pptx": make_pptx(
+        [slide_shape("Plan", "title") + slide_shape("b") + frame('<c:chart r:id="b0"/>')],
+        notes="n",
+        belonging={"c.xml": ("chart", CHART), "d.xml": ("comments", SLIDE_COMMENTS)},
+    ),
     "text.odt": make_open_document("text", TEXT_BODY),
 }
 

@@ -31,6 +31,7 @@ from rapid_cli.reader.formats.docx.pictures import PICTURE, chosen, shown
 from rapid_cli.reader.formats.docx.styles import Look, Styles, look_of
 from rapid_cli.reader.formats.docx.tables import Cell, table_html
 from rapid_cli.reader.formats.html import html_lines
+from rapid_cli.reader.formats.office.comments import comment
 from rapid_cli.reader.sections import Line
 
 _WIDEST = 1_000  # columns that a cell may cover
@@ -293,15 +294,13 @@ class Story:
             (known.last if is_last else self._notes).append(html)
 
     def _comment(self, reference: etree._Element) -> None:
-        comment = self._known.comments.pop(attribute(reference, "w:id") or "", None)
-        if comment is None:
+        element = self._known.comments.pop(attribute(reference, "w:id") or "", None)
+        if element is None:
             return
-        lines = story_lines(comment, self._known)
+        lines = story_lines(element, self._known)
         said = " ".join(line.text for line in lines if line.text)
-        author = one_line(attribute(comment, "w:author") or "")
-        by = f" by {author}" if author else ""
-        if said:
-            self._notes.append(f"<p>{escape(f'[comment{by}: {said}]', quote=False)}</p>")
+        if line := comment(said, attribute(element, "w:author") or ""):
+            self._notes.append(f"<p>{escape(line, quote=False)}</p>")
 
     def _drawing(self, element: etree._Element) -> None:
         found = shown(element)

@@ -1,38 +1,113 @@
-"""PPTX: the slides of a presentation, each a section, with their tables and notes."""
+"""PPTX: the slides of a presentation, each a section, with comments and the speaker's notes."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from lxml import etree
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.cleaning import one_line
-from rapid_cli.reader.formats.office.parts import Parts, local_name
+from rapid_cli.reader.formats.office.comments import people, slide_comments
+from rapid_cli.reader.formats.office.drawings import Drawings, Relations, shapes
+from rapid_cli.reader.formats.office.losses import loss_notes
+from rapid_cli.reader.formats.office.parts import Parts, paragraphs
 from rapid_cli.reader.sections import Line
 
 _MAX_SLIDES = 5_000
 _TITLES = {"title", "ctrTitle"}
+_AUTHORS = {"commentAuthors", "authors"}
 _NOT_OF_THE_SLIDE = {"dt", "ftr", "sldNum", "hdr", "sldImg"}  # on every one of them
 
 
 def pptx_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
-    """Return the lines of all slides in their order, each below its title."""
-    parts = Parts(raw, name)
-    begin = next(
-        (path for kind, path in parts.relations("").values() if kind == "officeDocument"),
-        "ppt/presentation.xml",
-    )
-    targets = parts.relations(begin)
-    slides = [targets[each][1] for each in _relation_ids(parts.tree(begin)) if each in targets]
-    if len(slides) > _MAX_SLIDES:
-        raise DocumentError(f"{name} has more than {_MAX_SLIDES:,} slides", "split it into parts")
-    missing = sum(slide not in parts for slide in slides)
-    lines: list[Line] = []
-    for number, slide in enumerate(slides, start=1):
-        if slide in parts:
-            lines += [*_slide_lines(parts, slide, number), Line("")]
-    return lines, (f"{missing} of its {len(slides)} slides are missing",) if missing else ()
+    """Return the lines of all slides in their order, each below its title, and warnings."""
+    presentation = _Presentation(Parts(raw, name), name)
+    return presentation.lines(), tuple(presentation.warnings())
+
+
+class _Presentation:
+    """A presentation whose slides are read one after the other."""
+
+    def __init__(self, parts: Parts, name: str) -> None:
+        self._parts = parts
+        begin = next(
+            (path for kind, path in parts.relations("").values() if kind == "officeDocument"),
+            "ppt/presentation.xml",
+        )
+        targets = parts.relations(begin)
+        self._slides = [
+            targets[each][1] for each in _relation_ids(parts.tree(begin)) if each in targets
+        ]
+        if len(self._slides) > _MAX_SLIDES:
+            message = f"{name} has more than {_MAX_SLIDES:,} slides"
+            raise DocumentError(message, "split it into parts")
+        self._authors: dict[str, str] = {}
+        for kind, path in targets.values():
+            self._authors |= people(parts, path) if kind in _AUTHORS else {}
+        self._missing, self._damaged = 0, 0
+        self._lost: Counter[str] = Counter()
+        self._drawings = Drawings(parts, self._lost)
+
+    def lines(self) -> list[Line]:
+        """Return the lines of all slides."""
+        lines: list[Line] = []
+        for number, path in enumerate(self._slides, start=1):
+            slide = self._parts.spare_tree(path)
+            if slide is not None:
+                lines += [*self._slide_lines(slide, path, number), Line("")]
+            elif path in self._parts:
+                self._damaged += 1
+            else:
+                self._missing += 1
+        if self._damaged == len(self._slides) > 0:
+            raise ValueError("all of its slides are damaged")
+        return lines
+
+    def warnings(self) -> Iterator[str]:
+        """Yield sentences on what is not read, after all lines."""
+        for count, what in ((self._missing, "missing"), (self._damaged, "damaged")):
+            if count:
+                verb = "is" if count == 1 else "are"
+                yield f"{count} of its {len(self._slides)} slides {verb} {what}"
+        yield from loss_notes(self._lost)
+
+    def _slide_lines(self, slide: etree._Element, path: str, number: int) -> Iterator[Line]:
+        title = " ".join(" ".join(paragraphs(each)) for each in _shapes(slide) if _is_title(each))
+        called = f"Slide {number}: {title}" if title else f"Slide {number}"
+        yield Line(title, 1, one_line(called))
+        yield Line("")
+        place = f"slide {number}"
+        relations = self._parts.spare_relations(path)
+        if relations is None:
+            self._lost[f"list of what belongs to {place}"] += 1
+            relations = {}
+        for shape in _shapes(slide):
+            if not _is_title(shape):
+                yield from self._drawings.lines(shape, relations, place)
+        yield from self._comments(relations, place)
+        yield from self._notes(relations, place)
+
+    def _comments(self, relations: Relations, place: str) -> Iterator[Line]:
+        for root in self._belonging("comments", relations, f"list of comments on {place}"):
+            yield from (Line(said) for said in slide_comments(root, self._authors) if said)
+
+    def _notes(self, relations: Relations, place: str) -> Iterator[Line]:
+        for root in self._belonging("notesSlide", relations, f"page of notes on {place}"):
+            lines = [text for shape in _shapes(root) for text in paragraphs(shape)]
+            if lines:
+                yield from (Line(""), Line("Notes:"), *map(Line, lines))
+
+    def _belonging(self, kind: str, relations: Relations, called: str) -> Iterator[etree._Element]:
+        """Yield the parts of a kind that belong to a slide, and count those that are damaged."""
+        for each, path in relations.values():
+            if each == kind and path in self._parts:
+                root = self._parts.spare_tree(path)
+                if root is None:
+                    self._lost[called] += 1
+                else:
+                    yield root
 
 
 def _relation_ids(presentation: etree._Element) -> list[str]:
@@ -45,34 +120,9 @@ def _relation_ids(presentation: etree._Element) -> list[str]:
     return found
 
 
-def _slide_lines(parts: Parts, path: str, number: int) -> Iterator[Line]:
-    slide = parts.tree(path)
-    title = " ".join(" ".join(_paragraphs(each)) for each in _shapes(slide) if _is_title(each))
-    called = f"Slide {number}: {title}" if title else f"Slide {number}"
-    yield Line(title, 1, one_line(called))
-    yield Line("")
-    for shape in _shapes(slide):
-        if not _is_title(shape):
-            yield from _shape_lines(shape)
-    relations = parts.relations(path)
-    for kind, target in relations.values():
-        if kind == "diagramData" and target in parts:
-            yield from map(Line, _paragraphs(parts.tree(target)))
-        if kind == "notesSlide" and target in parts:
-            yield from _notes(parts.tree(target))
-
-
-def _notes(slide: etree._Element) -> Iterator[Line]:
-    lines = [text for shape in _shapes(slide) for text in _paragraphs(shape)]
-    if lines:
-        yield from (Line(""), Line("Notes:"), *map(Line, lines))
-
-
 def _shapes(slide: etree._Element) -> Iterator[etree._Element]:
-    """Yield what is on a slide, also within groups, as far as it is of this slide alone."""
-    for shape in slide.iter("{*}sp", "{*}graphicFrame", "{*}pic"):
-        if _placeholder(shape) not in _NOT_OF_THE_SLIDE:
-            yield shape
+    """Yield what is on a slide as far as it is of this slide alone."""
+    return (each for each in shapes(slide) if _placeholder(each) not in _NOT_OF_THE_SLIDE)
 
 
 def _placeholder(shape: etree._Element) -> str:
@@ -83,38 +133,3 @@ def _placeholder(shape: etree._Element) -> str:
 
 def _is_title(shape: etree._Element) -> bool:
     return _placeholder(shape) in _TITLES
-
-
-def _shape_lines(shape: etree._Element) -> Iterator[Line]:
-    if local_name(shape) == "pic":
-        named = next(shape.iterfind("{*}nvPicPr/{*}cNvPr"), None)
-        described = "" if named is None else (named.get("descr") or "").strip()
-        if described:
-            yield Line(f"[picture: {' '.join(described.split())}]")
-        return
-    tables = list(shape.iter("{*}tbl"))
-    for table in tables:
-        yield from (Line(""), *_table_lines(table), Line(""))
-    if not tables:
-        texts = list(_paragraphs(shape))
-        yield from map(Line, texts)
-        if texts:
-            yield Line("")
-
-
-def _table_lines(table: etree._Element) -> Iterator[Line]:
-    for row in table.iter("{*}tr"):
-        cells = [" ".join(_paragraphs(cell)) for cell in row.iterfind("{*}tc")]
-        if any(cells):
-            yield Line(" | ".join(cells))
-
-
-def _paragraphs(element: etree._Element) -> Iterator[str]:
-    """Yield the paragraphs of text that are not empty."""
-    for paragraph in element.iter("{http://schemas.openxmlformats.org/drawingml/2006/main}p"):
-        pieces = [
-            " " if local_name(each) in {"br", "tab"} else each.text or ""
-            for each in paragraph.iter("{*}t", "{*}br", "{*}tab")
-        ]
-        if text := " ".join("".join(pieces).split()):
-            yield text

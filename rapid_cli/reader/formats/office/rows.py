@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from rapid_cli.reader.sections import Line
 
@@ -12,42 +13,55 @@ _LONGEST_HEAD = 120  # characters
 _HEADS_MOST = 6_000_000
 """Characters that repeated heads may add to a table; in a longer one they come every 20 rows."""
 _HEADS_EVERY = 20
+_NO_ROW = -2  # is where heads are repeated
 _NUMBER = re.compile(r"[-+(]?[\d.,:/\s%€$£-]*\d[\d.,:/\s%€$£)-]*")
 
 
-def row_lines(rows: Sequence[Sequence[str]]) -> Iterator[Line]:
-    """Yield a line for each row of a table that has text, `head: value | head: value`."""
+def row_lines(
+    rows: Sequence[Sequence[str]], remarks: Mapping[int, Sequence[str]] = MappingProxyType({})
+) -> Iterator[Line]:
+    """Yield a line for each row of a table that has text, `head: value | head: value`.
+
+    `remarks` are lines to come after a row, by its number from 0; -1 is for before all rows.
+    """
     cleaned = [[" ".join(cell.split()) for cell in row] for row in rows]
-    place = _head_place(cleaned)
-    above = cleaned if place is None else cleaned[:place]
-    yield from _plain(above)
+    yield from map(Line, remarks.get(-1, ()))
+    for at, text in _texts(cleaned, _head_place(cleaned)):
+        if text:
+            yield Line(text)
+        yield from map(Line, remarks.get(at, ()))
+
+
+def _texts(rows: Sequence[Sequence[str]], place: int | None) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each row, of which the one in `place` has the heads."""
     if place is None:
+        yield from ((at, _plain(row)) for at, row in enumerate(rows))
         return
-    heads, below = cleaned[place], cleaned[place + 1 :]
-    if len(below) * sum(map(len, heads)) > _HEADS_MOST:
-        for start in range(0, len(below), _HEADS_EVERY):
-            yield from _plain([heads, *below[start : start + _HEADS_EVERY]])
-    else:
-        yield from _plain([heads] if not below else [])
-        yield from _headed(heads, below)
+    yield from ((at, _plain(row)) for at, row in enumerate(rows[:place]))
+    heads, below = rows[place], len(rows) - place - 1
+    is_long = below * sum(map(len, heads)) > _HEADS_MOST
+    yield place, _plain(heads) if is_long or not below else ""
+    for at in range(place + 1, len(rows)):
+        if not is_long:
+            yield at, _headed(heads, rows[at])
+            continue
+        if at > place + 1 and (at - place - 1) % _HEADS_EVERY == 0:
+            yield _NO_ROW, _plain(heads)
+        yield at, _plain(rows[at])
 
 
-def _plain(rows: Sequence[Sequence[str]]) -> Iterator[Line]:
-    for row in rows:
-        if any(row):
-            last = max(place for place, cell in enumerate(row) if cell)
-            yield Line(" | ".join(row[: last + 1]))
+def _plain(row: Sequence[str]) -> str:
+    last = max((place for place, cell in enumerate(row) if cell), default=-1)
+    return " | ".join(row[: last + 1])
 
 
-def _headed(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Line]:
-    for row in rows:
-        cells = []
-        for place, cell in enumerate(row):
-            head = heads[place] if place < len(heads) else ""
-            if cell:
-                cells.append(f"{head}: {cell}" if head and head != cell else cell)
-        if cells:
-            yield Line(" | ".join(cells))
+def _headed(heads: Sequence[str], row: Sequence[str]) -> str:
+    cells = []
+    for place, cell in enumerate(row):
+        head = heads[place] if place < len(heads) else ""
+        if cell:
+            cells.append(f"{head}: {cell}" if head and head != cell else cell)
+    return " | ".join(cells)
 
 
 def _head_place(rows: Sequence[Sequence[str]]) -> int | None:

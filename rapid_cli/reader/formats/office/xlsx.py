@@ -6,14 +6,21 @@ Cells are read one row after the other, so that no sheet becomes a tree in memor
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final
 
 from lxml import etree
 
 from rapid_cli.errors import DocumentError
+from rapid_cli.reader.cleaning import one_line
+from rapid_cli.reader.formats.office.comments import people, sheet_comments, threads
+from rapid_cli.reader.formats.office.drawings import Drawings, Relations, shapes
+from rapid_cli.reader.formats.office.losses import loss_notes
 from rapid_cli.reader.formats.office.number_formats import BUILT_IN, shown
-from rapid_cli.reader.formats.office.parts import Parts, attribute, local_name
+from rapid_cli.reader.formats.office.parts import DAMAGE, Parts, attribute, local_name
 from rapid_cli.reader.formats.office.rows import row_lines
 from rapid_cli.reader.sections import Line
 
@@ -23,13 +30,22 @@ _LAST_COLUMN = 16_384
 _MOST_MERGED = 10_000  # cells of one that is spread over several
 _BOOLEANS = {"1": "TRUE", "0": "FALSE"}
 
+_MOST_CHARTED = 1_000  # values of a chart that are said again, as the cells have them too
+_ROWS = "worksheet"
+_SHEETS = {_ROWS, "chartsheet"}
+
 _Row = dict[int, str]
+_Said = tuple[str, str]
+"""A cell and what is said of it."""
 
 
 def xlsx_lines(raw: bytes, name: str) -> tuple[list[Line], tuple[str, ...]]:
     """Return the rows of all sheets below the names of these, and warnings."""
     workbook = _Workbook(Parts(raw, name), name)
-    return list(workbook.lines()), workbook.notes
+    lines = list(workbook.lines())
+    if workbook.is_lost:
+        raise ValueError("all of its sheets are damaged")
+    return lines, workbook.notes
 
 
 class _Workbook:
@@ -46,6 +62,12 @@ class _Workbook:
         )
         self._book = parts.tree(self._place)
         self._targets = parts.relations(self._place)
+        self._people: dict[str, str] = {}
+        for path in _of_kind(self._targets, "person"):
+            self._people |= people(parts, path)
+        self._is_damaged, self._has_rows = False, False
+        self._lost: Counter[str] = Counter()
+        self._drawings = Drawings(parts, self._lost, _MOST_CHARTED)
         self._strings = list(self._shared_strings())
         self._formats = list(self._cell_formats())
         self._from_1904 = any(
@@ -53,20 +75,70 @@ class _Workbook:
         )
 
     @property
+    def is_lost(self) -> bool:
+        """Whether nothing could be read of it, after all lines."""
+        return self._is_damaged and not self._has_rows
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Warnings, after all lines."""
+        lost = tuple(loss_notes(self._lost))
         if not self._unknown:
-            return ()
+            return lost
         which = "1 formula has" if self._unknown == 1 else f"{self._unknown:,} formulas have"
-        return (f"{which} no stored value: open it in its own program and save it again",)
+        said = f"{which} no stored value: open it in its own program and save it again"
+        return (said, *lost)
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines of all sheets."""
         for sheet in self._book.iter("{*}sheet"):
             kind, path = self._targets.get(attribute(sheet, "id"), ("", ""))
-            if kind == "worksheet" and path in self._parts:
-                title = sheet.get("name") or "Sheet"
-                yield from (Line(title, 1, title), Line(""), *self._sheet(path), Line(""))
+            title = sheet.get("name") or "Sheet"
+            if kind in _SHEETS and path in self._parts:
+                yield from (Line(title, 1, title), Line(""), *self._sheet(kind, path, title))
+                yield Line("")
+            elif kind in _SHEETS:
+                self._lost[_place(title)] += 1
+
+    def _sheet(self, kind: str, path: str, title: str) -> Iterator[Line]:
+        place = _place(title)
+        relations = self._parts.spare_relations(path)
+        if relations is None:
+            self._lost[f"list of what belongs to the {place}"] += 1
+            relations = {}
+        if kind == _ROWS:
+            comments = list(self._comments(relations, place))
+            rows = self._rows(path, place)
+            yield from row_lines(_compact(list(rows.values())), _remarks(list(rows), comments))
+        yield from self._drawn(relations, place)
+
+    def _comments(self, relations: Relations, place: str) -> Iterator[tuple[str, str]]:
+        """Yield the cells of a sheet that are commented on, and what is said of each."""
+        threaded = set()
+        for path in _of_kind(relations, "threadedComment"):
+            for cell, said in self._spare(threads(self._parts, path, self._people), place):
+                threaded.add(cell)
+                yield cell, said
+        for path in _of_kind(relations, "comments"):
+            yield from self._spare(sheet_comments(self._parts, path, threaded), place)
+
+    def _spare(self, comments: Iterator[_Said], place: str) -> Iterator[_Said]:
+        """Yield comments up to where their part is damaged."""
+        try:
+            yield from comments
+        except (*DAMAGE, KeyError):  # there may be no such part
+            self._lost[f"list of comments on the {place}"] += 1
+
+    def _drawn(self, relations: Relations, place: str) -> Iterator[Line]:
+        """Yield what is drawn on a sheet, such as charts."""
+        for path in _of_kind(relations, "drawing"):
+            drawing, inner = self._parts.spare_tree(path), self._parts.spare_relations(path)
+            if drawing is None or inner is None:
+                self._lost[f"drawing on the {place}"] += 1
+                continue
+            yield Line("")
+            for shape in shapes(drawing):
+                yield from self._drawings.lines(shape, inner, f"the {place}")
 
     def _part_of(self, kind: str) -> str | None:
         return next((path for each, path in self._targets.values() if each == kind), None)
@@ -92,18 +164,24 @@ class _Workbook:
             built_in = BUILT_IN.get(int(number), "") if number.isdecimal() else ""
             yield own.get(number) or built_in
 
-    def _sheet(self, path: str) -> Iterator[Line]:
+    def _rows(self, path: str, place: str) -> dict[int, _Row]:
+        """Return the rows of a sheet by their numbers, up to where it is damaged."""
         rows: dict[int, _Row] = {}
         number = 0
-        for element in self._parts.elements(path, "row", "mergeCell"):
-            if local_name(element) == "mergeCell":
-                _spread(rows, element.get("ref") or "")
-                continue
-            given = element.get("r") or ""
-            number = int(given) if given.isdecimal() else number + 1
-            if row := dict(self._row(element)):
-                rows[number] = row
-        yield from row_lines(_compact(list(rows.values())))
+        try:
+            for element in self._parts.elements(path, "row", "mergeCell"):
+                if local_name(element) == "mergeCell":
+                    _spread(rows, element.get("ref") or "")
+                    continue
+                given = element.get("r") or ""
+                number = int(given) if given.isdecimal() else number + 1
+                if row := dict(self._row(element)):
+                    rows[number] = row
+        except DAMAGE:
+            self._is_damaged = True
+            self._lost[f"rest of the {place}" if rows else place] += 1
+        self._has_rows |= bool(rows)
+        return rows
 
     def _row(self, row: etree._Element) -> Iterator[tuple[int, str]]:
         column = 0
@@ -143,6 +221,10 @@ class _Workbook:
         return DocumentError(message, "save the sheets that matter in a file of their own")
 
 
+def _place(title: str) -> str:
+    return f"sheet {one_line(title, 40)}"
+
+
 def _string(element: etree._Element) -> str:
     """Return the text of a string, without how it is pronounced."""
     return "".join(
@@ -170,6 +252,28 @@ def _spread(rows: dict[int, _Row], area: str) -> None:
     if text and (right - left + 1) * (bottom - top + 1) <= _MOST_MERGED:
         for row in (rows[number] for number in range(top, bottom + 1) if number in rows):
             row |= {column: text for column in range(left, right + 1) if column not in row}
+
+
+def _remarks(numbers: list[int], comments: list[_Said]) -> dict[int, list[str]]:
+    """Return comments by the place of their row among rows with these numbers, or the one above."""
+    places = {number: place for place, number in enumerate(numbers)}
+    ordered = sorted(numbers)
+    remarks: dict[int, list[str]] = {}
+    for cell, said in sorted(filter(itemgetter(1), comments), key=lambda each: _cell(each[0])):
+        above = bisect_right(ordered, _cell(cell)[0])
+        place = places[ordered[above - 1]] if above else -1
+        remarks.setdefault(place, []).append(said)
+    return remarks
+
+
+def _cell(reference: str) -> tuple[int, int]:
+    """Return the row and the column of a cell called as AB12; 0 for what is none."""
+    match = re.match(r"[A-Z]{1,3}(\d{1,7})", reference)
+    return (int(match[1]) if match else 0), _column(reference)
+
+
+def _of_kind(relations: Relations, kind: str) -> Iterator[str]:
+    return (path for each, path in relations.values() if each == kind)
 
 
 def _compact(rows: list[_Row]) -> list[list[str]]:
