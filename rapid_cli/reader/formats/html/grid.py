@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from rapid_cli.reader.sections import Line
 _CELL_LINES = 5  # a cell with more of them only places its text on the page
 _LONGEST_REPEATED = 200  # characters of a cell; a longer one stands in its first place alone
 _MOST_COLUMNS, _MOST_ROWS = 100, 1_000  # that one cell spans
+_LEAST_HEADS = 2  # that name columns
 _MOST_PLACES = 300_000
 _MOST_CHARACTERS = 4_000_000
 _ORDER = {"thead": 0, "tfoot": 2}
@@ -40,14 +42,16 @@ class Cell(NamedTuple):
 
 def cell(lines: list[Line], tag: str, attributes: Mapping[str, str]) -> Cell:
     """Return a cell that has these lines and attributes."""
-    text = lines[0].text if len(lines) == 1 else " ".join([each.text for each in lines])
-    is_layout = len(lines) > _CELL_LINES or any(map(itemgetter(1), lines))
-    whole = Cell(lines, text.strip(), is_layout, tag == "th")
-    if not attributes:
-        return whole
+    if len(lines) == 1:
+        text, is_layout = lines[0].text, lines[0].level > 0
+    else:
+        text = " ".join([each.text for each in lines])
+        is_layout = len(lines) > _CELL_LINES or any(each.level for each in lines)
+    if not ("colspan" in attributes or "rowspan" in attributes):
+        return Cell(lines, text.strip(), is_layout, tag == "th")
     columns = _span(attributes, "colspan", _MOST_COLUMNS) or 1
-    rows = _span(attributes, "rowspan", _MOST_ROWS)
-    return whole._replace(columns=columns, rows=rows or _MOST_ROWS)
+    rows = _span(attributes, "rowspan", _MOST_ROWS) or _MOST_ROWS
+    return Cell(lines, text.strip(), is_layout, tag == "th", columns, rows)
 
 
 def _span(attributes: Mapping[str, str], name: str, most: int) -> int:
@@ -73,8 +77,9 @@ class Table:
     section: int = 0
     order: int = 1
     rows: list[tuple[int, int, list[Cell]]] = field(default_factory=list)
-    is_placed: bool = False
-    """Whether it has heads, or cells with attributes such as spans: columns matter then."""
+    has_heads: bool = False
+    has_spans: bool = False
+    """Whether cells go over several rows or columns, so that places must be reckoned."""
 
     def begin(self, tag: str) -> None:
         """Begin a section such as thead, beyond which no cell of another goes."""
@@ -103,14 +108,31 @@ def table_blocks(table: Table, budget: Budget) -> Iterator[tuple[list[Line], boo
     Heads come first and feet last, wherever they are written.
     """
     ordered = sorted(table.rows, key=itemgetter(0))
-    if table.is_placed:
+    if table.has_spans:
         rows = _placed(ordered, budget)
         columns = _Columns(rows)
         for row in rows:
             yield from _row_blocks(row, columns, budget)
-        return
-    for _, _, cells in ordered:
-        yield from _blocks([each.text for each in cells], cells)
+    elif table.has_heads and _are_named(ordered):
+        yield from _named_blocks([cells for _, _, cells in ordered])
+    else:
+        for _, _, cells in ordered:
+            yield from _blocks([each.text for each in cells], cells)
+
+
+def _are_named(rows: Sequence[tuple[int, int, list[Cell]]]) -> bool:
+    """Tell whether heads name the columns, so that even empty cells have their places."""
+    heads = (each for _, _, cells in rows for each in cells if each.is_head and each.text)
+    return len(rows) > 1 and len(list(islice(heads, _LEAST_HEADS))) == _LEAST_HEADS
+
+
+def _named_blocks(rows: Sequence[list[Cell]]) -> Iterator[tuple[list[Line], bool]]:
+    """Yield the rows of a table without spans, but for columns in which nothing has a text."""
+    filled = {at for cells in rows for at, each in enumerate(cells) if each.text}
+    for cells in rows:
+        texts = [each.text for at, each in enumerate(cells) if each.text or at in filled]
+        in_place = bool(cells) and not cells[0].text
+        yield from _blocks(texts, cells, in_place=in_place, named=True)
 
 
 def _blocks(
@@ -179,7 +201,7 @@ class _Columns:
             for at, place in row.items():
                 self._see(at, place)
                 heads += place.cell.is_head and bool(place.cell.text)
-        self.are_named = heads > 1 and len(rows) > 1
+        self.are_named = heads >= _LEAST_HEADS and len(rows) > 1
         """Whether heads name the columns, so that even empty cells have their places."""
 
     def _see(self, column: int, place: _Place) -> None:

@@ -80,7 +80,11 @@ class Tables:
             lines.gap = gap
             self._rows[-1].append(cell(inside, tag, attributes))
             if self._tables and (attributes or tag == "th"):
-                self._tables[-1].is_placed = True
+                self._mark(self._tables[-1], self._rows[-1][-1])
+
+    def _mark(self, table: Table, latest: Cell) -> None:
+        table.has_heads |= latest.is_head
+        table.has_spans |= latest.columns > 1 or latest.rows > 1
 
     def _write(self, table: Table) -> None:
         for block, gap in table_blocks(table, self._budget):
