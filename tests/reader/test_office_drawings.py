@@ -66,6 +66,21 @@ def workbook(drawing: str, **belonging: tuple[str, str]) -> bytes:
     )
 
 
+def test_a_chart_that_is_shown_again_is_told_in_a_line() -> None:
+    raw = make_pptx([frame(CHART) * 3_000], belonging={"sales.xml": ("chart", SALES)})
+    again = "[chart: Sales; axes: Year, Share; series: North, South]"
+    began = time.process_time()
+    assert lines_of(raw, "a.pptx") == [*told(TABLE), *[again] * 2_999]
+    assert time.process_time() - began < 5
+
+
+def test_countless_shapes_in_deep_groups_are_read() -> None:
+    deep = "<p:grpSp>" * 200 + slide_shape("a") * 20_000 + "</p:grpSp>" * 200
+    began = time.process_time()
+    assert lines_of(make_pptx([deep]), "a.pptx") == ["a"] * 20_000
+    assert time.process_time() - began < 10
+
+
 def test_charts_and_texts_of_a_sheet_come_after_its_rows() -> None:
     text = "<xdr:sp><xdr:txBody><a:p><a:r><a:t>Source: us</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
     picture = '<xdr:pic><xdr:nvPicPr><xdr:cNvPr descr="A plan"/></xdr:nvPicPr></xdr:pic>'
@@ -181,6 +196,19 @@ def test_what_stands_in_for_something_newer_is_not_read_beside_it() -> None:
     slide = f"<mc:AlternateContent>{choice}{fallback}</mc:AlternateContent>"
     raw = make_pptx([slide], belonging={"sales.xml": ("chart", SALES)})
     assert lines_of(raw, "a.pptx") == told(TABLE)
+
+
+def test_what_is_hidden_is_not_read() -> None:
+    text = "<p:txBody><a:p><a:r><a:t>secret</a:t></a:r></a:p></p:txBody>"
+    hidden = '<p:cNvPr id="2" name="x" hidden="1"/>'
+    shape = f"<p:sp><p:nvSpPr>{hidden}</p:nvSpPr>{text}</p:sp>"
+    group = f"<p:grpSp><p:nvGrpSpPr>{hidden}</p:nvGrpSpPr>{slide_shape('too')}</p:grpSp>"
+    named = f"<p:nvGraphicFramePr>{hidden}</p:nvGraphicFramePr>"
+    inner = "<a:graphic><a:graphicData><p:oleObj/></a:graphicData></a:graphic>"
+    slide = f"{shape}{group}<p:graphicFrame>{named}{inner}</p:graphicFrame>{slide_shape('seen')}"
+    document = read(make_pptx([slide]), "a.pptx")
+    assert document.text == "seen"
+    assert document.warnings == ()
 
 
 def test_an_embedded_object_is_named() -> None:

@@ -39,6 +39,16 @@ from tests.support.html_pages import text_of
             "A [1]\n1. So.",
         ),
         (
+            "<a class=fnanchor href='#Footnote_1'>[1]</a>",
+            "<div class=footnote><p><a id=Footnote_1 href='#r'>[1]</a> So.</div>",
+            "A [1]\n\n[1] So.",
+        ),
+        (
+            "<a epub:type=noteref href='#n3'>3</a>",
+            "<aside epub:type=footnote id=n3>3.5 percent.</aside>",
+            "A [3]\n\n[3] 3.5 percent.",
+        ),
+        (
             "<sup><a href='#cite_note-1'>[1]</a></sup>",
             "<ol><li id=cite_note-1><a href='#r'>^</a>So.</ol>",
             "A [1]\n1. So.",

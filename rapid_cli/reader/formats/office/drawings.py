@@ -14,28 +14,43 @@ from rapid_cli.reader.formats.office.figures import diagram_words, read_chart
 from rapid_cli.reader.formats.office.parts import Parts, attribute, local_name, paragraphs
 from rapid_cli.reader.sections import Line
 
-_SHAPES = ("{*}sp", "{*}graphicFrame", "{*}pic")
+_SHAPES = {"sp", "graphicFrame", "pic"}
+_CLOSED = {"sp", "pic"}  # have no shapes in them
+_STAND_IN = "Fallback"  # is for programs that do not know what is newer beside it
 _LARGEST = 100_000  # values of a chart
+_LONGEST_AGAIN = 300  # characters of what is told of a chart that was told before
+_LONGEST_OF_CELLS = 1_000  # values that are told again where cells have them too
 _ON = {"1", "true"}
 
 Relations = Mapping[str, tuple[str, str]]
 
 
 def shapes(drawing: etree._Element) -> Iterator[etree._Element]:
-    """Yield what is drawn, also within groups, but not what only stands in for something newer."""
-    for shape in drawing.iter(*_SHAPES):
-        if next(shape.iterancestors("{*}Fallback"), None) is None:
-            yield shape
+    """Yield what is drawn, also within groups, but for what is hidden or only a stand-in."""
+    within = [iter(drawing)]
+    while within:
+        element = next(within[-1], None)
+        if element is None:
+            within.pop()
+            continue
+        name = local_name(element)
+        if name == _STAND_IN or _is_hidden(element):
+            continue
+        if name in _SHAPES:
+            yield element
+        if name not in _CLOSED:
+            within.append(iter(element))
 
 
 class Drawings:
-    """Writes shapes as lines, and counts in `lost` what is not read."""
+    """Writes shapes as lines, each chart and diagram in full once; counts in `lost` what is not."""
 
-    def __init__(self, parts: Parts, lost: Counter[str], most: int = _LARGEST) -> None:
-        """Leave out the values of charts that have more than `most`."""
+    def __init__(self, parts: Parts, lost: Counter[str], *, in_cells: bool = False) -> None:
+        """Tell long charts without their values if these are those of cells that are read."""
         self._parts = parts
         self._lost = lost
-        self._most = most
+        self._in_cells = in_cells
+        self._told: dict[str, str] = {}  # charts and diagrams so far, in a line
 
     def lines(self, shape: etree._Element, relations: Relations, place: str) -> Iterator[Line]:
         """Yield the lines of a shape in a `place` such as "slide 3"."""
@@ -60,42 +75,66 @@ class Drawings:
                 case "relIds":
                     part = relations.get(attribute(each, "dm"), ("", ""))[1]
                     yield from self._diagram(part, place)
-                case _ if next(each.iterancestors("{*}Fallback"), None) is None:
+                case _ if not _is_stand_in(each):
                     program = one_line(each.get("progId") or "", 40)
                     what = f"object embedded by {program}" if program else "object embedded"
-                    yield self._losing(what, place)
+                    yield Line(self._losing(what, place))
         if not found:
             yield from _described(frame)
 
     def _chart(self, part: str, place: str) -> Iterator[Line]:
+        if part in self._told:
+            yield Line(self._told[part] or self._losing("chart", place))
+            return
         root = self._parts.spare_tree(part)
         chart = None if root is None else read_chart(root)
-        if chart is None or not chart.size:
+        size = chart.size if chart else 0
+        said = chart.summary if chart and (chart.title or size) else ""
+        self._told[part] = one_line(said, _LONGEST_AGAIN)
+        if chart is None or not size or (size > _LARGEST and not self._in_cells):
             lost = self._losing("chart", place)
-            yield Line(chart.summary) if chart and chart.title else lost
-        elif chart.size > self._most:
+            yield Line(said or lost)
+        elif size > _LONGEST_OF_CELLS and self._in_cells:
             yield from (Line(""), Line(chart.summary), Line(""))
         else:
             yield from (Line(""), *_lines_of(chart.html), Line(""))
 
     def _diagram(self, part: str, place: str) -> Iterator[Line]:
+        if part in self._told:
+            return
+        self._told[part] = ""
         root = self._parts.spare_tree(part)
         if root is None:
-            yield self._losing("diagram", place)
+            yield Line(self._losing("diagram", place))
         else:
             yield from _with_gap([Line(text) for text in diagram_words(root)])
 
-    def _losing(self, what: str, place: str) -> Line:
+    def _losing(self, what: str, place: str) -> str:
         self._lost[f"{what} on {place}"] += 1
-        return Line(f"[{what}, not read]")
+        return f"[{what}, not read]"
 
 
 def _described(shape: etree._Element) -> Iterator[Line]:
     """Yield what is said of a picture."""
-    named = next(shape.iterfind("*/{*}cNvPr"), None)
+    named = _named(shape)
     described = "" if named is None else " ".join((named.get("descr") or "").split())
     if described:
         yield Line(f"[picture: {described}]")
+
+
+def _is_hidden(shape: etree._Element) -> bool:
+    named = _named(shape)
+    return named is not None and named.get("hidden") in _ON
+
+
+def _is_stand_in(element: etree._Element) -> bool:
+    return any(local_name(around) == _STAND_IN for around in element.iterancestors())
+
+
+def _named(shape: etree._Element) -> etree._Element | None:
+    """Return what says how a shape is called, which comes first in it."""
+    first = next(iter(shape), None)
+    return None if first is None else next(first.iterfind("{*}cNvPr"), None)
 
 
 def _with_gap(lines: list[Line]) -> list[Line]:

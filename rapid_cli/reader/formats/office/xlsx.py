@@ -30,7 +30,6 @@ _LAST_COLUMN = 16_384
 _MOST_MERGED = 10_000  # cells of one that is spread over several
 _BOOLEANS = {"1": "TRUE", "0": "FALSE"}
 
-_MOST_CHARTED = 1_000  # values of a chart that are said again, as the cells have them too
 _ROWS = "worksheet"
 _SHEETS = {_ROWS, "chartsheet"}
 
@@ -67,7 +66,7 @@ class _Workbook:
             self._people |= people(parts, path)
         self._is_damaged, self._has_rows = False, False
         self._lost: Counter[str] = Counter()
-        self._drawings = Drawings(parts, self._lost, _MOST_CHARTED)
+        self._drawings = Drawings(parts, self._lost, in_cells=True)
         self._strings = list(self._shared_strings())
         self._formats = list(self._cell_formats())
         self._from_1904 = any(
