@@ -69,6 +69,11 @@ def test_notes_are_known_by_how_they_say_so_or_begin(note: str) -> None:
     ]
 
 
+def test_a_note_that_is_called_as_a_citation_is_one() -> None:
+    text = "<p>ship<sup><a href='notes.xhtml#cite_note-1'>[1]</a></sup></p><p>end</p>"
+    assert text_of(text, "<p id='cite_note-1'>1. Small.</p>") == "ship [1]\n[1] Small.\nend"
+
+
 def test_a_note_at_the_end_of_a_chapter_stands_where_the_text_calls_it() -> None:
     text = (
         "<p>The ship<sup><a href='#n1'>1</a></sup> sank.</p><p>Then night<a href='#n2'><sup>2"
@@ -132,6 +137,8 @@ def test_a_mark_that_is_a_picture_calls_its_note_too() -> None:
         ("<a epub:type='noteref' href='notes.xhtml#n1'>2</a>", "<p>So <i id='n1'>it</i> is.</p>"),
         ("<a epub:type='noteref' href='notes.xhtml#n1'>2</a>", "<p id='n1'>2.</p><p>So.</p>"),
         ("<a role='doc-biblioref' href='notes.xhtml#n1'>1</a>", "<p id='n1'>1. A book.</p>"),
+        ("<sup><a href='notes.xhtml#bib0012'>12</a></sup>", "<p id='bib0012'>12. A book.</p>"),
+        ("<sup><a href='notes.xhtml#ref-CR12'>12</a></sup>", "<p id='ref-CR12'>12. A book.</p>"),
         (
             "<sup><a href='notes.xhtml#n1'>1</a></sup>",
             "<section epub:type='bibliography'><p id='n1'>1. A book.</p></section>",

@@ -12,6 +12,7 @@ from rapid_cli.reader.formats.html.notes import (
     is_named_note,
     is_note,
     is_reference,
+    leads_to_book,
     mark_of,
     refers_elsewhere,
 )
@@ -63,8 +64,8 @@ class CallWriter(Writer):
         if refers_elsewhere(link.attributes):
             return
         mark, is_said = mark_of(text), is_reference(link.attributes)
-        if not is_said and (not mark or self._begins_line(link)):
-            return  # the number of a note often leads back to the text
+        if not is_said and (not mark or leads_to_book(link.address) or self._begins_line(link)):
+            return  # what begins a line is the number of a note, which leads back to the text
         if key := self._target(link.address):
             self._calls.add(key, mark, is_said=is_said)
             self._called_here.append(key)

@@ -14,6 +14,7 @@ _REFERRING_ELSEWHERE = {
 }
 _NOTES = {"footnote", "endnote", "rearnote", "note", "doc-footnote", "doc-endnote"}
 _NAMED = re.compile(r"(?:foot|end)?note|\bfn|cite_?note", re.IGNORECASE)
+_NAMED_BOOK = re.compile(r"(?:bib|ref|cit|cr)[a-z\W_]{0,12}\d", re.IGNORECASE)
 _NUMBER = re.compile(r"[\[(]?\s*(\w{1,8}|[*†‡§¶]{1,3})\s*[\])]?")
 _BEFORE_MARK = " \t\n[(^↑*"
 _GOES_ON = re.compile(r"[.,]\d")  # as 3 does in 3.5
@@ -59,6 +60,12 @@ def after_mark(text: str, mark: str) -> str | None:
 def is_named_note(identity: str) -> bool:
     """Tell whether an element is called as notes are."""
     return _NAMED.search(identity) is not None
+
+
+def leads_to_book(link: str) -> bool:
+    """Tell whether a link leads to what is called as entries of a list of books are."""
+    identity = _fragment(link)
+    return _NAMED_BOOK.match(identity) is not None and not is_named_note(identity)
 
 
 def is_note(attributes: Mapping[str, str]) -> bool:
