@@ -121,14 +121,16 @@ def test_looking_up_takes_little_in_a_text_that_repeats_itself():
 
 def test_looking_up_does_not_take_longer_in_a_longer_text():
     rng = np.random.default_rng(0)
-    seconds = []
+    fastest = []
     for size in (5_000, 200_000):
         text = rng.zipf(1.5, size=size).clip(max=50_000).tolist()
         text[100:104] = [60_001, 60_002, 60_003, 60_004]
         drafter = lookup(text)
         drafter([60_001], 8)
-        started = perf_counter()
+        taken = []
         for _ in range(200):
+            started = perf_counter()
             assert drafter([60_001, 60_002, 60_003], 8).tokens[0] == 60_004
-        seconds.append(perf_counter() - started)
-    assert seconds[1] < 5 * seconds[0]  # a scan would take 40 times as long
+            taken.append(perf_counter() - started)
+        fastest.append(min(taken))  # other work only adds
+    assert fastest[1] < 5 * fastest[0]  # a scan would take 40 times as long
