@@ -427,3 +427,28 @@ def test_letters_joined_in_print_are_parted(pages: int) -> None:
     raw = one_page(shown(b"de\\1ne \\2ow"), kids(pages, pages) | {5: font_with("/fi /fl")})
     raw = raw.replace(b"/Subtype/Type1/BaseFont/Odd", b"/Subtype/Type1/BaseFont/Helvetica")
     assert page_texts(read_pdf(raw)) == ["define flow"] * pages
+
+
+def pictured(size: int, lines: int) -> bytes:
+    """Return a PDF of one page with a picture of so many points a side, and lines over it."""
+    picture = stream(
+        b"\x80",
+        b"/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray",
+    )
+    page = (
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R>>/XObject<</I 6 0 R>>>>>>"
+    )
+    drawn = b"q %d 0 0 %d 0 0 cm /I Do Q BT /F1 11 Tf 14 TL 72 700 Td %b ET"
+    words = b"(Sales rose in May, and fell in June) Tj T* " * lines
+    return one_page(drawn % (size, size, words), {3: page, 6: picture})
+
+
+@pytest.mark.parametrize(
+    ("size", "lines", "is_said"), [(800, 1, True), (200, 1, False), (800, 30, False)]
+)
+def test_a_page_that_is_a_picture_with_few_words_is_named(
+    size: int, lines: int, is_said: bool
+) -> None:
+    warning = "page 1 is a picture with few words: what is written in it is not read"
+    assert read_pdf(pictured(size, lines)).warnings == ((warning,) if is_said else ())
