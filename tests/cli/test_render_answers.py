@@ -35,11 +35,12 @@ from rapid_cli.cli.render.answers import (
 from rapid_cli.cli.render.console import Bars
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.stats import DecodingStats, Round
-from rapid_cli.documents import Chunk, Document, Page, Passage
+from rapid_cli.documents import PAGE_BREAK, Chunk, Document, Page, Passage
 from rapid_cli.models.interface import PromptTokens
 
 TEXT = "The keeper was Ann. She kept a silver whistle. Yes. It was blue, as all in the town knew."
-PAGES = tuple(Page(number, label, "text") for number, label in ((1, None), (2, "ii"), (3, "1")))
+PAGE = "What a page says. " * 4
+PAGES = tuple(Page(number, label, PAGE) for number, label in ((1, None), (2, "ii"), (3, "1")))
 BOOK = Document("b", "a book.pdf", "/my books/a book.pdf", PAGES, paged=True)
 PIPED = Document("s", "stdin", "stdin:0123", (Page(1, None, "text"),), paged=False)
 DOCUMENTS = {"b": BOOK, "s": PIPED}
@@ -47,7 +48,8 @@ READ = Reading(PromptTokens((1,), (2,)), "text", coverage=1.0)
 
 
 def passage(page=1, document=BOOK, text="What the passage says."):
-    return Passage(Chunk(document.id, 0, text, 0, len(text), page, page), 0.5)
+    start = (page - 1) * len(PAGE + PAGE_BREAK)
+    return Passage(Chunk(document.id, 0, text, start, start + len(text), page, page), 0.5)
 
 
 def made(text=TEXT, **known):

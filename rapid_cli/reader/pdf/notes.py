@@ -55,8 +55,9 @@ def page_notes(read: PageTexts, quick: PdfiumFile | None) -> Iterator[str]:
         yield f"{page_ranges(drawn)} {_have(drawn)} no text: {NEEDS_OCR}"
     short = [n for n, text in numbered if text and len(text) <= _FEW and n - 1 not in read.endless]
     if quick and same and (pictures := [n for n in short if quick.is_picture(n - 1)]):
-        show, what = ("is a picture", "it") if len(pictures) == 1 else ("are pictures", "them")
-        yield f"{page_ranges(pictures)} {show} with few words: what is written in {what} is not read"
+        show, them = ("is a picture", "it") if len(pictures) == 1 else ("are pictures", "them")
+        unread = f"what is written in {them} is not read"
+        yield f"{page_ranges(pictures)} {show} with few words: {unread}"
     if read.unread:
         pages = page_ranges(at + 1 for at in read.unread)
         yield f"{pages} {_have(read.unread)} fields or notes that are not read"
