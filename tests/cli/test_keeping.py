@@ -20,8 +20,8 @@ SHORT = ("--max-tokens", "4", "--temperature", "0", "--strategy", "long-context"
 
 
 @pytest.fixture
-def home(tmp_path: Path, furnish: Callable[[Path], Path]) -> Path:
-    return furnish(tmp_path / "home")
+def home(tmp_path: Path, furnish: Callable[..., Path]) -> Path:
+    return furnish(tmp_path / "home", shallow=True)
 
 
 @pytest.fixture

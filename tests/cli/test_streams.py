@@ -27,7 +27,7 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk is alw
 def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
     """A folder with a document and a longer one, and below it all that rapid keeps."""
     folder = tmp_path_factory.mktemp("streams")
-    furnish(folder / "rapid")
+    furnish(folder / "rapid", shallow=True)
     (folder / "ferry.txt").write_text("The ferry leaves at nine.\n")
     (folder / "long.txt").write_text("The ferry leaves at nine. The bus is late again.\n" * 4000)
     return folder

@@ -25,7 +25,7 @@ QUESTIONS = "Who kept the light?\nWho mended clocks?\n"
 
 @pytest.fixture
 def answers(tmp_path_factory, furnish, tmp_path):
-    home = furnish(tmp_path_factory.mktemp("home"))
+    home = furnish(tmp_path_factory.mktemp("home"), shallow=True)
     Path(tmp_path, "keeper.txt").write_text(TEXT)
 
     def asked(*more):

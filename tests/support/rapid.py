@@ -26,8 +26,13 @@ COMMAND = (sys.executable, "-m", "rapid_cli")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the surroundings of a command that keeps all in `home` and asks no network."""
+    """Return the surroundings of a command that keeps all in `home` and asks no network.
+
+    A models.toml in `home` is the one in force.
+    """
     own = {"RAPID_HOME": str(home), "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+    if (home / "models.toml").is_file():
+        own["RAPID_MODELS"] = str(home / "models.toml")
     usual = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     return usual | own | {"PYTHONPATH": str(REPOSITORY)} | more
 
