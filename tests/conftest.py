@@ -17,6 +17,7 @@ from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from rapid_cli.llama import Weights
+    from rapid_cli.models.specs import ModelSpec
     from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.retrieval.embedder import Embedder
 
@@ -129,22 +130,28 @@ def repack(starter_path: Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def weights(starter_path: Path) -> Iterator[Weights]:
-    """The starter model, loaded once, run as the packaged models.toml says."""
-    from rapid_cli.llama import Weights
+def starter_spec() -> ModelSpec:
+    """How the packaged models.toml says that the starter model runs."""
     from rapid_cli.models.models_file import load_models_file
 
-    packaged = load_models_file(REPOSITORY / "models.toml")
-    with Weights(starter_path, packaged.model("smollm2-135m")) as loaded:
+    return load_models_file(REPOSITORY / "models.toml").model("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def weights(starter_path: Path, starter_spec: ModelSpec) -> Iterator[Weights]:
+    """The starter model, loaded once."""
+    from rapid_cli.llama import Weights
+
+    with Weights(starter_path, starter_spec) as loaded:
         yield loaded
 
 
 @pytest.fixture(scope="session")
-def shallow_weights(shallow_path: Path, weights: Weights) -> Iterator[Weights]:
-    """The first layers of the starter model, run like the whole."""
+def shallow_weights(shallow_path: Path, starter_spec: ModelSpec) -> Iterator[Weights]:
+    """The first layers of the starter model, loaded once and run like the whole."""
     from rapid_cli.llama import Weights
 
-    with Weights(shallow_path, weights.spec) as loaded:
+    with Weights(shallow_path, starter_spec) as loaded:
         yield loaded
 
 

@@ -123,7 +123,8 @@ def test_whoever_stops_listening_ends_the_drafter():
 
 
 @pytest.mark.slow
-def test_two_contexts_of_a_real_model_read_and_draft_at_once(weights):
+def test_two_contexts_of_a_real_model_read_and_draft_at_once(shallow_weights):
+    weights = shallow_weights
     tokens = weights.vocabulary.tokenize("The harbour was quiet, and the boats lay still. " * 90)
     asked = weights.vocabulary.tokenize("Once upon a time there was a")
 

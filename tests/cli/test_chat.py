@@ -35,6 +35,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
 
 
 @pytest.fixture(scope="module")
+def shallow(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
+    """A home in which a smaller model answers, for tests to which it does not matter what."""
+    return furnish(tmp_path_factory.mktemp("shallow"), shallow=True)
+
+
+@pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("documents") / "keeper.txt"
     path.write_text(WEATHER * 5 + STORY + WEATHER * 5)
@@ -136,11 +142,11 @@ def test_what_goes_wrong_is_a_sentence_and_a_hint_and_the_chat_goes_on(story, ho
     assert len(result.stdout.splitlines()) >= 2
 
 
-def test_json_is_an_object_a_question_and_errors_are_among_them(story, home):
+def test_json_is_an_object_a_question_and_errors_are_among_them(story, shallow):
     too_long = "why " * 700
     lines = f"{QUESTION}\n{too_long}\n/stats\n"
     words = ("--json", "--max-tokens", "16", "--seed", "1", "--context-length", "600")
-    done = rapid("chat", story, *words, home=home, stdin=lines)
+    done = rapid("chat", story, *words, home=shallow, stdin=lines)
     answered, failed = map(json.loads, done.stdout.splitlines())
     assert answered["question"] == QUESTION
     assert answered["answer"]
@@ -245,9 +251,11 @@ def test_on_a_terminal_ctrl_c_stops_an_answer_and_ctrl_d_ends_the_chat(story, ho
     assert [json.loads(line)["question"] for line in lines][-2:] == [QUESTION, FOLLOW_UP]
 
 
-def test_a_reading_that_was_stopped_spoils_neither_the_next_answer_nor_what_is_kept(home, tmp_path):
-    path = tmp_path / "long.txt"
-    path.write_text((WEATHER * 20 + STORY) * 3)
+def test_a_reading_that_was_stopped_spoils_neither_the_next_answer_nor_what_is_kept(
+    shallow, tmp_path
+):
+    path, home = tmp_path / "long.txt", shallow
+    path.write_text((WEATHER * 20 + STORY) * 6)
     words = ["ask", str(path), QUESTION, "--json", "--strategy", "long-context", *SHORT]
     with Terminal(["chat", str(path), *words[4:]], home) as terminal:
         terminal.wait_for(READY)

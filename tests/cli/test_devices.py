@@ -22,7 +22,7 @@ without_gpu = pytest.mark.skipif(bool(accelerators()), reason="llama.cpp uses a 
 def folder(tmp_path_factory: pytest.TempPathFactory, furnish) -> Path:
     """A folder with a text, and with the program by which an NVIDIA GPU is noticed."""
     folder = tmp_path_factory.mktemp("devices")
-    furnish(folder / "home")
+    furnish(folder / "home", shallow=True)
     (folder / "note.txt").write_text(TEXT)
     (folder / "questions.txt").write_text("Who kept the light?\nWhere was the light?\n")
     (folder / "bin").mkdir()

@@ -160,7 +160,7 @@ def test_an_interrupted_tuning_leaves_the_old_choice_and_no_copies(home, starter
 
 def test_what_cannot_be_kept_leaves_no_copy_behind(home, small):
     (home / "tuned").write_text("no folder")
-    done = rapid("models", "tune", "--seconds", "3", home=home)
+    done = rapid("models", "tune", "--seconds", "1", home=home)
     assert done.returncode == 1
     assert "what was found cannot be kept: " in done.stderr
     assert "Traceback" not in done.stderr
@@ -303,9 +303,8 @@ def test_what_models_toml_forbids_is_not_tuned(home):
 
 
 @pytest.fixture(scope="module")
-def small_files(starter_path, tmp_path_factory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("small")
-    return tuple(cut(starter_path, folder / f"{layers}.gguf", layers=layers) for layers in (3, 2))
+def small_files(shallow_path, tmp_path_factory) -> tuple[Path, Path]:
+    return shallow_path, cut(shallow_path, tmp_path_factory.mktemp("small") / "2.gguf", layers=2)
 
 
 @pytest.fixture
@@ -324,7 +323,7 @@ def small(home, small_files) -> tuple[Path, Path]:
 
 
 def test_a_drafter_of_its_own_is_tuned_too_and_keeps_its_precision(home, small):
-    done = rapid("models", "tune", "--seconds", "3", "--json", home=home)
+    done = rapid("models", "tune", "--seconds", "1", "--json", home=home)
     assert done.returncode == 0, done.stderr
     tuned = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["model"] for each in tuned] == ["small", "smaller"]
@@ -340,7 +339,7 @@ def test_a_drafter_of_its_own_is_tuned_too_and_keeps_its_precision(home, small):
 def test_a_drafter_that_may_not_be_tuned_is_left_out_with_a_word(home, small):
     with (home / "models.toml").open("a") as file:
         file.write("tuned = false\n")
-    done = rapid("models", "tune", "--seconds", "3", home=home)
+    done = rapid("models", "tune", "--seconds", "1", home=home)
     assert done.returncode == 0, done.stderr
     assert "says tuned = false for smaller, which is left out." in done.stderr
     (kept,) = TunedModels(home / "tuned").entries()

@@ -1,4 +1,4 @@
-"""Positions scaled as models.toml says, in the real starter model."""
+"""Positions scaled as models.toml says, in the first layers of the real starter model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from rapid_cli.session.loading import LoadedModel
 
 pytestmark = pytest.mark.models
 TRAINED, BASE = 8192, 100_000.0  # what the starter's file says
+
+
+@pytest.fixture(scope="module")
+def weights(shallow_weights):
+    return shallow_weights
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def test_each_key_reaches_the_model(logits, rope):
     assert distance(logits(**fewer), logits(**rope)) > 0.1
 
 
-def test_a_scaled_model_reads_so_many_times_more(starter_path, weights, preflight):
+def test_a_scaled_model_reads_so_many_times_more(shallow_path, weights, preflight):
     rope = {"rope_scaling": "yarn", "rope_factor": 4.0}
     for more, limit in (
         ({}, TRAINED),
@@ -67,9 +72,9 @@ def test_a_scaled_model_reads_so_many_times_more(starter_path, weights, prefligh
         ({**rope, "rope_original_context": 2048}, TRAINED),
         ({**rope, "context_length": 10_000}, 10_000),
     ):
-        with Weights(starter_path, replace(weights.spec, **more)) as loaded:
+        with Weights(shallow_path, replace(weights.spec, **more)) as loaded:
             memory = Memory(smaller_cache=True)
-            model = LoadedModel(loaded, read_shape(starter_path), memory, preflight)
+            model = LoadedModel(loaded, read_shape(shallow_path), memory, preflight)
             assert model.context_limit == limit
 
 

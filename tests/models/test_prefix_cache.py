@@ -40,6 +40,12 @@ def small_batches():
 
 
 @pytest.fixture(scope="module")
+def weights(shallow_weights):
+    """Those of a few layers: what is kept of them is kept as that of the whole model is."""
+    return shallow_weights
+
+
+@pytest.fixture(scope="module")
 def tokens(weights):
     text = "The keeper wrote down every ship that passed, and the hour, and the weather. " * 40
     return weights.vocabulary.tokenize(text)[:LENGTH]
@@ -389,7 +395,7 @@ def test_a_full_disk_keeps_nothing_and_says_so(tmp_path, read, tokens):
 def test_a_disk_that_fills_up_while_saving_keeps_nothing_and_says_so(store, read, tokens):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        with limited(resource.RLIMIT_FSIZE, 1_000_000):
+        with limited(resource.RLIMIT_FSIZE, 100_000):
             refusal = store.keep(read, "book", tokens, LENGTH)
     finally:
         signal.signal(signal.SIGXFSZ, handler)
@@ -468,7 +474,7 @@ with Weights(path, spec) as weights:
 
 @pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.long)])
 def test_kills_at_random_moments_never_spoil_what_is_kept(
-    starter_path, tmp_path, monkeypatch, repack, kills
+    shallow_path, tmp_path, monkeypatch, repack, kills
 ):
     monkeypatch.setattr(context, "READ_BATCH", 16)  # as WRITER does
     chance = random.Random(5)
@@ -476,7 +482,7 @@ def test_kills_at_random_moments_never_spoil_what_is_kept(
     texts = [[first, *range(200, 263)] for first in range(100, 105)]
     spec = ModelSpec("starter", threads=1, repack=repack)
     with (
-        Weights(starter_path, spec) as weights,
+        Weights(shallow_path, spec) as weights,
         LlamaContext(weights, length=100, rows=1) as reader,
     ):
         expected = []
@@ -487,7 +493,7 @@ def test_kills_at_random_moments_never_spoil_what_is_kept(
         cap = int(2.6 * reader.cache_bytes)  # two texts: to keep a third one, another must go
         whole = 0
         for _ in range(kills):
-            killed_while_keeping(chance.uniform(0.02, 1.5), starter_path, folder, cap, repack)
+            killed_while_keeping(chance.uniform(0.02, 1.5), shallow_path, folder, cap, repack)
             store = PrefixCache(folder, cap_bytes=cap)
             assert sum(entry.size_bytes for entry in store.entries()) <= cap
             for text, logits in zip(texts, expected, strict=True):
@@ -514,9 +520,9 @@ def killed_while_keeping(seconds, path, folder, cap, repack):
     writer.communicate()
 
 
-def test_two_processes_that_keep_at_once_do_no_harm(starter_path, tmp_path, repack):
+def test_two_processes_that_keep_at_once_do_no_harm(shallow_path, tmp_path, repack):
     folder = tmp_path / "texts"
-    command = [sys.executable, "-c", WRITER, starter_path, folder, str(10**8), str(repack)]
+    command = [sys.executable, "-c", WRITER, shallow_path, folder, str(10**8), str(repack)]
     writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     until = time.monotonic() + 60
     while len(PrefixCache(folder).entries()) < 4:

