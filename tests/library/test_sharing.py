@@ -19,7 +19,7 @@ from rapid_cli.library.catalog import Catalog
 from rapid_cli.library.sharing import Sharing
 from rapid_cli.library.shelf import Shelf
 from rapid_cli.library.vectors.chroma_server import ServerDatabase
-from tests.support.chroma_servers import running
+from tests.support.chroma_servers import empty, running
 from tests.support.libraries import OpenLibrary, index, opened, write
 from tests.support.repository import REPOSITORY
 
@@ -34,10 +34,17 @@ with opened(Path(sys.argv[1]), server=sys.argv[3]) as library:
 """
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    with running(tmp_path / "server") as url:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("server")) as url:
         yield url
+
+
+@pytest.fixture
+def server(started: str) -> Iterator[str]:
+    """The URL of an empty server."""
+    yield started
+    empty(started)
 
 
 @pytest.fixture

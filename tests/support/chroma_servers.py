@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 CHROMA = Path(sys.executable).parent / "chroma"
 START_SECONDS = 60.0
 OPENER = build_opener(ProxyHandler({}))
+COLLECTIONS = "api/v2/tenants/default_tenant/databases/default_database/collections"
 
 
 def free_port() -> int:
@@ -52,6 +54,14 @@ def running(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         stop(server)
+
+
+def empty(url: str) -> None:
+    """Delete all that a server holds."""
+    with OPENER.open(f"{url}/{COLLECTIONS}?limit=1000") as answer:
+        names = [each["name"] for each in json.load(answer)]
+    for name in names:
+        OPENER.open(Request(f"{url}/{COLLECTIONS}/{name}", method="DELETE")).close()
 
 
 def _has_heartbeat(port: int) -> bool:
