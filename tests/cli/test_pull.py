@@ -1,4 +1,4 @@
-"""`rapid models pull` in processes of its own, from a hub on loopback."""
+"""`rapid models pull` from a hub on loopback, in processes of its own, forked if that will do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import proxies
+from tests.support.forked import rapid_forked
 from tests.support.hub_server import Fault, Repository, serving
 from tests.support.recorders import recording
 from tests.support.repository import REPOSITORY
@@ -137,17 +137,7 @@ def rapid(environment, home):
     """Run a command line to its end."""
 
     def run(*words, **changes):
-        return subprocess.run(
-            [sys.executable, "-m", "rapid_cli", *map(str, words)],
-            env=environment | changes,
-            cwd=home,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            umask=0o022,
-        )
+        return rapid_forked(*map(str, words), environment=environment | changes, cwd=home)
 
     return run
 
@@ -164,6 +154,9 @@ def pull_impatiently(environment, home):
 
     def run(*names, free=None, pauses=(0.01, 0.02, 0.03), before=(), **changes):
         arguments = json.dumps([names, pauses, free])
+        if not before:
+            surroundings = environment | changes
+            return rapid_forked(arguments, environment=surroundings, cwd=home, code=IMPATIENT)
         return subprocess.run(
             [*before, sys.executable, "-c", IMPATIENT, arguments],
             env=environment | changes,
@@ -601,10 +594,17 @@ def test_a_socks_proxy_that_does_not_answer_is_said_at_once(pull):
     assert "trying again" not in done.stderr
 
 
-def test_a_package_that_a_socks_proxy_takes_is_named_where_it_is_missing(pull, home):
+def test_a_package_that_a_socks_proxy_takes_is_named_where_it_is_missing(environment, home):
     (home / "socksio.py").write_text("raise ImportError('no module')")
     path = f"{home}{os.pathsep}{REPOSITORY}"
-    done = pull("large", ALL_PROXY="socks5://127.0.0.1:9", PYTHONPATH=path)
+    done = subprocess.run(
+        [sys.executable, "-m", "rapid_cli", "models", "pull", "large"],
+        env=environment | {"ALL_PROXY": "socks5://127.0.0.1:9", "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert_failed(done, "takes the package socksio", "pip install socksio", "unset ALL_PROXY")
 
 
@@ -756,16 +756,19 @@ def test_a_pull_is_pinned_to_the_commit_of_its_beginning(environment, hub, home)
     assert all(f"/resolve/{COMMIT}/" in request.path for request in resolved)
 
 
-def test_two_pulls_of_one_file_download_it_once(environment, pull, hub, home):
+def test_two_pulls_of_one_file_download_it_once(environment, hub, home):
     hub.faults.append(Fault("file", hold_after=HALF))
     words = [sys.executable, "-m", "rapid_cli", "models", "pull", "large"]
     with subprocess.Popen(words, env=environment, cwd=home, stderr=subprocess.PIPE) as first:
         until_there_are(home, HALF, first)
-        threading.Timer(4, hub.released.set).start()
-        done = pull("large")
+        with subprocess.Popen(words, env=environment, cwd=home, stderr=subprocess.PIPE) as second:
+            said = b"another program is downloading large-Q4_K_M.gguf"
+            told = next((line for line in second.stderr if said in line), None)
+            hub.released.set()
+            second.communicate(timeout=60)
         first.communicate(timeout=60)
-    assert (first.returncode, done.returncode) == (0, 0), done.stderr
-    assert "another program is downloading large-Q4_K_M.gguf" in done.stderr
+    assert told, "the second one did not wait"
+    assert (first.returncode, second.returncode) == (0, 0)
     assert hub.served() == len(CONTENT)
 
 

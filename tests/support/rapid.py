@@ -47,7 +47,7 @@ def rapid(
         given.write(stdin.encode())
         given.seek(0)
         with chdir(cwd or Path.cwd()), _variables(environment(home, **more)):
-            code = _run(arguments, given, out, errors)
+            code = run_within(arguments, given, out, errors)
         return subprocess.CompletedProcess(arguments, code, _text(out), _text(errors))
 
 
@@ -67,14 +67,15 @@ def rapid_process(
     )
 
 
-def _run(words: list[str], *streams: IO[bytes]) -> int:
+def run_within(words: list[str], *streams: IO[bytes], code: str | None = None) -> int:
+    """Run a command within this process, or `code` in its place; return the exit code."""
     from rapid_cli.cli import main
 
     before = sys.argv
     sys.argv = ["rapid", *words]
     with _standard(*streams):
         try:
-            main()
+            exec(code, {"__name__": "__main__"}) if code else main()
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(end.code is not None)
         except BaseException:
