@@ -10,7 +10,6 @@ import pytest
 from rapid_cli.errors import ModelError
 from rapid_cli.retrieval import embedder
 from rapid_cli.retrieval.embedder import Embedder
-from rapid_cli.retrieval.reranker import CrossEncoder, Reranker
 
 SHORT = [
     (OSError(errno.EACCES, "Permission denied"), "yours to read"),
@@ -26,6 +25,9 @@ SHORT = [
 def test_what_keeps_a_model_from_loading_decides_what_is_to_be_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, helps: str
 ) -> None:
+    # Here, for it imports torch, which takes seconds.
+    from rapid_cli.retrieval.reranker import CrossEncoder, Reranker
+
     def fail(*_: object, **__: object) -> None:
         raise error
 

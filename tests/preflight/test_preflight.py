@@ -31,6 +31,7 @@ from rapid_cli.preflight.ways import (
     ways_for,
 )
 from tests.support import crashing_llama
+from tests.support.cut_models import models_with
 
 pytestmark = pytest.mark.models
 
@@ -310,10 +311,11 @@ def prepared(tmp_path_factory, embedder, embedder_cache) -> Path:
 
 
 @pytest.fixture
-def crashing(tmp_path, prepared):
-    """Run rapid with a llama.cpp that crashes."""
-    home = tmp_path / "home"
+def crashing(tmp_path, prepared, shallow_path):
+    """Run rapid with a llama.cpp that crashes, and with a few layers of the starter model."""
+    home, models = tmp_path / "home", tmp_path / "models.toml"
     home.mkdir()
+    models.write_text(models_with(shallow_path), encoding="utf-8")
     (home / "cache").symlink_to(prepared)
     text = tmp_path / "ferry.txt"
     text.write_text(TEXT)
@@ -327,7 +329,8 @@ def crashing(tmp_path, prepared):
             capture_output=True,
             text=True,
             timeout=300,
-            env=os.environ | {"RAPID_HOME": str(home), "PYTHONPATH": str(path)},
+            env=os.environ
+            | {"RAPID_HOME": str(home), "RAPID_MODELS": str(models), "PYTHONPATH": str(path)},
             check=False,
             stdin=subprocess.DEVNULL,
             cwd=tmp_path,

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rapid_cli.documents import Chunk, Passage
 from rapid_cli.errors import ModelError
-from rapid_cli.retrieval.reranker import Reranker
 from tests.support.libraries import WordEmbedder, opened
 from tests.support.pdfs import make_pdf
 from tests.support.small_embedders import MINILM, write_embedder
 
+if TYPE_CHECKING:
+    from rapid_cli.retrieval.reranker import Reranker
+
 QUESTION = "Who sails the ship?"
 TEXTS = ["the whale swims", "the captain sails", "storms come in autumn", "oil lights the lamps"]
+
+
+def make_reranker(find: Callable[[], Path], *, identity: str, passages: int) -> Reranker:
+    """Make a reranker. Its module imports torch, for which no other test is to wait."""
+    from rapid_cli.retrieval.reranker import Reranker
+
+    return Reranker(find, identity=identity, passages=passages)
 
 
 def write_cross_encoder(folder: Path, *, labels: int = 1) -> Path:
@@ -60,7 +71,7 @@ def judged(folder: Path, text: str) -> float:
 
 
 def test_passages_come_in_the_order_of_the_cross_encoder(folder: Path) -> None:
-    reranker = Reranker(lambda: folder, identity="tiny", passages=30)
+    reranker = make_reranker(lambda: folder, identity="tiny", passages=30)
     found = reranker.best_first(QUESTION, passages([1.0, 0.9, 0.8, 0.7]))
     wanted = {text: judged(folder, text) for text in TEXTS}
     assert [each.chunk.text for each in found] == sorted(TEXTS, key=lambda text: -wanted[text])
@@ -69,7 +80,7 @@ def test_passages_come_in_the_order_of_the_cross_encoder(folder: Path) -> None:
 
 
 def test_only_the_first_passages_are_read_and_the_others_stay_behind(folder: Path) -> None:
-    reranker = Reranker(lambda: folder, identity="tiny", passages=2)
+    reranker = make_reranker(lambda: folder, identity="tiny", passages=2)
     found = reranker.best_first(QUESTION, passages([1.0, 0.9, 0.8, 0.7]))
     assert {each.chunk.index for each in found[:2]} == {0, 1}
     assert [each.chunk.index for each in found[2:]] == [2, 3]
@@ -81,14 +92,14 @@ def test_nothing_found_needs_no_model() -> None:
     def find() -> Path:
         raise AssertionError("the model was looked for")
 
-    assert Reranker(find, identity="tiny", passages=30).best_first(QUESTION, []) == []
+    assert make_reranker(find, identity="tiny", passages=30).best_first(QUESTION, []) == []
 
 
 def test_a_model_that_is_no_cross_encoder_is_refused_by_name(tmp_path: Path) -> None:
     classifier = write_cross_encoder(tmp_path / "many", labels=3)
     for place in (classifier, tmp_path / "empty"):
         place.mkdir(exist_ok=True)
-        reranker = Reranker(lambda place=place: place, identity=place.name, passages=30)
+        reranker = make_reranker(lambda place=place: place, identity=place.name, passages=30)
         with pytest.raises(ModelError, match=place.name) as raised:
             reranker.best_first(QUESTION, passages([1.0, 0.9, 0.8, 0.7]))
         assert "[rerankers]" in raised.value.hint
@@ -97,12 +108,14 @@ def test_a_model_that_is_no_cross_encoder_is_refused_by_name(tmp_path: Path) -> 
 def test_an_embedder_is_no_reranker(tmp_path: Path) -> None:
     place = write_embedder(tmp_path / "embedder")
     with pytest.raises(ModelError):
-        Reranker(lambda: place, identity="e", passages=3).best_first(QUESTION, passages([1] * 4))
+        make_reranker(lambda: place, identity="e", passages=3).best_first(
+            QUESTION, passages([1] * 4)
+        )
 
 
 def test_a_search_of_the_library_is_reranked(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(make_pdf(TEXTS))
-    reranker = Reranker(lambda: folder, identity="tiny", passages=30)
+    reranker = make_reranker(lambda: folder, identity="tiny", passages=30)
     with opened(tmp_path / "home", WordEmbedder(), reranker=reranker) as library:
         list(library.add(library.extractor.read(tmp_path / "a.pdf")))
         (entry,) = library.entries()

@@ -10,9 +10,13 @@ import pytest
 
 from rapid_cli.errors import ModelError
 from rapid_cli.retrieval.embedder import Embedder
-from rapid_cli.retrieval.reranker import Reranker
 from rapid_cli.retrieval.vetting import LARGEST_BYTES, require_no_code
-from tests.retrieval.test_reranker import QUESTION, passages, write_cross_encoder
+from tests.retrieval.test_reranker import (
+    QUESTION,
+    make_reranker,
+    passages,
+    write_cross_encoder,
+)
 from tests.support.small_embedders import MINILM, write_embedder
 
 EVIL = """
@@ -86,7 +90,7 @@ def test_a_reranker_with_code_of_its_own_is_refused_by_name(tmp_path: Path) -> N
     (folder / "evil.py").write_text(EVIL.format(mark=str(tmp_path / "mark")))
     change(folder / "config.json", auto_map={"AutoModel": "evil.Evil"}, model_type="odd")
     with pytest.raises(ModelError, match=r"config.json is not loaded: `auto_map` names evil.Evil"):
-        Reranker(lambda: folder, identity="odd", passages=2).best_first(
+        make_reranker(lambda: folder, identity="odd", passages=2).best_first(
             QUESTION, passages([1.0] * 4)
         )
     assert not (tmp_path / "mark").exists()
