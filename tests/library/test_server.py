@@ -348,7 +348,7 @@ def answering(status: int, body: str) -> Iterator[tuple[str, list[str | None]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as web:
-        Thread(target=web.serve_forever, daemon=True).start()
+        Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{web.server_port}", tokens
         finally:

@@ -20,8 +20,17 @@ from rapid_cli.retrieval.embedder import Embedder
 from tests.support.libraries import assert_sound, opened
 from tests.support.pdfs import make_pdf
 
-TOLD = """
+HASTY = """
 import sys
+from rapid_cli.library import watching
+watching.QUIET_SECONDS, watching.TICK_MILLISECONDS = 0.4, 50
+"""
+"""Changes are told sooner than a second after the last one, and else as ever."""
+WATCHING = f"""{HASTY}
+from rapid_cli.cli import main
+main()
+"""
+TOLD = f"""{HASTY}
 from pathlib import Path
 from rapid_cli.errors import ConfigError
 from rapid_cli.library.watching import changes
@@ -86,9 +95,9 @@ class Running:
         return code
 
 
-def watching(*paths: Path, home: Path) -> Running:
-    words = (sys.executable, "-m", "rapid_cli", "index", *paths, "--watch")
-    return Running(*words, home=home)
+def watching(*paths: Path, home: Path, hasty: bool = True) -> Running:
+    started = ("-c", WATCHING) if hasty else ("-m", "rapid_cli")
+    return Running(sys.executable, *started, "index", *paths, "--watch", home=home)
 
 
 def held(home: Path) -> dict[str, str]:
@@ -237,7 +246,7 @@ def test_files_that_change_during_the_first_round_or_with_their_folder_are_not_m
     (docs / "a.md").write_text("Before.")
     (docs / "long.md").write_text("The sheep stood close to the walls while rain fell. " * 600)
     single.write_text("Alone.")
-    running = watching(docs, single, home=home)
+    running = watching(docs, single, home=home, hasty=False)
     try:
         running.wait_for(lambda: f"indexed {docs}/a.md (new)\n" in running.errors)
         assert running.out == [], "the first round still goes on"

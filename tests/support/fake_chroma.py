@@ -87,7 +87,7 @@ def saying(fake: FakeChroma) -> Iterator[FakeChroma]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
         web.daemon_threads = True
-        Thread(target=web.serve_forever, daemon=True).start()
+        Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
         fake.url = f"http://127.0.0.1:{web.server_port}"
         try:
             yield fake

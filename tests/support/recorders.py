@@ -33,7 +33,7 @@ def recording() -> Iterator[tuple[str, list[Arrived]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", arrived
         finally:
