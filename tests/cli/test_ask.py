@@ -362,7 +362,7 @@ def test_the_version_is_that_of_the_package(home):
 def test_a_terminal_shows_a_draft_of_a_new_text_and_a_pipe_does_not(tmp_path, home):
     path, words = tmp_path / "long.txt", ["--max-tokens", "12", "--temperature", "0"]
     words += ["--retrieve-tokens", "128"]  # so that the drafter has read long before the target
-    path.write_text(STORY + WEATHER * 120)
+    path.write_text(STORY + WEATHER * 80)
     shown = on_a_terminal(["ask", str(path), QUESTION, "--fresh", *words], home)
     assert "draft, not checked yet:" in shown
     assert shown.count("draft, not checked yet:") > 1, "it grows, and is erased in the end"

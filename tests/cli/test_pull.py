@@ -816,11 +816,11 @@ def test_a_terminal_shows_bytes_rate_and_time_left(environment, hub, home):
 
 @pytest.mark.models
 def test_a_model_that_was_pulled_answers_without_a_network(
-    rapid, pull, hub, home, starter_path, furnish
+    rapid, pull, hub, home, shallow_path, furnish
 ):
     furnish(home / "rapid")
-    file = starter_path.name
-    hub.repositories["org/real"] = Repository({file: starter_path.read_bytes()})
+    file = shallow_path.name
+    hub.repositories["org/real"] = Repository({file: shallow_path.read_bytes()})
     text = (
         MODELS.replace("[embedders.vectors]\nrepo = ", '[embedders.other]\nrepo = "org/x"\n#')
         + '[pairs.real]\ntarget = "real"\n'

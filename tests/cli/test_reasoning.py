@@ -35,7 +35,7 @@ target = "stops"
 [models.plain]
 {STARTER}
 [models.thinks]
-{STARTER}
+path = "SHALLOW"
 chat_template = "{CHATML}<think>\\n"
 [models.closed]
 {STARTER}
@@ -52,11 +52,12 @@ STORY = (
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory, furnish):
+def ask(tmp_path_factory, furnish, shallow_path):
     """Ask about a short story; return what was written."""
     home = tmp_path_factory.mktemp("home")
     rapid_home = furnish(home / "rapid")
-    (home / "models.toml").write_text(MODELS, encoding="utf-8")
+    models = MODELS.replace("SHALLOW", str(shallow_path))  # what it thinks does not matter
+    (home / "models.toml").write_text(models, encoding="utf-8")
     (home / "story.txt").write_text(STORY, encoding="utf-8")
 
     def ask(*words):

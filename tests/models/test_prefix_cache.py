@@ -491,7 +491,7 @@ def test_kills_at_random_moments_never_spoil_what_is_kept(
         cap = int(2.6 * reader.cache_bytes)  # two texts: to keep a third one, another must go
         whole = 0
         for _ in range(kills):
-            killed_while_keeping(chance.uniform(0.02, 1.5), shallow_path, folder, cap, repack)
+            killed_while_keeping(chance.uniform(0.02, 0.6), shallow_path, folder, cap, repack)
             store = PrefixCache(folder, cap_bytes=cap)
             assert sum(entry.size_bytes for entry in store.entries()) <= cap
             for text, logits in zip(texts, expected, strict=True):

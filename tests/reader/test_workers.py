@@ -263,10 +263,10 @@ def test_ocr_may_take_longer_than_other_files(
     path.write_bytes(make_scanned_pdf(1))
     (tmp_path / "found.pdf").write_bytes(make_pdf(["found"]))
     program = tmp_path / "ocrmypdf"
-    program.write_text(f'#!/bin/sh\nsleep 4; cp "{tmp_path}/found.pdf" "$6"\n')
+    program.write_text(f'#!/bin/sh\nsleep 2; cp "{tmp_path}/found.pdf" "$6"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with Extractor(timeout_seconds=3, ocr=True) as extractor:
+    with Extractor(timeout_seconds=1, ocr=True) as extractor:
         assert extractor.read(path).text.strip() == "found"
 
 
