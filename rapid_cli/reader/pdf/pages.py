@@ -38,7 +38,9 @@ def pdf_pages(
             raise textless(read, quick, name)
         read.texts = joined(read.texts)
         notes = (*page_notes(read, quick), *file_notes(raw, quick))
-        sections = outline_sections(quick, read.texts) if quick else [()] * len(read.texts)
+        # Where the two libraries count other pages, the outline leads astray.
+        outlined = quick if quick and len(quick) == len(read.texts) else None
+        sections = outline_sections(outlined, read.texts) if outlined else [()] * len(read.texts)
     pages = (
         Page(number, _label(label, number), text or "", begun)
         for number, (label, text, begun) in enumerate(
