@@ -31,7 +31,6 @@ _PAGE_SUFFIXES = (".xhtml", ".html", ".htm")
 _MAX_XML = 10 * MEGABYTE  # of a list of chapters; its tree takes twenty times as much
 _REPACK = "open it in an e-book reader such as calibre, and convert it to EPUB again"
 
-
 _OPS = "{http://www.idpf.org/2007/ops}"
 _MOST_KEPT = 50 * MEGABYTE  # of pages; in a larger book the notes stay where they are
 _SHORT = 200  # characters; so few before a heading belong to it

@@ -153,10 +153,8 @@ def _table(table: etree._Element) -> str:
 
 
 def _cell(cell: etree._Element) -> str:
-    if (
-        cell.get("hMerge") in _ON or cell.get("vMerge") in _ON
-    ):  # the cell before or above it is here
-        return ""
+    if cell.get("hMerge") in _ON or cell.get("vMerge") in _ON:
+        return ""  # the cell before or above it reaches to here
     spans = "".join(
         f' {name}="{span}"'
         for name, key in (("colspan", "gridSpan"), ("rowspan", "rowSpan"))
