@@ -10,7 +10,13 @@ from rapid_cli.answering.answer import Note, Origin, Prefilled
 from rapid_cli.decoding.context import Tokens, common_prefix
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.decoding.sampling import log_likelihood
-from rapid_cli.models.interface import LanguageModel, PromptTokens, ReadableContext, StateStore
+from rapid_cli.models.interface import (
+    LanguageModel,
+    PromptTokens,
+    ReadableContext,
+    StateStore,
+    reachable,
+)
 
 CHECKPOINT_SECONDS = 10.0
 """What was read is kept this often, so that an interrupted reading can go on."""
@@ -71,10 +77,12 @@ class PromptReader:
         With `kept_as` its text is kept under that name if there was anything of it to read.
         """
         wanted = prompt.all[:-1]
-        if kept_as is not None and self._states is not None and self.reused < len(prompt.context):
-            yield from self._read_with_checkpoints(
-                self._states, prompt.context, len(wanted), kept_as
-            )
+        text = prompt.context
+        if kept_as is not None and self._states is not None and self.reused < len(text):
+            yield from self._read_with_checkpoints(self._states, text, len(wanted), kept_as)
+        if not self.context.cuts_freely and len(self._tokens) <= len(text):
+            yield from self._read_on(text, len(wanted))
+            self.context.anchor()
         yield from self._read_on(wanted, len(wanted))
 
     def can_turn_to(self, prompt: PromptTokens) -> bool:
@@ -122,7 +130,6 @@ class PromptReader:
                 break
             saved = self._clock()
             wait = max(CHECKPOINT_SECONDS, (saved - before) / SHARE_OF_SAVING)
-        yield from self._read_on(text, total)  # what is left if nothing can be kept
 
     def _read_on(self, tokens: Tokens, total: int) -> Iterator[Prefilled]:
         """Read what is new in `tokens`."""
@@ -132,7 +139,7 @@ class PromptReader:
             yield Prefilled(self._role, start + done, total)
 
     def _cut(self, length: int) -> None:
-        length = length if length >= self.context.floor else 0
+        length = reachable(self.context, length)
         del self._tokens[length:]
         self.context.truncate(length)
 

@@ -24,7 +24,7 @@ from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verif
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.decoding.verification import likelihood_ratio, trust_in_drafter
-from rapid_cli.models.interface import ReadableContext
+from rapid_cli.models.interface import ReadableContext, reachable
 
 
 class Openable(Protocol):
@@ -71,12 +71,13 @@ class _Reader:
         A prompt that begins like the last one is read on, and the seconds that its beginning took
         are added.
         """
-        kept = common_prefix(self.prompt[:-1], prompt[:-1])
+        kept = reachable(self.context, common_prefix(self.prompt[:-1], prompt[:-1]))
         self.seconds *= kept / max(len(self.prompt) - 1, 1)
         self.context.truncate(kept)
         started = clock()
         for done in self.context.read(prompt[kept:-1]):
             yield PrefillProgress(self.name, kept + done, len(prompt) - 1)
+        self.context.anchor()
         self.prompt = prompt
         self.seconds += clock() - started
         return self.seconds

@@ -18,6 +18,7 @@ from rapid_cli.llama.devices import (
 from rapid_cli.llama.metadata import read_extents, read_format, read_shape
 from rapid_cli.llama.model import Outline
 from rapid_cli.llama.native import engine
+from rapid_cli.llama.recurrent import RecurrentContext, open_context
 from rapid_cli.llama.requantizing import requantize
 from rapid_cli.llama.vocabulary import Vocabulary, check_pair
 from rapid_cli.llama.weights import Weights, flash_attention, may_fuse, will_offload
@@ -26,6 +27,7 @@ __all__ = [
     "ComputeDevice",
     "LlamaContext",
     "Outline",
+    "RecurrentContext",
     "Vocabulary",
     "Weights",
     "accelerators",
@@ -37,6 +39,7 @@ __all__ = [
     "free_memory",
     "machine",
     "may_fuse",
+    "open_context",
     "read_extents",
     "read_format",
     "read_shape",

@@ -70,7 +70,7 @@ class LlamaContext:
         self._compared = vocabulary_size or self._vocabulary
         self._rows = rows
         self._length = 0
-        self.floor = 0
+        self._floor = 0
         self.note = note
         self.capacity = -(-length // LENGTH_STEP) * LENGTH_STEP
         params = llama_cpp.llama_context_default_params()
@@ -86,6 +86,8 @@ class LlamaContext:
         _scale_rope(params, spec)
         params.offload_kqv = params.op_offload = weights.offloaded
         params.swa_full = True  # else a sliding window forgets what a shorter prefix needs
+        if self._ubatch >= weights.snapshots + 2:  # llama.cpp aborts otherwise
+            params.n_rs_seq = weights.snapshots
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_init_from_model(weights.handle, params)
         if not self._handle:
@@ -124,16 +126,23 @@ class LlamaContext:
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens."""
         assert 0 <= length <= self._length, "a cache cannot be cut to more than it holds"
-        assert length >= self.floor or length == 0, "a restored window does not reach back so far"
-        self._open()
+        assert length >= self._floor or length == 0, "a restored window does not reach back so far"
         # Also at the same length: Ctrl-C may have come between a native call and its counting.
-        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
-            raise NativeError(
-                f"{self._weights.spec.name} cannot forget tokens it has read",
-                "use a plain transformer: its memory can be cut back",
-            )
-        self._length = length
-        self.floor = self.floor if length else 0
+        self._cut(length)
+        self._floor = self._floor if length else 0
+
+    def anchor(self) -> None:
+        """Take note that questions to come will begin here: nothing to do where any cut is easy."""
+
+    @property
+    def floor(self) -> int:
+        """The shortest length above 0 to which it can be cut back."""
+        return self._floor
+
+    @property
+    def cuts_freely(self) -> bool:
+        """Whether a cut is easy at any length: not where layers have recurrent states."""
+        return True
 
     @property
     def cache_bytes(self) -> int:
@@ -179,7 +188,7 @@ class LlamaContext:
             )
         self._length = int(llama_cpp.llama_memory_seq_pos_max(self._memory, 0)) + 1
         first = int(llama_cpp.llama_memory_seq_pos_min(self._memory, 0))
-        self.floor = first + self._weights.window if first > 0 else 0
+        self._floor = first + self._weights.window if first > 0 else 0
         if not read:
             self.truncate(0)
             raise NativeError(errors[0] if errors else "llama.cpp could not read its state")
@@ -202,6 +211,16 @@ class LlamaContext:
     def _open(self) -> object:
         assert self._handle is not None, "context used after close"
         return self._handle
+
+    def _cut(self, length: int) -> None:
+        """Let the cache hold `length` tokens; NativeError if llama.cpp cannot."""
+        self._open()
+        if not llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
+            raise NativeError(
+                f"{self._weights.spec.name} cannot forget tokens it has read",
+                "run with --verbose for llama.cpp's log, or use another model",
+            )
+        self._length = length
 
     def _interruptibly_decode(self, tokens: Sequence[int]) -> None:
         handle = self._open()

@@ -6,7 +6,7 @@ import ctypes
 import os
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,14 @@ LONGEST_REACH = (1 << 31) - 1
 MOST_TENSORS = 1 << 20
 MOST_FILES = 99_999
 """More do not fit into the names of a model's files."""
+_RECURRENT, _ATTENTION = ("ssm_", "shortconv.", "time_mix_"), ("attn_k.", "attn_kv_")
+"""What the names of tensors of recurrent layers and of attention begin with; some layers are both.
+"""
 LONGEST_NAME = 64
 """Letters of an architecture's name."""
 UNTRUE = "download the file again, and from somebody you trust: it says what no model is like"
 _STRING, _ARRAY = 8, 9
+_FLOAT_BYTES = 4
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 """GGUF's types of whole numbers, as `struct` calls them."""
 _LABELS = {
@@ -89,11 +93,14 @@ def read_shape(path: Path) -> ModelShape:
         attention = f"{architecture}.attention"
         heads = header.number(f"{attention}.head_count")
         head_length = embedding // max(heads, 1)
+        recurrent = _layers_with(tensors, _RECURRENT)
         return ModelShape(
             architecture=architecture,
             layers=layers,
             heads=heads,
-            kv_heads=_kv_heads(header, attention, layers, heads),
+            kv_heads=_kv_heads(
+                header, attention, layers, heads, recurrent - _layers_with(tensors, _ATTENTION)
+            ),
             key_length=header.number(f"{attention}.key_length", head_length),
             value_length=header.number(f"{attention}.value_length", head_length),
             embedding=embedding,
@@ -106,6 +113,7 @@ def read_shape(path: Path) -> ModelShape:
             output_bytes=_output_bytes(tensors),
             weight_kinds=tuple(sorted({tensor.kind for tensor in tensors})),
             merges=header.count("tokenizer.ggml.merges"),
+            state_bytes=len(recurrent) * _state_bytes(header, architecture, embedding, heads),
         )
 
 
@@ -267,13 +275,47 @@ def _opened(path: Path) -> Iterator[_Header]:
         libggml.gguf_free(file)
 
 
-def _kv_heads(header: _Header, attention: str, layers: int, heads: int) -> tuple[int, ...]:
-    """Return the key and value heads of each layer: 0 where it uses those of another layer."""
+def _kv_heads(
+    header: _Header, attention: str, layers: int, heads: int, without: Collection[int]
+) -> tuple[int, ...]:
+    """Return the key and value heads of each layer.
+
+    They are 0 in layers `without` attention, and in those that use the ones of another layer.
+    """
     found = header.numbers(f"{attention}.head_count_kv") or [heads]
     if len(found) < layers:
         found = [max(found)] * layers
     own = layers - header.number(f"{attention}.shared_kv_layers", most=layers)
-    return tuple(found[:own] + [0] * (layers - own))
+    has_own = (layer < own and layer not in without for layer in range(layers))
+    return tuple(number * has for number, has in zip(found, has_own, strict=False))
+
+
+def _layers_with(tensors: Iterable[_Tensor], beginnings: tuple[str, ...]) -> set[int]:
+    """Return the layers that have a tensor whose name, within the layer, begins so."""
+    named = (tensor.name.split(".", 2) for tensor in tensors if tensor.in_layer)
+    return {
+        int(layer)
+        for _, layer, *name in named
+        if layer.isdecimal() and "".join(name).startswith(beginnings)
+    }
+
+
+def _state_bytes(header: _Header, architecture: str, embedding: int, heads: int) -> int:
+    """Return the bytes of a recurrent layer's state: of its convolution, and what it remembers."""
+
+    def number(key: str, default: int = 0) -> int:
+        return header.number(f"{architecture}.{key}", default)
+
+    if cached := number("shortconv.l_cache"):
+        return _FLOAT_BYTES * embedding * (cached - 1)
+    if size := number("wkv.head_size"):
+        return _FLOAT_BYTES * embedding * (number("token_shift_count", 2) + size)
+    kernel = number("ssm.conv_kernel", 1)
+    if head := number("kda.head_dim"):
+        return _FLOAT_BYTES * heads * head * (3 * (kernel - 1) + head)
+    inner, state = number("ssm.inner_size"), number("ssm.state_size")
+    convolved = inner + 2 * number("ssm.group_count") * state
+    return _FLOAT_BYTES * (max(kernel - 1, 0) * convolved + state * inner)
 
 
 def _tensors_elsewhere(path: Path, header: _Header) -> Iterator[_Tensor]:

@@ -13,6 +13,7 @@ import llama_cpp
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
 from rapid_cli.llama.vocabulary import Vocabulary
+from rapid_cli.models.recurrence import snapshots_of
 
 MAGIC = b"GGUF"
 _USABLE = "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3"
@@ -25,7 +26,7 @@ class Model:
     """
 
     def __init__(self, path: Path, name: str, params: llama_cpp.llama_model_params) -> None:
-        """Open `path`; ModelError if it is no usable GGUF or of a kind that cannot be cut back."""
+        """Open `path`; ModelError if it is no usable GGUF, or of a kind that does not fit here."""
         native.start()
         check_magic(path)
         with native.recorded_errors() as errors:
@@ -57,6 +58,17 @@ class Model:
     def window(self) -> int:
         """Tokens that a sliding window reaches back; 0 without one."""
         return int(llama_cpp.llama_model_n_swa(self.handle))
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether layers of it keep a state in place of keys and values, some or all of them."""
+        kinds = (llama_cpp.llama_model_is_recurrent, llama_cpp.llama_model_is_hybrid)
+        return any(is_kind(self.handle) for is_kind in kinds)
+
+    @property
+    def snapshots(self) -> int:
+        """How many states before the last one its contexts keep to be cut back by."""
+        return snapshots_of(_metadata(self.handle, "general.architecture"))
 
     def close(self) -> None:
         """Free it; all contexts on it must be closed already. Safe to repeat."""
@@ -110,10 +122,8 @@ def _load_error(path: Path, errors: Sequence[str]) -> ModelError:
 
 
 def _check_kind(handle: object, name: str) -> None:
-    """Raise ModelError if a model is of a kind that cannot be cut back to accepted tokens."""
+    """Raise ModelError if a model is of a kind that does not write one token after the other."""
     refused: tuple[tuple[Callable[[object], bool], str], ...] = (
-        (llama_cpp.llama_model_is_recurrent, "recurrent"),
-        (llama_cpp.llama_model_is_hybrid, "hybrid (partly recurrent)"),
         (llama_cpp.llama_model_is_diffusion, "a diffusion model"),
         (llama_cpp.llama_model_has_encoder, "an encoder-decoder model"),
     )

@@ -43,6 +43,15 @@ class ReadableContext(Context, Protocol):
         ...
 
     @property
+    def cuts_freely(self) -> bool:
+        """Whether a cut is easy at any length: not where layers have recurrent states."""
+        ...
+
+    def anchor(self) -> None:
+        """Take note that cuts back to the present length are to be expected."""
+        ...
+
+    @property
     def capacity(self) -> int:
         """The most tokens it can hold."""
         ...
@@ -69,6 +78,11 @@ class ReadableContext(Context, Protocol):
     def restore(self, path: Path) -> None:
         """Put what `save` wrote in the place of what was read; NativeError if that fails."""
         ...
+
+
+def reachable(context: ReadableContext, length: int) -> int:
+    """Return `length` if `context` can be cut back to it, or else 0: all has to be read again."""
+    return length if length >= context.floor else 0
 
 
 class StateStore(Protocol):

@@ -1,14 +1,17 @@
 """How many bytes a model and its context take, and what to change if they do not fit.
 
 The sizes follow llama.cpp's buffers. Weights: all tensors, and the vocabulary in the computer's own
-memory. Cache: keys and values of every token that a context can hold, in every layer. Compute: what
-the widest step of a batch needs beside them.
+memory. Cache: keys and values of every token that a context can hold, in every layer; of recurrent
+layers their states, however long the text is. Compute: what the widest step of a batch needs beside
+them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+from rapid_cli.models.recurrence import CHECKPOINTS, snapshots_of
 
 GIB = 1 << 30
 LENGTH_STEP = 256
@@ -36,6 +39,7 @@ class ModelShape:
     `sliding_window` is 0 if every layer sees everything. `outside_bytes` of all tensors belong to
     no layer, and `output_bytes` are what the output needs, even where it shares them. `merges`
     counts the pairs of tokens that a tokenizer joins. `weight_kinds` are the formats of tensors.
+    `state_bytes` of a sequence are the states of recurrent layers.
     """
 
     architecture: str
@@ -54,6 +58,7 @@ class ModelShape:
     output_bytes: int = 0
     merges: int = 0
     weight_kinds: tuple[str, ...] = ()
+    state_bytes: int = 0
 
     def loaded_bytes(self, *, offloaded: bool) -> int:
         """Return the bytes that loading it takes; a GPU needs no vocabulary."""
@@ -119,14 +124,15 @@ def estimate(
     `rows` is how many tokens may be asked logits for at once, `batch` how many are read at once.
     Sliding windows save nothing, because contexts are opened with caches of full size. Where the
     choice is llama.cpp's, flash attention is taken to be on. An `offloaded` model needs no work
-    memory of the CPU.
+    memory of the CPU, which copies of recurrent states are in.
     """
     length = -(-length // LENGTH_STEP) * LENGTH_STEP
     tokens, flash = min(batch, length), flash_attention is not False
     compute = _compute_bytes(shape, length, tokens, rows, flash)
     if not offloaded:
         compute += _work_bytes(shape, length, tokens, flash)
-    cache = _cache_bytes(shape, length, k_type, v_type)
+    copies = 1 + snapshots_of(shape.architecture) + (0 if offloaded else CHECKPOINTS)
+    cache = _cache_bytes(shape, length, k_type, v_type) + copies * shape.state_bytes
     return MemoryNeed(shape.loaded_bytes(offloaded=offloaded), cache, compute)
 
 

@@ -76,5 +76,9 @@ def _layer_bytes(shape: ModelShape) -> int:
 
 
 def _cache_part(cache_bytes: int, shape: ModelShape, first: int, end: int) -> int:
-    """Return the keys and values of layers `first` up to `end`."""
-    return cache_bytes * sum(shape.kv_heads[first:end]) // max(sum(shape.kv_heads), 1)
+    """Return what layers `first` up to `end` keep of what was read.
+
+    Most of that are keys and values, if there are any; else each layer keeps as much as the next.
+    """
+    kept = shape.kv_heads if any(shape.kv_heads) else (1,) * shape.layers
+    return cache_bytes * sum(kept[first:end]) // sum(kept)

@@ -20,7 +20,7 @@ import numpy as np
 
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.errors import NativeError
-from rapid_cli.models.interface import ReadableContext, Restored
+from rapid_cli.models.interface import ReadableContext, Restored, reachable
 from rapid_cli.models.kv_file import Footer, UnusableState, check_state, read_footer, write_footer
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
@@ -144,9 +144,8 @@ class PrefixCache:
             if restored.tokens or restored.note:
                 return restored
         counts = {
-            path: common_prefix(footer.tokens, tokens)
+            path: _usable(footer, tokens, context)
             for path, footer in self._readable(_family(context))
-            if footer.engine == context.engine and len(footer.tokens) <= context.capacity
         }
         best = max(counts, key=counts.__getitem__, default=None)
         if best is None or counts[best] < max(SHORTEST, len(context) + 1):
@@ -171,7 +170,7 @@ class PrefixCache:
         kept = common_prefix(footer.tokens, tokens)
         if kept < len(tokens):
             kept -= kept % context.batch_size
-        kept = kept if kept >= context.floor else 0
+        kept = reachable(context, kept)
         context.truncate(kept)
         return Restored(kept)
 
@@ -236,6 +235,15 @@ class PrefixCache:
 def usual_cap(available_bytes: int) -> int:
     """Return the default bound in bytes; what the cache holds already counts as available."""
     return min(LARGEST_BYTES, int(SHARE_OF_DISK * available_bytes))
+
+
+def _usable(footer: Footer, tokens: Sequence[int], context: ReadableContext) -> int:
+    """Return how many of the first of `tokens` a file can give to `context`."""
+    held = len(footer.tokens)
+    if footer.engine != context.engine or held > context.capacity:
+        return 0
+    shared = common_prefix(footer.tokens, tokens)
+    return shared if shared == held or context.cuts_freely else 0
 
 
 def _fitting_footer(path: Path, context: ReadableContext) -> Footer:

@@ -33,13 +33,13 @@ def model(path: str, spec: dict[str, object]) -> ChildResult:
 
     Returns the "device", the "seconds" it took, and whether the logits "differ", as they should.
     """
-    from rapid_cli.llama import LlamaContext, Weights  # noqa: PLC0415 - it may crash
+    from rapid_cli.llama import Weights, open_context  # noqa: PLC0415 - it may crash
 
     began = time.perf_counter()
     run = ModelSpec(**spec)  # type: ignore[arg-type]
     with Weights(Path(path), run) as weights:
         tokens = [number % weights.vocabulary.size for number in range(BATCH + 1)]
-        with LlamaContext(weights, length=SHORTEST, rows=BATCH) as context:
+        with open_context(weights, length=SHORTEST, rows=BATCH) as context:
             context.extend(tokens[:BATCH], rows=BATCH)
             (logits,) = context.extend(tokens[BATCH:], rows=1)
             differ = bool(logits.max() > logits.min())  # false if they are NaN

@@ -15,6 +15,7 @@ from rapid_cli.llama import (
     Vocabulary,
     Weights,
     check_pair,
+    open_context,
     read_shape,
     will_offload,
 )
@@ -159,7 +160,7 @@ class LoadedModel:
         spec = replace(spec or loaded, repack=loaded.repack, gpu_layers=loaded.gpu_layers)
         spec, note = self._memory.fitting(weights, self._shape, spec, length=length, rows=rows)
         self._require_works(spec)
-        context = LlamaContext(
+        context = open_context(
             self._weights,
             length=length,
             rows=rows,

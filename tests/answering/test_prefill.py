@@ -32,12 +32,12 @@ class ReadingContext:
     with `counted` when it is read already, and nobody knows yet.
     """
 
-    batch_size, floor = BATCH, 0
+    batch_size, floor, cuts_freely = BATCH, 0, True
 
     def __init__(self, *, capacity=1_000, clock=None, stops=(), counted=False, note=""):
         self.capacity, self.note = capacity, note
         self.tokens, self.read_tokens, self.batches = [], [], 0
-        self.closed = False
+        self.closed, self.anchors = False, []
         self._clock, self._stops, self._counted = clock or FakeClock(), stops, counted
 
     def __len__(self):
@@ -63,6 +63,9 @@ class ReadingContext:
             if stopped:
                 raise KeyboardInterrupt
             yield start + len(piece)
+
+    def anchor(self):
+        self.anchors.append(len(self.tokens))
 
     def __enter__(self):
         return self
@@ -185,6 +188,16 @@ def test_a_window_that_cannot_be_cut_back_so_far_is_read_anew():
     read(reader, PromptTokens(TEXT, (9, 9)))
     assert context.read_tokens == [*TEXT, 9]
     assert reader.reused == 0
+
+
+@pytest.mark.parametrize("kept_as", [None, "book"])
+def test_the_end_of_the_text_is_where_questions_to_come_begin(kept_as):
+    store = MemoryStore()
+    for context in (ReadingContext(), ReadingContext()):
+        context.cuts_freely = False
+        reader = make_reader(context, store)
+        read(reader, FIRST, kept_as=kept_as)
+        assert context.anchors == [len(TEXT)]  # also where the text is restored
 
 
 def test_a_kept_text_is_restored_in_another_context_and_only_the_question_is_read():

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from rapid_cli.llama import LlamaContext, Weights, free_memory, read_shape
+from rapid_cli.llama import LlamaContext, Weights, free_memory, open_context, read_shape
 from rapid_cli.models.memory import (
     GIB,
     MARGIN,
@@ -24,8 +24,10 @@ from rapid_cli.models.memory import (
     fits,
     longest,
 )
+from rapid_cli.models.recurrence import CHECKPOINTS, snapshots_of
 from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
+from tests.support.tiny_hybrids import ARCHITECTURES, write_hybrid
 
 MIB = 1 << 20
 ROWS = 8
@@ -121,6 +123,23 @@ def test_estimates_are_what_llama_cpp_allocates(request, model, length, flash_at
     assert need.compute_bytes == pytest.approx(compute, rel=0.15)
     allocated = model_bytes + seen.bytes_of("KV") + compute
     assert need.total_bytes == pytest.approx(allocated, rel=0.05)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_recurrent_states_are_what_llama_cpp_allocates(architecture, tmp_path):
+    path = write_hybrid(tmp_path / "tiny.gguf", architecture)
+    spec = ModelSpec("tiny", path=str(path), threads=1, gpu_layers=0)
+    shape = read_shape(path)
+    with Weights(path, spec) as weights, allocations() as seen:
+        open_context(weights, length=2048, rows=ROWS).close()
+    states = (1 + snapshots_of(architecture)) * shape.state_bytes
+    assert states == pytest.approx(seen.bytes_of("RS"), rel=0.02, abs=0.006 * MIB)
+    need = estimate(shape, length=2048, rows=ROWS, batch=512, offloaded=True)
+    attention = 0 if architecture == "mamba2" else seen.bytes_of("KV")
+    assert need.cache_bytes - states == pytest.approx(attention, rel=0.001)
+    # Copies of the states lie in the computer's own memory.
+    on_cpu = estimate(shape, length=2048, rows=ROWS, batch=512, offloaded=False)
+    assert on_cpu.cache_bytes - need.cache_bytes == CHECKPOINTS * shape.state_bytes
 
 
 @pytest.mark.models

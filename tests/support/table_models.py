@@ -52,7 +52,7 @@ class Vocabulary:
 class Opened(MarkovContext):
     """A context that holds what it was opened for and no more, and is not used after its end."""
 
-    floor, note = 0, ""
+    floor, note, cuts_freely = 0, "", True
 
     def __init__(self, model, length, rows):
         super().__init__(model.logits, [])
@@ -75,6 +75,9 @@ class Opened(MarkovContext):
                 raise KeyboardInterrupt
             self.tokens += piece
             yield start + len(piece)
+
+    def anchor(self):
+        """Any cut is easy here."""
 
     def extend(self, tokens, *, rows):
         assert rows <= self.rows, "more rows than were asked for"
