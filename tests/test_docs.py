@@ -33,10 +33,10 @@ from rapid_cli.errors import RapidError
 from rapid_cli.evaluation import report as evaluation_report
 from rapid_cli.evaluation.results import record_json
 from rapid_cli.library.catalog import Entry
+from rapid_cli.models.caching.prefix_cache import CachedPrefix
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.hub.pulling import Pulled
 from rapid_cli.models.models_file import load_models_file
-from rapid_cli.models.prefix_cache import CachedPrefix
 from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import RunSettings

@@ -16,7 +16,7 @@ from rapid_cli.doctor.findings import Finding, NotChecked, counted
 from rapid_cli.doctor.machine import existing, without_password
 from rapid_cli.errors import RapidError
 from rapid_cli.models import hub
-from rapid_cli.models.prefix_cache import usual_cap
+from rapid_cli.models.caching.prefix_cache import usual_cap
 from rapid_cli.retrieval.embedder import export_name
 from rapid_cli.storage.private import OTHERS
 from rapid_cli.text.sizes import megabytes

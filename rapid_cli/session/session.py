@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rapid_cli.library.library import Library
     from rapid_cli.library.sharing import Sharing
     from rapid_cli.library.vectors.store import Store
-    from rapid_cli.models.prefix_cache import PrefixCache
+    from rapid_cli.models.caching.prefix_cache import PrefixCache
     from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.retrieval.embedder import Embedder
     from rapid_cli.retrieval.reranker import Reranker
@@ -131,7 +131,7 @@ class Session:
     @cached_property
     def states(self) -> PrefixCache:
         """What models have read, kept on disk."""
-        from rapid_cli.models.prefix_cache import PrefixCache  # noqa: PLC0415
+        from rapid_cli.models.caching.prefix_cache import PrefixCache  # noqa: PLC0415
 
         cap = self.models_file.settings.cache_bytes
         return PrefixCache(home() / CACHE / "texts", cap_bytes=cap)

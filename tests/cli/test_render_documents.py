@@ -40,7 +40,7 @@ from rapid_cli.library.events import (
     PassedOver,
     Pending,
 )
-from rapid_cli.models.prefix_cache import CachedPrefix
+from rapid_cli.models.caching.prefix_cache import CachedPrefix
 from rapid_cli.storage.history import Remembered
 
 EVIL = "evil\n\x1b]0;owned\x07\u202e[red]\tname.pdf"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rapid_cli.models.kv_file import UnusableState, check_state, read_footer, write_footer
+from rapid_cli.models.caching.kv_file import UnusableState, check_state, read_footer, write_footer
 
 STATE = bytes(range(256)) * 40
 TOKENS = (0, 7, 2**31 - 1, 7)

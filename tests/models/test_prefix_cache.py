@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from rapid_cli.llama import LlamaContext, Weights, context
-from rapid_cli.models import kv_file
+from rapid_cli.models.caching import kv_file
+from rapid_cli.models.caching.prefix_cache import LARGEST_BYTES, PrefixCache, usual_cap
 from rapid_cli.models.interface import Restored
-from rapid_cli.models.prefix_cache import LARGEST_BYTES, PrefixCache, usual_cap
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import PARTIAL, SPARE_BYTES
@@ -452,7 +452,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.models.prefix_cache import PrefixCache
+from rapid_cli.models.caching.prefix_cache import PrefixCache
 from rapid_cli.llama import LlamaContext, Weights, context
 from rapid_cli.models.interface import Restored
 context.READ_BATCH = 16

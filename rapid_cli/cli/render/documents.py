@@ -31,7 +31,7 @@ from rapid_cli.library.events import (
     PassedOver,
     Pending,
 )
-from rapid_cli.models.prefix_cache import CachedPrefix
+from rapid_cli.models.caching.prefix_cache import CachedPrefix
 from rapid_cli.text.printable import printable, printable_line
 
 OUTCOMES = ("new", "updated", "unchanged", "removed", "skipped")

@@ -20,8 +20,14 @@ import numpy as np
 
 from rapid_cli.decoding.context import common_prefix
 from rapid_cli.errors import NativeError
+from rapid_cli.models.caching.kv_file import (
+    Footer,
+    UnusableState,
+    check_state,
+    read_footer,
+    write_footer,
+)
 from rapid_cli.models.interface import ReadableContext, Restored, reachable
-from rapid_cli.models.kv_file import Footer, UnusableState, check_state, read_footer, write_footer
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import SPARE_BYTES, partial_path, sweep_partial
 from rapid_cli.text.sizes import megabytes
