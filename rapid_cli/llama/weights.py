@@ -60,7 +60,8 @@ class Weights(Model):
         self.path = path
         self.spec = spec
         self.context_limit = spec.scaled(self.context_limit)
-        self.chat_template = spec.chat_template or self.chat_template
+        if spec.chat_template is not None:
+            self.chat_template = spec.chat_template
 
     @property
     def layers(self) -> int:

@@ -23,6 +23,11 @@ CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 SCHEMES = ("http", "https")
 TEMPLATE_BYTES = 1 << 20
 """The most that a file with a chat template may have; those of models have some 10 kB."""
+PLAIN = "plain"
+"""What stands for no chat template; a file of that name is "./plain"."""
+_TEMPLATE_HINT = (
+    f'give a Jinja template, the path of a file that holds one, or "{PLAIN}" for a plain format'
+)
 LONGEST_NAME = 1000
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 REPOSITORY = rf"(?:{_NAME}/)?{_NAME}"
@@ -189,23 +194,28 @@ def _check_texts(spec: ModelSpec, at: str) -> None:
 
 
 def template_text(value: str | None, path: Path, at: str) -> str | None:
-    """Return a chat template: the value, or the text of the file beside models.toml it names."""
+    """Return a chat template: the value, or the text of the file beside models.toml it names.
+
+    It is "" where a plain format is asked for.
+    """
+    if value == PLAIN:
+        return ""
     if value is None or not _names_template(value):
         return value
-    file = path.parent / expanded(value)
+    said, file = f"{at} chat_template = {shown(value)}", path.parent / expanded(value)
     try:
-        return read_small(file, TEMPLATE_BYTES).decode("utf-8")
+        text = read_small(file, TEMPLATE_BYTES).decode("utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text"
-        raise ConfigError(
-            f"{at} chat_template = {shown(value)} cannot be read: {reason}",
-            "give a Jinja template, or the path of a file that holds one",
-        ) from error
+        raise ConfigError(f"{said} cannot be read: {reason}", _TEMPLATE_HINT) from error
+    if not text.strip():
+        raise ConfigError(f"{said} is an empty file", _TEMPLATE_HINT)
+    return text
 
 
 def _names_template(value: str) -> bool:
-    """Tell whether it is the path of a template, and not one itself."""
-    return "{" not in value
+    """Tell whether it is the path of a template, and neither one itself nor the name for none."""
+    return "{" not in value and value != PLAIN
 
 
 def needing_trust(tables: Mapping[str, object], folder: Path) -> Iterator[str]:

@@ -97,9 +97,10 @@ class ModelSpec(Located):
     memory as in the file, in no order of its own. With `tuned`, what `rapid models tune` found
     to be fastest here is used in place of these settings. `rope_scaling` is one of ROPE_SCALINGS,
     by `rope_factor`; `rope_original_context` is what YaRN takes for the context of training.
-    `chat_template` replaces the file's own, `reasoning` switches thinking on or off where the
-    template knows how, and the text of an answer ends before any of `stop`. `sha256` is what the
-    file must have, and `rpc` names llama.cpp servers, as "host:port", that hold layers of it.
+    `chat_template` replaces the file's own, "" by a plain format; `reasoning` switches thinking on
+    or off where the template knows how, and the text of an answer ends before any of `stop`.
+    `sha256` is what the file must have, and `rpc` names llama.cpp servers, as "host:port", that
+    hold layers of it.
     """
 
     context_length: int | None = None

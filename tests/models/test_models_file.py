@@ -12,7 +12,7 @@ import platformdirs
 import pytest
 
 from rapid_cli.errors import ConfigError, ModelError
-from rapid_cli.models.checks import CACHE_TYPES
+from rapid_cli.models.checks import CACHE_TYPES, needing_trust
 from rapid_cli.models.hub import find, locate
 from rapid_cli.models.models_file import (
     find_models_file,
@@ -638,6 +638,31 @@ def test_a_chat_template_may_be_a_file_beside_models_toml(write):
     path = write('path = "tiny.gguf"', 'path = "tiny.gguf"\nchat_template = "mine.jinja"')
     (path.parent / "mine.jinja").write_text("{{ messages[0].content }}!", encoding="utf-8")
     assert load_models_file(path).model("tiny").chat_template == "{{ messages[0].content }}!"
+
+
+def test_a_plain_format_is_asked_for_by_a_name_that_is_no_path(write):
+    path = write('path = "tiny.gguf"', 'path = "tiny.gguf"\nchat_template = "plain"')
+    (path.parent / "plain").write_text("{{ messages[0].content }}", encoding="utf-8")
+    assert load_models_file(path).model("tiny").chat_template == ""
+    path.write_text(path.read_text().replace('"plain"', '"./plain"'))
+    assert load_models_file(path).model("tiny").chat_template == "{{ messages[0].content }}"
+
+
+def test_a_file_without_a_template_in_it_is_refused_with_the_name_for_none(write):
+    path = write('path = "tiny.gguf"', 'path = "tiny.gguf"\nchat_template = "mine.jinja"')
+    (path.parent / "mine.jinja").write_text(" \n")
+    assert "chat_template = 'mine.jinja' is an empty file" in refusal(path).message
+    assert '"plain" for a plain format' in refusal(path).hint
+
+
+@pytest.mark.parametrize(
+    ("said", "concerns"), [("plain", False), ("{{ messages }}", False), ("./plain", True)]
+)
+def test_a_plain_format_takes_no_trust(tmp_path, said, concerns):
+    tables = {"models": {"tiny": {"path": "tiny.gguf", "chat_template": said}}}
+    assert list(needing_trust(tables, tmp_path)) == (
+        [f"[models.tiny] chat_template = {said!r}"] if concerns else []
+    )
 
 
 def test_a_pair_that_drafts_nothing_is_refused(write):
