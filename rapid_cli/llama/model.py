@@ -16,6 +16,8 @@ from rapid_cli.llama.vocabulary import Vocabulary
 from rapid_cli.models.recurrence import snapshots_of
 
 MAGIC = b"GGUF"
+_TEMPLATE_NAMES = (b"tool_use", b"rag")
+"""The usual names of chat templates beside the one without a name."""
 _USABLE = "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3"
 
 
@@ -40,8 +42,7 @@ class Model:
             raise
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._handle), name)
         self.context_limit: int = llama_cpp.llama_model_n_ctx_train(self._handle)
-        template = llama_cpp.llama_model_chat_template(self._handle, None)
-        self.chat_template = template.decode("utf-8", "replace") if template else None
+        self.chat_template = _chat_template(self._handle)
 
     @property
     def handle(self) -> object:
@@ -133,6 +134,15 @@ def _check_kind(handle: object, name: str) -> None:
             raise ModelError(
                 f"{name} ({architecture}) is {kind}: its memory cannot be cut back", _USABLE
             )
+
+
+def _chat_template(handle: object) -> str | None:
+    """Return the file's template, or if it has only some under names, one of those."""
+    for name in (None, *_TEMPLATE_NAMES):
+        if template := llama_cpp.llama_model_chat_template(handle, name):
+            text: str = template.decode("utf-8", "replace")
+            return text
+    return None
 
 
 def _metadata(handle: object, key: str) -> str:

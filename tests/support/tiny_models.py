@@ -30,9 +30,9 @@ def write_changed(path: Path, source: Path, old: bytes, new: bytes) -> Path:
     return path
 
 
-def write_with_template(path: Path, source: Path, template: str) -> Path:
-    """Write `source` with a chat template."""
-    key = _text(b"tokenizer.chat_template") + struct.pack("<I", 8)
+def write_with_template(path: Path, source: Path, template: str, name: str = "") -> Path:
+    """Write `source` with a chat template, or one under a name."""
+    key = _text(f"tokenizer.chat_template{name and '.'}{name}".encode()) + struct.pack("<I", 8)
     said = template.encode()
     # What is added keeps the tensors in line, which begin at multiples of 32 bytes.
     said += b" " * (-(len(key) + 8 + len(said)) % 32)
