@@ -10,7 +10,6 @@ from itertools import chain
 
 from rapid_cli.answering.answer import Origin, Piece, Thought
 from rapid_cli.models.interface import LanguageModel, Tokenizer
-from rapid_cli.models.prompts import THINKING
 
 
 @dataclass(slots=True)
@@ -39,12 +38,13 @@ class AnswerText:
         self.is_complete = False
         self._vocabulary = model.vocabulary
         self._stops = model.stop
+        self._tags = model.format.thinking
         self._closer = model.format.open_thought
         self._begun = False
         self._stopped = False
         self._held: deque[_Held] = deque()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._marks = _hidden_marks(model.vocabulary, [*chain(*THINKING), *model.stop])
+        self._marks = _hidden_marks(model.vocabulary, [*chain(*self._tags), *model.stop])
 
     def add(self, token: int, origin: Origin) -> list[Piece | Thought]:
         """Return what can be given out now that `token` has come."""
@@ -88,13 +88,13 @@ class AnswerText:
         text = self._held_text()
         self._take(len(text) - len(text.lstrip()))
         text = text.lstrip()
-        for opener, closer in THINKING:
+        for opener, closer in self._tags:
             if text.startswith(opener):
                 self._take(len(opener))
                 self.tokens.clear()
                 self._closer = closer
                 return
-        undecided = any(opener.startswith(text) for opener, _ in THINKING)
+        undecided = any(opener.startswith(text) for opener, _ in self._tags)
         self._begun = bool(text) and (final or not undecided)
 
     def _answer(self, *, final: bool) -> Iterator[Piece]:

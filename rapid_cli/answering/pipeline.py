@@ -134,9 +134,10 @@ def _write(
     seconds.decode = request.clock() - before - (seconds.check or 0.0)
     yield from text.end()
     if text.thinking and not text.text:
+        switch = ", or set reasoning = false for it in models.toml"
         yield Note(
             f"The model was still thinking when it had written {stats.tokens} tokens: "
-            "give a larger --max-tokens, or set reasoning = false for it in models.toml."
+            f"give a larger --max-tokens{switch if request.pair.target.format.switch else ''}."
         )
 
 

@@ -14,7 +14,9 @@ from functools import cached_property
 from pathlib import Path
 
 from rapid_cli.documents import Document, Passage
-from rapid_cli.models.templates.rendering import Rendered, Request, render, unusable
+from rapid_cli.models.templates.named import default_template
+from rapid_cli.models.templates.rendering import Found, Request, render, unusable
+from rapid_cli.models.templates.thoughts import THOUGHT, Around, preamble, skipped, tags
 from rapid_cli.text.naming import title
 
 INSTRUCTIONS = (
@@ -25,24 +27,10 @@ ABSENT = "The text does not say."
 REMINDER = f"If the text does not say it, answer: {ABSENT}"
 """Said at the end of a question. Models hear it better than what stands before a long text."""
 OMISSION = "\n\n[...]\n\n"
-THINKING = (
-    ("<think>", "</think>"),
-    ("[THINK]", "[/THINK]"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-    ("<seed:think>", "</seed:think>"),
-    ("<thought>", "</thought>"),
-    ("◁think▷", "◁/think▷"),
-    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
-    ("<|channel|>final<|message|>", ""),
-)
-"""The tags between which models think before they answer; the last is a thought left out."""
 # Private-use characters: no template trims or escapes them, and no template contains them.
 _TEXT, _QUESTION = "\ue000text\ue001", "\ue000question\ue001"
 _ANSWER, _FOLLOW_UP = "\ue000answer\ue001", "\ue000follow-up\ue001"
 _USER = f"{_TEXT}\n\nQuestion: {_QUESTION}"
-_PREAMBLE = re.compile(
-    "|".join(rf"{re.escape(begin)}\s*({re.escape(end)}\s*)?$" for begin, end in THINKING)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,8 @@ class PromptFormat:
     """The way one model wants to be asked: its chat template, or a plain format without one.
 
     `preamble` is what a template lets the answer begin with: a tag after which the model thinks, or
-    a thought that is empty, so that it does not.
+    a thought that is empty, so that it does not. `thinking` are the tags between which it may
+    think; those without an end begin an answer, and are no part of it.
     """
 
     def __init__(
@@ -93,29 +82,45 @@ class PromptFormat:
         `reasoning` tells it whether the model is to think first; None leaves that to it. What comes
         of it is kept in the folder `kept`, so that it need not be rendered again.
         """
-        self._rendered: tuple[Rendered, ...] | None = None
-        rendered = _plain()
+        self._found: Found | None = None
+        self._reasoning = reasoning
         if template:
+            template = default_template(template)
             asked = Request(template, bos, eos, reasoning, INSTRUCTIONS, _CONVERSATIONS)
-            self._rendered = render(asked, kept)
-            rendered = _text(self._rendered[0])
-        split = re.split(f"{_TEXT}|{_QUESTION}", rendered)
+            self._found = render(asked, kept)
+        split = re.split(f"{_TEXT}|{_QUESTION}", self._text(0))
         if len(split) != 3:
             raise unusable("it does not repeat the message it is given")
         self._before, self._between, after = split
-        found = _PREAMBLE.search(after)
-        self.preamble = found[0] if found else ""
+        around = self._around_thoughts(after)
+        pairs = tags(around, template or "")
+        self.preamble = preamble(after, pairs)
         self._after = after.removesuffix(self.preamble)
+        self.thinking = (*skipped(around.answer, self._after, pairs), *pairs)
 
     @property
     def is_chat(self) -> bool:
         """Whether the model has a template, and so was taught to follow instructions."""
-        return self._rendered is not None
+        return self._found is not None
+
+    @property
+    def switch(self) -> str:
+        """By what the template tells the model to think, or not to; "" if it does not."""
+        return self._found.switch if self._found else ""
+
+    def unheard_reasoning(self, name: str) -> str:
+        """Return a sentence if `reasoning` makes no difference to the model of this name, or ""."""
+        if self._reasoning is None or self.switch:
+            return ""
+        said = f"reasoning = {str(self._reasoning).lower()} in models.toml changes nothing"
+        if not self.is_chat:
+            return f"{said}: {name} is asked in a plain format, without a chat template."
+        return f"{said}: the chat template of {name} has no switch for thinking."
 
     @property
     def open_thought(self) -> str | None:
         """The tag that ends the thought which the answer begins with; None without a thought."""
-        for opener, closer in THINKING:
+        for opener, closer in self.thinking:
             if self.preamble.rstrip() == opener:
                 return closer
         return None
@@ -123,7 +128,7 @@ class PromptFormat:
     def beginning_like(self, other: PromptFormat) -> PromptFormat:
         """Return this format with the preamble of another, whose answers it is to go on with."""
         like = copy(self)
-        like.preamble = other.preamble
+        like.preamble, like.thinking = other.preamble, other.thinking
         return like
 
     def prompt(self, text: str, question: str, turns: Sequence[Turn] = ()) -> Prompt:
@@ -151,13 +156,32 @@ class PromptFormat:
     @cached_property
     def _around_answers(self) -> tuple[str, str]:
         """What stands between a question of before and its answer, and from there to the next."""
-        if self._rendered is None:
+        if self._found is None:
             return self._after, "\n\nQuestion: "
-        split = re.split(f"{_QUESTION}|{_ANSWER}|{_FOLLOW_UP}", _text(self._rendered[1]))
-        if len(split) != 4:
+        split = _parts_of_two_questions(self._text(1))
+        if not split:
             raise unusable("it does not repeat a conversation")
-        _, begin, end, _ = split
+        begin, end = split
         return begin if begin.startswith(self._after) else self._after, end
+
+    def _around_thoughts(self, prompt: str) -> Around:
+        """What shows how a thought is told; `prompt` is what follows the last question."""
+        if self._found is None:
+            return Around("", "", "", prompt)
+        _, two, thinking = (one.text for one in self._found.rendered)
+        begin, _ = _parts_of_two_questions(two) or ("", "")
+        split = re.split(f"{_QUESTION}|{THOUGHT}|{_ANSWER}", thinking)
+        thought, closing = split[1:3] if len(split) == 4 else ("", "")
+        return Around(thought, closing, begin, prompt)
+
+    def _text(self, number: int) -> str:
+        """Return what the template makes of a conversation; ModelError if it refused that."""
+        if self._found is None:
+            return _plain()
+        rendered = self._found.rendered[number]
+        if rendered.error:
+            raise unusable(rendered.error)
+        return rendered.text
 
 
 def document_text(documents: Iterable[Document]) -> str:
@@ -195,11 +219,11 @@ _TWO_QUESTIONS = (
     {"role": "assistant", "content": _ANSWER},
     {"role": "user", "content": f"Question: {_FOLLOW_UP}"},
 )
-_CONVERSATIONS = (_ONE_QUESTION, _TWO_QUESTIONS)
+_THINKING = (*_ONE_QUESTION, {"role": "assistant", "content": _ANSWER, "reasoning": THOUGHT})
+_CONVERSATIONS = (_ONE_QUESTION, _TWO_QUESTIONS, _THINKING)
 
 
-def _text(rendered: Rendered) -> str:
-    """Return what a template makes of a conversation; ModelError if it refused that."""
-    if rendered.error:
-        raise unusable(rendered.error)
-    return rendered.text
+def _parts_of_two_questions(text: str) -> tuple[str, str] | None:
+    """Return what stands before and after the answer between two questions, if it is once there."""
+    split = re.split(f"{_QUESTION}|{_ANSWER}|{_FOLLOW_UP}", text)
+    return (split[1], split[2]) if len(split) == 4 else None

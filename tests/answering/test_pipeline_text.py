@@ -6,7 +6,9 @@ import pytest
 
 from rapid_cli.answering.answer import Note, Piece, Thought
 from rapid_cli.answering.strategies import STRATEGIES
+from rapid_cli.models.prompts import PromptFormat
 from tests.support.table_models import PIECES, Model, ask, chain, finished, options, self_pair
+from tests.support.template_runs import render_here
 
 
 def test_characters_split_over_tokens_are_put_together():
@@ -64,7 +66,21 @@ def test_who_is_cut_off_while_thinking_says_so():
     assert last.answer.text == ""
     assert last.answer.finish_reason == "length"
     (note,) = [event.text for event in events if isinstance(event, Note)]
-    assert "still thinking when it had written 3 tokens" in note
+    assert note == (
+        "The model was still thinking when it had written 3 tokens: give a larger --max-tokens."
+    )
+
+
+def test_who_is_cut_off_while_thinking_is_told_of_a_switch_if_there_is_one(monkeypatch):
+    render_here(monkeypatch)
+    model = thinking_model(*THINKS)
+    model.format = PromptFormat(
+        "{% for m in messages %}{{ m.content }}\n{% endfor %}"
+        "{{ '/no_think' if enable_thinking is false }} Answer:"
+    )
+    events = ask(self_pair(model), options(temperature=0, max_tokens=3))
+    (note,) = [event.text for event in events if isinstance(event, Note)]
+    assert "or set reasoning = false for it in models.toml" in note
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

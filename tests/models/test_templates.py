@@ -10,7 +10,7 @@ import pytest
 from rapid_cli.errors import ModelError
 from rapid_cli.models.templates import rendering
 from rapid_cli.models.templates.rendering import LONGEST, Request, render
-from rapid_cli.models.templates.worker import LONGEST_TEXT
+from rapid_cli.models.templates.writing import LONGEST_TEXT
 
 SAYS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
 DATED = SAYS + "{{ strftime_now('%Y') }}"
@@ -44,7 +44,7 @@ def asked(template=SAYS, reasoning=None):
 
 def test_a_template_runs_once_for_good(tmp_path, forget, no_child):
     first = render(asked(), tmp_path)
-    assert [one.text for one in first] == [
+    assert [one.text for one in first.rendered] == [
         "<system>Be brief.<user>Hello",
         "<system>Be brief.<user>Hello<user>Hello",
     ]
@@ -67,7 +67,17 @@ def test_a_template_that_writes_the_date_runs_once_a_day(tmp_path, forget, no_ch
         render(asked(DATED), tmp_path)
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b"\xff", b'{"day": "", "rendered": [1]}'])
+DAMAGED = [
+    b"",
+    b"{}",
+    b"[1]",
+    b"\xff",
+    b'{"day": "", "rendered": [1], "switch": ""}',
+    b'{"day": "", "rendered": [], "switch": ""}',
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
 def test_what_is_kept_and_damaged_is_found_out_again(tmp_path, forget, damage):
     first = render(asked(), tmp_path)
     (file,) = tmp_path.iterdir()
@@ -79,23 +89,23 @@ def test_what_is_kept_and_damaged_is_found_out_again(tmp_path, forget, damage):
 
 def test_what_cannot_be_kept_is_used_all_the_same(tmp_path):
     (tmp_path / "folder").write_text("a file")
-    assert render(asked(), tmp_path / "folder")[0].text
+    assert render(asked(), tmp_path / "folder").rendered[0].text
 
 
 def test_a_template_that_fails_is_not_kept(tmp_path):
-    assert "no" in render(asked("{{ raise_exception('no') }}"), tmp_path)[0].error
+    assert "no" in render(asked("{{ raise_exception('no') }}"), tmp_path).rendered[0].error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_template_sees_the_end_of_its_memory_and_of_its_text(tmp_path):
-    (one, _) = render(asked(SAYS + "{% set a = 'a' * 3000000000 %}"), tmp_path)
+    one, _ = render(asked(SAYS + "{% set a = 'a' * 3000000000 %}"), tmp_path).rendered
     assert one.error == "it takes too much memory"
-    (one, _) = render(asked(SAYS + "{{ 'a' * " + str(LONGEST_TEXT) + " }}"), tmp_path)
+    one, _ = render(asked(SAYS + "{{ 'a' * " + str(LONGEST_TEXT) + " }}"), tmp_path).rendered
     assert "characters of a short message" in one.error
     with pytest.raises(ModelError, match="may have 1,048,576"):
         render(asked(SAYS + "x" * LONGEST), tmp_path)
 
 
 def test_the_reason_that_a_template_gives_is_cut(tmp_path):
-    (one, _) = render(asked("{{ raise_exception('no' * 10000) }}"), tmp_path)
+    one, _ = render(asked("{{ raise_exception('no' * 10000) }}"), tmp_path).rendered
     assert len(one.error) == 300

@@ -42,7 +42,7 @@ PACKAGES = {
 """Packages and single modules from the top down, each with what it may import of the others."""
 PROGRAMS = {
     "__main__": "cli",
-    "models.templates.worker": "machine",
+    "models.templates.worker": "machine models",
     "preflight.worker": "llama preflight models machine config",
 }
 """Modules that run as `python -m` and that nothing imports, with what they may import."""
@@ -55,7 +55,7 @@ OWNERS = {
     "gguf": "bench.synthetic",
     "httpx": "library.vectors.chroma_server",
     "huggingface_hub": "models.hub",
-    "jinja2": "models.templates.worker",
+    "jinja2": "models.templates",
     "llama_cpp": "llama",
     "lxml": "reader",
     "matplotlib": "bench.plots evaluation.plots figures",

@@ -26,9 +26,12 @@ SECONDS = 30.0
 """How long the process may take; its own limit is in seconds of computing."""
 LONGEST = 1 << 20
 """Characters of a template: a multiple of what any is like."""
-FORMAT = 1
+FORMAT = 2
 """The version of how templates are rendered: another one renders all of them anew."""
-HINT = "download the model again, or use another one"
+HINT = (
+    "give another one in models.toml: chat_template is a Jinja template, the path of a file with "
+    'one, or "plain" for none'
+)
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +39,8 @@ logger = logging.getLogger(__name__)
 class Request:
     """A template, and the conversations that it is to write, each with the instructions.
 
-    `reasoning` tells it whether the model is to think first; None leaves that to it.
+    `reasoning` tells it whether the model is to think first; None leaves that to it. A message may
+    have a thought that led to it, as its "reasoning".
     """
 
     template: str
@@ -60,7 +64,15 @@ class Rendered:
     error: str = ""
 
 
-def render(request: Request, folder: Path | None) -> tuple[Rendered, ...]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a template: each conversation, and by what thinking goes on and off, or ""."""
+
+    rendered: tuple[Rendered, ...]
+    switch: str = ""
+
+
+def render(request: Request, folder: Path | None) -> Found:
     """Return what a template makes of each conversation; ModelError if it runs into a limit.
 
     What is found is kept in `folder`: until tomorrow, if the template writes the date.
@@ -69,13 +81,13 @@ def render(request: Request, folder: Path | None) -> tuple[Rendered, ...]:
         raise unusable(f"it has {len(request.template):,} characters, and may have {LONGEST:,}")
     path = folder / f"{request.key}.json" if folder else None
     today = date.today().isoformat()
-    kept = _kept(path, today) if path else ()
-    if kept:
+    kept = _kept(path, today) if path else None
+    if kept and len(kept.rendered) == len(request.conversations):
         return kept
-    rendered, day = _found(json.dumps(asdict(request)), today)
-    if path and not rendered[0].error:
-        _keep(path, rendered, day)
-    return rendered
+    found, day = _found(json.dumps(asdict(request)), today)
+    if path and not found.rendered[0].error:
+        _keep(path, found, day)
+    return found
 
 
 def unusable(reason: object) -> ModelError:
@@ -84,35 +96,36 @@ def unusable(reason: object) -> ModelError:
 
 
 @lru_cache(maxsize=32)
-def _found(request: str, today: str) -> tuple[tuple[Rendered, ...], str]:
+def _found(request: str, today: str) -> tuple[Found, str]:
     """Run a template, and return what comes of it, and the day for which that holds, or ""."""
     try:
-        found = Child(WORKER, given=request.encode()).result(SECONDS)
+        told = Child(WORKER, given=request.encode()).result(SECONDS)
     except Ended as ended:
         raise unusable(f"it takes too much time or memory ({ended.reason})") from None
     except OSError as error:
         raise unusable(f"no process can be had to run it ({error.strerror})") from error
-    return _rendered(found["rendered"]), today if found["dated"] else ""
+    return _read(told), today if told["dated"] else ""
 
 
-def _rendered(stored: object) -> tuple[Rendered, ...]:
-    """Return what JSON holds; TypeError or AttributeError if it is something else."""
-    texts: list[Mapping[str, object]] = stored  # type: ignore[assignment]
-    return tuple(Rendered(str(one.get("text", "")), str(one.get("error", ""))) for one in texts)
+def _read(stored: Mapping[str, object]) -> Found:
+    """Return what JSON holds; KeyError, TypeError or AttributeError if it is something else."""
+    texts: list[Mapping[str, object]] = stored["rendered"]  # type: ignore[assignment]
+    rendered = (Rendered(str(one.get("text", "")), str(one.get("error", ""))) for one in texts)
+    return Found(tuple(rendered), str(stored["switch"]))
 
 
-def _kept(path: Path, today: str) -> tuple[Rendered, ...]:
-    """Return what is kept in a file; nothing if it cannot be used, or is of another day."""
+def _kept(path: Path, today: str) -> Found | None:
+    """Return what is kept in a file; None if it cannot be used, or is of another day."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return _rendered(stored["rendered"]) if stored["day"] in ("", today) else ()
+        return _read(stored) if stored["day"] in ("", today) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return ()
+        return None
 
 
-def _keep(path: Path, rendered: tuple[Rendered, ...], day: str) -> None:
+def _keep(path: Path, found: Found, day: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"day": day, "rendered": [asdict(one) for one in rendered]})
+        write_json(path, {"day": day, **asdict(found)})
     except OSError as error:
         logger.warning("what a chat template makes of messages is not kept: %s", error)
