@@ -11,6 +11,7 @@ from rapid_cli.doctor.findings import Finding, failure
 from rapid_cli.errors import ModelError, RapidError
 from rapid_cli.llama import (
     Outline,
+    Vocabulary,
     engine,
     machine,
     may_fuse,
@@ -115,17 +116,25 @@ def _check_architecture(model: CheckedModel, shape: ModelShape) -> Finding:
 
 
 def _check_template(model: CheckedModel, outline: Outline) -> Finding:
-    """Check that the chat template renders, the one that models.toml gives or the file's own."""
+    """Check the chat template, the one that models.toml gives or the file's own."""
     subject, given = f"{model.role} template", model.spec.chat_template
+    if given == "":
+        return Finding("ok", subject, "none, as models.toml says: it is asked in a plain format")
     template = given or outline.chat_template
     if not template:
         text = f"{model.spec.name} has no chat template: it is asked in a plain format"
         hint = 'a model made for chat needs one: chat_template = "FILE" in models.toml'
         return Finding("warning", subject, text, hint)
-    words = outline.vocabulary
+    whose = "the one of models.toml" if given else "its own"
+    return _try_template(model, template, outline.vocabulary, whose)
+
+
+def _try_template(model: CheckedModel, template: str, words: Vocabulary, whose: str) -> Finding:
+    """Check that it renders questions and a conversation, and does what models.toml asks."""
+    subject = f"{model.role} template"
     bos, eos = (words.text(token) if token >= 0 else "" for token in (words.bos, words.eos))
     try:
-        asked = PromptFormat(template, bos=bos, eos=eos)
+        asked = PromptFormat(template, bos=bos, eos=eos, reasoning=model.spec.reasoning)
     except ModelError as error:
         return failure(subject, error)
     try:
@@ -133,7 +142,8 @@ def _check_template(model: CheckedModel, outline: Outline) -> Finding:
     except ModelError as error:
         text = f"for one question only: {error.message}"
         return Finding("warning", subject, text, "`rapid chat` needs more")
-    whose = "the one of models.toml" if given else "its own"
+    if unheard := asked.unheard_reasoning(model.spec.name):
+        return Finding("warning", subject, unheard, "leave reasoning out, or give a chat_template")
     return Finding("ok", subject, f"{whose} works")
 
 

@@ -67,7 +67,7 @@ class Loader:
         # It goes on with what the target writes, thoughts or none.
         second = replace(second, spec=replace(second.spec, reasoning=first.spec.reasoning))
         # It runs at every step, on a short context: where a GPU does not hold both, it goes first.
-        drafter = self._load(second, drafting, note=files.note)
+        drafter = self._load(second, drafting, note=files.note, drafts=True)
         target = self._load(first, self._length)
         common = check_pair(target.vocabulary, drafter.vocabulary)
         target.vocabulary_size = drafter.vocabulary_size = common
@@ -90,8 +90,13 @@ class Loader:
             alone = Loader(self._pairs, opened, smaller_cache=False)
             yield alone._load(Adjusted(path, spec), PLANNED_LENGTH)
 
-    def _load(self, found: Adjusted, *lengths: int, note: str = "") -> LoadedModel:
-        """Load a model beside what is loaded, with room for contexts of `lengths` tokens."""
+    def _load(
+        self, found: Adjusted, *lengths: int, note: str = "", drafts: bool = False
+    ) -> LoadedModel:
+        """Load a model beside what is loaded, with room for contexts of `lengths` tokens.
+
+        One that `drafts` begins its answers as the target does, whatever its template says.
+        """
         shape, preflight = read_shape(found.path), self._pairs.preflight
         # Whether it crashes depends on where its layers go, and where they go on what works.
         placed, _ = deepcopy(self._memory).take(found.spec, shape, lengths=lengths)
@@ -99,7 +104,10 @@ class Loader:
         spec, taken = self._memory.take(way.applied(found.spec), shape, lengths=lengths)
         weights = self._open.enter_context(Weights(found.path, spec))
         notes = " ".join(filter(None, (found.note, note, crashed, taken)))
-        return LoadedModel(weights, shape, self._memory, preflight, note=notes)
+        loaded = LoadedModel(weights, shape, self._memory, preflight, note=notes)
+        if not drafts and (unheard := loaded.format.unheard_reasoning(loaded.name)):
+            loaded.note = f"{notes} {unheard}".lstrip()
+        return loaded
 
 
 class LoadedModel:

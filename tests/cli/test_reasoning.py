@@ -32,6 +32,12 @@ drafter = "plain"
 gamma = 2
 [pairs.stops]
 target = "stops"
+[pairs.untaught]
+target = "untaught"
+[models.untaught]
+{STARTER}
+chat_template = "plain"
+reasoning = false
 [models.plain]
 {STARTER}
 [models.thinks]
@@ -110,3 +116,11 @@ def test_an_answer_ends_at_a_stop_of_models_toml(ask):
     said = answered(ask("--pair", "stops", "--json"))
     assert said["answer"] == whole[: whole.lower().index("light")]
     assert said["finish_reason"] == "stop"
+
+
+def test_reasoning_that_changes_nothing_is_said_once_and_not_of_a_drafter(ask):
+    done = ask("--pair", "untaught", "--json")
+    assert "Ann" in answered(done)["answer"], "it is asked in a plain format, and answers"
+    assert done.stderr.count("reasoning = false in models.toml changes nothing") == 1
+    assert "untaught is asked in a plain format" in " ".join(done.stderr.split())
+    assert "changes nothing" not in ask("--pair", "closed").stderr

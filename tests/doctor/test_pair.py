@@ -206,6 +206,29 @@ def test_the_template_of_models_toml_is_the_one_that_counts(checked, tiny, tmp_p
     assert of(found, "target template").verdict == "failure"
 
 
+def test_a_file_whose_templates_all_have_names_is_asked_with_one_of_them(checked, tiny, tmp_path):
+    named = write_with_template(tmp_path / "named.gguf", tiny, CHAT, "tool_use")
+    assert of(checked(named), "target template").text == "its own works"
+
+
+def test_a_plain_format_is_no_lack_where_models_toml_asks_for_it(checked, tiny, tmp_path):
+    broken = write_with_template(tmp_path / "broken.gguf", tiny, "{% for")
+    found = of(checked(broken, more='chat_template = "plain"'), "target template")
+    assert found.verdict == "ok"
+    assert "plain format" in found.text
+
+
+def test_reasoning_that_a_template_cannot_switch_is_a_warning(checked, tiny, tmp_path):
+    path = write_with_template(tmp_path / "chat.gguf", tiny, CHAT)
+    found = of(checked(path, more="reasoning = false"), "target template")
+    assert found.verdict == "warning"
+    assert "the chat template of reader has no switch for thinking" in found.text
+    switched = CHAT + "{{ '<think></think>' if enable_thinking is false }}"
+    path = write_with_template(tmp_path / "switched.gguf", tiny, switched)
+    found = of(checked(path, more="reasoning = false"), "target template")
+    assert (found.verdict, found.text) == ("ok", "its own works")
+
+
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
@@ -220,7 +243,7 @@ def test_a_broken_template_is_a_failure_with_the_reason(checked, tiny, tmp_path,
     found = of(checked(path), "target template")
     assert found.verdict == "failure"
     assert reason in found.text
-    assert found.hint
+    assert "chat_template" in found.hint
 
 
 @pytest.mark.parametrize(
