@@ -15,14 +15,15 @@ from rapid_cli.llama import (
     engine,
     machine,
     may_fuse,
-    read_extents,
     read_format,
     read_shape,
+    require_whole,
     will_offload,
 )
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.prompts import PromptFormat, Turn
 from rapid_cli.models.specs import ModelSpec
+from rapid_cli.preflight.preflight import require_opens
 from rapid_cli.session.pairs import PairFiles, Pairs
 from rapid_cli.text.sizes import megabytes
 
@@ -81,14 +82,12 @@ def check_model(
 
 def _check_extents(role: str, spec: ModelSpec, path: Path) -> Finding:
     """Compare the sizes of a model's files with what their headers say; ModelError for no GGUF."""
-    extents, label = read_extents(path), read_format(path).label
-    sizes = {file: file.stat().st_size for file in extents}
-    for file, needed in extents.items():
-        if sizes[file] < needed:
-            text = f"{file} is truncated: it has {sizes[file]:,} of {needed:,} bytes"
-            return Finding("failure", f"{role} file", text, "download the file again")
-    size = megabytes(sum(sizes.values()))
-    return Finding("ok", f"{role} file", f"{spec.name}: {path}, {size} in {label}")
+    label = read_format(path).label
+    try:
+        size = require_whole(path)
+    except ModelError as error:
+        return failure(f"{role} file", error)
+    return Finding("ok", f"{role} file", f"{spec.name}: {path}, {megabytes(size)} in {label}")
 
 
 def _check_outline(
@@ -96,6 +95,7 @@ def _check_outline(
 ) -> Iterator[Finding]:
     """Let llama.cpp open a model without its weights, and check what it says of it."""
     try:
+        require_opens(path, model.spec.name)
         outline = opened.enter_context(Outline(path, model.spec.name))
     except ModelError as error:
         yield failure(f"{model.role} architecture", error)

@@ -15,7 +15,7 @@ from rapid_cli.llama.devices import (
     free_memory,
     machine,
 )
-from rapid_cli.llama.metadata import read_extents, read_format, read_shape
+from rapid_cli.llama.metadata import read_format, read_shape, require_whole
 from rapid_cli.llama.model import Outline
 from rapid_cli.llama.native import engine
 from rapid_cli.llama.recurrent import RecurrentContext, open_context
@@ -40,9 +40,9 @@ __all__ = [
     "machine",
     "may_fuse",
     "open_context",
-    "read_extents",
     "read_format",
     "read_shape",
     "requantize",
+    "require_whole",
     "will_offload",
 ]

@@ -15,8 +15,8 @@ import llama_cpp
 from llama_cpp._ggml import libggml
 
 from rapid_cli.errors import ModelError
-from rapid_cli.llama import native
-from rapid_cli.llama.model import check_magic
+from rapid_cli.llama import kinds, native
+from rapid_cli.llama.signatures import require_gguf
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.hub.parts import parts
 from rapid_cli.models.memory import ModelShape
@@ -38,8 +38,8 @@ LONGEST_NAME = 64
 UNTRUE = "download the file again, and from somebody you trust: it says what no model is like"
 _STRING, _ARRAY = 8, 9
 _FLOAT_BYTES = 4
-_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
-"""GGUF's types of whole numbers, as `struct` calls them."""
+_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 7: "?", 10: "Q", 11: "q"}
+"""GGUF's types of whole numbers, and of yes and no, as `struct` calls them."""
 _LABELS = {
     getattr(llama_cpp, name): name.split("_", 3)[3]
     for name in dir(llama_cpp)
@@ -81,6 +81,7 @@ def read_shape(path: Path) -> ModelShape:
     """Return the sizes of the model in `path`; ModelError if it is no GGUF file of a model."""
     with _opened(path) as header:
         architecture = header.architecture()
+        _require_language_model(path, header)
         layers = header.number(f"{architecture}.block_count", most=MOST_LAYERS)
         embedding = header.number(f"{architecture}.embedding_length")
         vocabulary = header.count("tokenizer.ggml.tokens")
@@ -115,6 +116,35 @@ def read_shape(path: Path) -> ModelShape:
             merges=header.count("tokenizer.ggml.merges"),
             state_bytes=len(recurrent) * _state_bytes(header, architecture, embedding, heads),
         )
+
+
+def _require_language_model(path: Path, header: _Header) -> None:
+    """Raise ModelError, which says what a file holds, if that is no model which writes."""
+    architecture = header.architecture()
+    contents = kinds.Contents(
+        architecture=architecture,
+        type=header.text("general.type"),
+        causal=bool(header.number(f"{architecture}.attention.causal", 1)),
+        pooling=header.number(f"{architecture}.pooling_type", most=LONGEST_REACH),
+        part=header.number("split.no", most=MOST_FILES) + 1,
+        parts=header.number("split.count", 1, most=MOST_FILES),
+        has_vocabulary=header.count("tokenizer.ggml.tokens") > 0,
+        tensors=frozenset(tensor.name for tensor in header.tensors()),
+    )
+    if refused := kinds.refusal(contents, path.stem):
+        raise ModelError(*refused)
+
+
+def require_whole(path: Path) -> int:
+    """Return the bytes of all files of a model; ModelError if one was truncated."""
+    total = 0
+    for file, needed in read_extents(path).items():
+        size = file.stat().st_size
+        if size < needed:
+            message = f"{file} is truncated: it has {size:,} of {needed:,} bytes"
+            raise ModelError(message, "download the file again")
+        total += size
+    return total
 
 
 def read_extents(path: Path) -> dict[Path, int]:
@@ -261,13 +291,13 @@ class _Header:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Header]:
-    check_magic(path)
+    require_gguf(path)
     native.start()
     with native.recorded_errors() as errors:
         raw = libggml.gguf_init_from_file(os.fsencode(path), _Options(True, None))
     if not raw:
-        reason = native.reason(errors)
-        raise ModelError(f"{path} cannot be loaded: {reason}", "download the file again")
+        message = f"{path} cannot be loaded: {native.reason(errors)}"
+        raise ModelError(message, "it is damaged, or not whole: download the file again")
     file = ctypes.c_void_p(raw)
     try:
         yield _Header(file, path)
@@ -331,7 +361,11 @@ def _other_files(path: Path, header: _Header) -> Iterator[Path]:
         return
     names = parts(path.name)
     if len(names) != count or names[0] != path.name:
-        raise header.untrue(f"split.count is {count}, and its name is not that of the first file")
+        raise ModelError(
+            f"{path} cannot be loaded: split.count is {count}, "
+            "and its name is not that of the first file",
+            f"the files of such a model are called NAME-00001-of-{count:05}.gguf, and so on",
+        )
     yield from (path.with_name(name) for name in names[1:])
 
 

@@ -12,10 +12,11 @@ import llama_cpp
 
 from rapid_cli.errors import ModelError
 from rapid_cli.llama import native
+from rapid_cli.llama.metadata import require_whole
+from rapid_cli.llama.signatures import require_gguf
 from rapid_cli.llama.vocabulary import Vocabulary
 from rapid_cli.models.recurrence import snapshots_of
 
-MAGIC = b"GGUF"
 _TEMPLATE_NAMES = (b"tool_use", b"rag")
 """The usual names of chat templates beside the one without a name."""
 _USABLE = "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3"
@@ -30,11 +31,13 @@ class Model:
     def __init__(self, path: Path, name: str, params: llama_cpp.llama_model_params) -> None:
         """Open `path`; ModelError if it is no usable GGUF, or of a kind that does not fit here."""
         native.start()
-        check_magic(path)
+        require_gguf(path)
         with native.recorded_errors() as errors:
             self._handle = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._handle:
-            raise _load_error(path, errors)
+            error = _load_error(path, errors)
+            require_whole(path)  # what is missing explains more than what llama.cpp says of it
+            raise error
         try:
             _check_kind(self._handle, name)
         except BaseException:
@@ -96,17 +99,6 @@ class Outline(Model):
         params.no_alloc = True
         params.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE  # what is not allocated is not mapped
         super().__init__(path, name, params)
-
-
-def check_magic(path: Path) -> None:
-    """Raise ModelError if a file is not there or does not begin as a GGUF does."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(MAGIC))
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", "check the path") from error
-    if magic != MAGIC:
-        raise ModelError(f"{path} is not a GGUF file", "rapid runs models in llama.cpp's format")
 
 
 def _load_error(path: Path, errors: Sequence[str]) -> ModelError:

@@ -28,6 +28,11 @@ def start_model(path: Path, spec: ModelSpec) -> Child:
     return Child(WORKER, "model", json.dumps({"path": str(path), "spec": settings}))
 
 
+def start_outline(path: Path, name: str) -> Child:
+    """Start opening a model without its weights; there is nothing in the result."""
+    return Child(WORKER, "outline", json.dumps({"path": str(path), "name": name}))
+
+
 def timeout_seconds(path: Path) -> float:
     """Return after how many seconds without an answer a model counts as hanging."""
     return SECONDS + path.stat().st_size / BYTES_A_SECOND

@@ -9,9 +9,12 @@ from rapid_cli.errors import ModelError, RapidError
 from rapid_cli.machine.child import Ended
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.specs import ModelSpec
-from rapid_cli.preflight.children import start_model, timeout_seconds
+from rapid_cli.preflight.children import start_model, start_outline, timeout_seconds
 from rapid_cli.preflight.records import Records
 from rapid_cli.preflight.ways import AS_IT_IS, OUT_OF_MEMORY, Run, Way, remedy, ways_for
+
+OPENING_SECONDS = 60.0
+ODD = "download the file again, or take one from somebody else: llama.cpp makes nothing of it"
 
 Try = Callable[[Path, ModelSpec], None]
 """Runs the model at a path as a spec says; Ended if it crashes, ModelError if it says why not."""
@@ -26,6 +29,16 @@ def try_in_child(path: Path, spec: ModelSpec, *, seconds: float | None = None) -
     limit = timeout_seconds(path) if seconds is None else seconds
     try:
         start_model(path, spec).result(limit)
+    except RapidError as error:
+        raise ModelError(error.message, error.hint) from None
+
+
+def require_opens(path: Path, name: str) -> None:
+    """Raise ModelError if llama.cpp cannot even open a model, without its weights, or crashes."""
+    try:
+        start_outline(path, name).result(OPENING_SECONDS)
+    except Ended as ended:
+        raise ModelError(f"{path} cannot be loaded: {ended.reason}", ODD) from None
     except RapidError as error:
         raise ModelError(error.message, error.hint) from None
 
@@ -88,7 +101,8 @@ def first_that_works(
 ) -> Run:
     """Try one way after another until the model does not crash.
 
-    ModelError if it always does, with how it crashed as it is; or if the model itself is at fault.
+    ModelError if it always does, with how it crashed as it is; or if the model itself is at fault,
+    at which llama.cpp crashes also without computing.
     """
     first: Ended | None = None
     for way in ways_for(spec, offloads=offloads):
@@ -101,6 +115,8 @@ def first_that_works(
         else:
             return Run(way, first.reason, first.signal) if first else Run(way)
     assert first is not None
+    if first.signal != OUT_OF_MEMORY:
+        require_opens(path, spec.name)
     raise _crashed(spec.name, first)
 
 

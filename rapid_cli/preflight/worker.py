@@ -46,7 +46,17 @@ def model(path: str, spec: dict[str, object]) -> ChildResult:
         return {"seconds": time.perf_counter() - began, "device": weights.device, "differ": differ}
 
 
-WORK: dict[str, Callable[..., ChildResult]] = {"engine": engine, "model": model}
+def outline(path: str, name: str) -> ChildResult:
+    """Open a model without its weights, at which llama.cpp may give up."""
+    from rapid_cli.llama import Outline  # noqa: PLC0415 - it may crash
+
+    with Outline(Path(path), name):
+        return {}
+
+
+WORK: dict[str, Callable[..., ChildResult]] = {
+    work.__name__: work for work in (engine, model, outline)
+}
 
 
 def main() -> None:

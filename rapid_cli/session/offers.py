@@ -16,9 +16,9 @@ def with_offers(error: ModelError, models_file: ModelsFile, pair: ModelPair) -> 
     if here:
         options = " or ".join(f"--pair {name}" for name in here[:OFFERED])
         return ModelError(error.message, f"{error.hint}; what is here: {options}")
-    pulled = any(models_file.model(name).repo for name in pair.models)
-    if pulled or pair.name != models_file.default_pair:
-        return error  # it says what to pull
+    packaged = all(models_file.model(name).package for name in pair.models)
+    if not packaged or pair.name != models_file.default_pair:
+        return error  # it says what to pull, or which file is missing
     offers = [
         f"rapid models pull {each.name}"
         + (f" ({size})" if (size := each.note.split(":")[0]) else "")

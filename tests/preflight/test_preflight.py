@@ -272,7 +272,7 @@ def test_what_is_wrong_with_a_model_is_no_crash_and_says_nothing_of_its_kind(tmp
     preflight = Preflight(Records(tmp_path / "runs"))
     with pytest.raises(ModelError, match="cannot be loaded") as raised:
         preflight.way(path, shape, SPEC, offloads=False)
-    assert raised.value.hint == "download the file again"
+    assert raised.value.hint.endswith("download the file again")
     preflight.require(path, shape, SPEC, offloads=False)  # what is loaded already may lack room
     assert preflight.known(shape, SPEC, offloads=False) is None
 

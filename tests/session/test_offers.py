@@ -42,9 +42,9 @@ def refusal(tmp_path, monkeypatch):
     """Look for a pair of a models.toml; return the error."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
-    def refusal(name, *, more="", target=None):
+    def refusal(name, *, more="", target=None, default="first"):
         path = tmp_path / "models.toml"
-        path.write_text(MODELS + more)
+        path.write_text(MODELS.replace('"first"', f'"{default}"') + more)
         models_file = load_models_file(path)
         with Session(models_file) as session, pytest.raises(ModelError) as raised:
             session.pairs.find(models_file.pair(name), target)
@@ -58,6 +58,14 @@ def test_who_has_no_model_yet_is_told_how_to_begin(refusal):
     assert error.message == "no language model is on this machine yet"
     assert 'pip install "rapid-cli[starter]"' in error.hint
     assert "rapid models pull small (8 GB of memory)" in error.hint
+
+
+def test_who_names_a_file_that_is_not_whole_is_told_which_part_is_missing(refusal, tmp_path):
+    (tmp_path / "big-00001-of-00002.gguf").write_bytes(b"GGUF")
+    more = '[pairs.big]\ntarget = "big"\n[models.big]\npath = "big-00001-of-00002.gguf"\n'
+    error = refusal(None, more=more, default="big")
+    assert "is not whole: big-00002-of-00002.gguf is missing" in error.message
+    assert error.hint == "put it beside the others"
 
 
 def test_who_asks_for_one_pair_is_told_how_to_get_that(refusal):
