@@ -45,7 +45,7 @@ def test_names_of_strategies_are_completed():
 @pytest.mark.parametrize("before", ["rapid ask --pair", "rapid models tune"])
 def test_names_of_pairs_are_completed(before, tmp_path):
     assert completed(f"{before} st", RAPID_MODELS="") == ["starter"]
-    assert completed(f"{before} llama-3.2") == ["llama-3.2-1b-up"]
+    assert completed(f"{before} qwen3.5-4b-") == ["qwen3.5-4b-up"]
     names = ("st$(touch x)", "st;x", "st`x`", "st\\u001b[2J", "start-1.5")
     pairs = "".join(f'[pairs."{name}"]\ntarget = "a"\n' for name in names)
     others = '[models.a]\npath = "a"\n[embedders.b]\npath = "b"\n'
