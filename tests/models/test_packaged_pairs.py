@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from rapid_cli.models.memory import MemoryNeed, ModelShape, estimate
+from rapid_cli.models.memory import ModelShape, estimate
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.retrieval.passages import drafter_budget
 from tests.support.repository import REPOSITORY
 
 PACKAGED = load_models_file(REPOSITORY / "models.toml")
-ROWS, ANSWER = 17, 512
+ROWS, ANSWER, FLOAT = 17, 512, 4
 QWEN, QWEN35, LLAMA, MISTRAL, GRANITE = 152_064, 248_320, 128_256, 131_072, 100_352
 # As their publishers say: layers, width, heads, key and value heads, head size, feed-forward width
 # (of all experts that a token visits), vocabulary, bytes of the file.
@@ -45,33 +45,31 @@ def mamba2(inner, state, kernel=4):
     return (kernel - 1) * (inner + 2 * state) + state * inner
 
 
-# Hybrids: how many layers have keys and values, and what each of the others keeps in their place.
+# Hybrids: llama.cpp's name of the architecture, how many layers have keys and values, and what each
+# of the others keeps in their place.
 HYBRIDS = {
-    "qwen3.5-0.8b": (6, delta_net(16, 16)),
-    "qwen3.5-4b": (8, delta_net(16, 32)),
-    "qwen3.5-9b": (8, delta_net(16, 32)),
-    "qwen3.6-27b": (16, delta_net(16, 48)),
-    "qwen3.6-35b-a3b": (10, delta_net(16, 32)),
-    "granite-4.0-h-tiny": (4, mamba2(3072, 128)),
+    "qwen3.5-0.8b": ("qwen35", 6, delta_net(16, 16)),
+    "qwen3.5-4b": ("qwen35", 8, delta_net(16, 32)),
+    "qwen3.5-9b": ("qwen35", 8, delta_net(16, 32)),
+    "qwen3.6-27b": ("qwen35", 16, delta_net(16, 48)),
+    "qwen3.6-35b-a3b": ("qwen35moe", 10, delta_net(16, 32)),
+    "granite-4.0-h-tiny": ("granitehybrid", 4, mamba2(3072, 128)),
 }
 HYBRIDS |= {f"{name}-256k": HYBRIDS[name] for name in ("qwen3.5-9b", "qwen3.6-27b")}
 
 
 def need(name, length, *, batch):
     layers, width, heads, kv_heads, head, inner, vocabulary, size = PUBLISHED[name]
-    attention, kept = HYBRIDS.get(name, (layers, 0))
+    architecture, attention, kept = HYBRIDS.get(name, ("any", layers, 0))
     recurrent = layers - attention
     each = (kv_heads,) * attention + (0,) * recurrent
     shape = ModelShape(
-        *("any", layers, heads, each, head, head, width, inner, vocabulary, 0, length, size)
+        *(architecture, layers, heads, each, head, head, width, inner, vocabulary, 0, length, size),
+        state_bytes=FLOAT * kept * recurrent,
     )
     spec = PACKAGED.model(name)
     types = {"k_type": spec.k_type, "v_type": spec.v_type}
-    fixed = MemoryNeed(0, 4 * kept * recurrent, 0)  # numbers of four bytes, at any length
-    offloaded = batch > 512
-    return fixed + estimate(
-        shape, length=length, rows=ROWS, batch=batch, offloaded=offloaded, **types
-    )
+    return estimate(shape, length=length, rows=ROWS, batch=batch, offloaded=batch > 512, **types)
 
 
 @pytest.mark.parametrize("name", sorted(set(PACKAGED.pairs) - {"starter"}))
