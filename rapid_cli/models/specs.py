@@ -167,9 +167,15 @@ class ModelPair:
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec(Located):
-    """A sentence-transformers model; `chunk_tokens` defaults to what it can read, at most 128."""
+    """A sentence-transformers model; `chunk_tokens` defaults to what it can read, at most 128.
+
+    `query_prompt` is put before questions, and `document_prompt` before the texts of documents;
+    None is what the model's own files say.
+    """
 
     chunk_tokens: int | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

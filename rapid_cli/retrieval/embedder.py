@@ -32,7 +32,7 @@ PIECE = 200_000
 """Characters that are cut into tokens at once: while that lasts they take 150 bytes each."""
 HEAD_BYTES = 64 << 10
 """Of each file so much is read to know it, and samples of the rest: the whole takes too long."""
-FORMAT = 1
+FORMAT = 2
 """The version of what an export holds: another one makes all of them anew."""
 LOAD_HINT = (
     "[embedders] in models.toml says where it lies: is a whole sentence-transformers model there?"
@@ -45,7 +45,8 @@ class Embedder:
 
     An export starts in a fraction of a second, the model itself in seconds; a model that cannot
     be exported or kept is used as it is. `find` returns its folder, and is called only at its
-    first use; `identity` is what a library records of it.
+    first use; `identity` is what a library records of it. A prompt that is not None replaces the
+    model's own.
     """
 
     def __init__(
@@ -54,11 +55,15 @@ class Embedder:
         *,
         identity: str,
         chunk_tokens: int | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
         cache: Path,
     ) -> None:
         self.identity = identity
         self._find = find
         self._chunk_tokens = chunk_tokens
+        self._query_prompt = query_prompt
+        self._document_prompt = document_prompt
         self._cache = cache
 
     @property
@@ -74,6 +79,17 @@ class Embedder:
     def dimension(self) -> int:
         """Length of a vector."""
         return self._model.description.dimension
+
+    @property
+    def prompt(self) -> str:
+        """What it puts before each text that is no question."""
+        given = self._document_prompt
+        return self._model.description.prompt if given is None else given
+
+    @property
+    def _question_prompt(self) -> str:
+        given = self._query_prompt
+        return self._model.description.question_prompt if given is None else given
 
     @cached_property
     def chunk_tokens(self) -> int:
@@ -103,16 +119,26 @@ class Embedder:
                 starts += range(first + start, stop, LONGEST_TOKEN)
         return starts
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 (len(texts), dimension)."""
-        return self._model.embed(texts)
+    def embed(self, texts: Sequence[str], *, questions: bool = False) -> NDArray[np.float32]:
+        """Return unit vectors, float32 (len(texts), dimension).
+
+        Some models want other words before `questions` than before the texts that answer them.
+        """
+        return self._model.embed(texts, self._question_prompt if questions else self.prompt)
 
     def _readable_tokens(self) -> int:
-        """Return how many tokens of a text the model reads, its special tokens not counted."""
+        """Return how many tokens of a text the model reads, beside those that it adds itself."""
         description = self._model.description
         if description.max_tokens is None:
             return CHUNK_TOKENS
-        return description.max_tokens - description.special_tokens
+        prompt = len(self._model.spans(self.prompt))
+        readable = description.max_tokens - description.special_tokens - prompt
+        if readable < 1:
+            raise ConfigError(
+                f"the embedder {self.identity} has no room for a text after {self.prompt!r}",
+                "shorten its document_prompt in models.toml",
+            )
+        return readable
 
     @cached_property
     def _folder(self) -> Path:

@@ -36,13 +36,15 @@ class Description:
     """What an embedder says of itself.
 
     `max_tokens` is what it reads of a text, its `special_tokens` included; None is no limit.
-    `prompt` comes before each text.
+    `prompt` comes before each text, and `question_prompt` before a question, unless models.toml
+    says otherwise.
     """
 
     dimension: int
     max_tokens: int | None
     special_tokens: int
     prompt: str = ""
+    question_prompt: str = ""
 
     def write(self, folder: Path) -> None:
         """Write it into an export."""
@@ -80,9 +82,8 @@ class Exported:
         """Return where each token of a text of any length starts and ends."""
         return self._uncut.encode(text, add_special_tokens=False).offsets
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 (len(texts), dimension)."""
-        prompt = self.description.prompt
+    def embed(self, texts: Sequence[str], prompt: str = "") -> NDArray[np.float32]:
+        """Return unit vectors, float32 (len(texts), dimension), of texts with a prompt before."""
         encodings = self._tokenizer.encode_batch([prompt + text for text in texts])
         vectors = np.empty((len(texts), self.description.dimension), dtype=np.float32)
         for rows in batches([len(encoding) for encoding in encodings]):

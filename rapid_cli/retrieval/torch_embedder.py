@@ -22,7 +22,9 @@ with importing("sentence-transformers"):
 
 OUTPUT = "vectors"
 TOLERANCE = 1e-4
-LONGEST_PROBE = 2_000
+LONGEST_PROBE = 512
+ANY_PROMPT = "passage: "
+"""Such as models.toml may name."""
 PROBES = (
     "What is it about?",
     "",
@@ -47,22 +49,28 @@ class Loaded:
             dimension=self._encode(["dimension"]).shape[1],
             max_tokens=self.model.max_seq_length,
             special_tokens=self.model.tokenizer.num_special_tokens_to_add(),
-            prompt=self.model.prompts.get(self.model.default_prompt_name or "") or "",
+            prompt=self._prompt("document", "passage", "corpus"),
+            question_prompt=self._prompt("query"),
         )
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return where each token of a text of any length starts and ends."""
         return self._uncut.encode(text, add_special_tokens=False).offsets
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit vectors, float32 (len(texts), dimension)."""
-        return self._encode(texts).reshape(len(texts), self.description.dimension)
+    def embed(self, texts: Sequence[str], prompt: str = "") -> NDArray[np.float32]:
+        """Return unit vectors, float32 (len(texts), dimension), of texts with a prompt before."""
+        return self._encode(texts, prompt).reshape(len(texts), self.description.dimension)
 
-    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _prompt(self, *names: str) -> str:
+        """Return the model's prompt of the first of these names, or else its default one."""
+        wanted = (*names, self.model.default_prompt_name or "")
+        return next(filter(None, (self.model.prompts.get(name) for name in wanted)), "")
+
+    def _encode(self, texts: Sequence[str], prompt: str = "") -> NDArray[np.float32]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             vectors = self.model.encode(
-                list(texts), normalize_embeddings=True, show_progress_bar=False
+                list(texts), prompt=prompt, normalize_embeddings=True, show_progress_bar=False
             )
         return np.asarray(vectors, dtype=np.float32)
 
@@ -100,14 +108,18 @@ def export(loaded: Loaded, folder: Path) -> None:
 
 def check(exported: Exported, loaded: Loaded) -> None:
     """Raise ValueError if vectors of the export are not those of the model."""
-    limit = min(loaded.description.max_tokens or LONGEST_PROBE, LONGEST_PROBE)
-    probes = [*PROBES, "longer than the rest " * (limit // 8), "beyond any limit " * limit]
-    wanted = loaded.embed(probes)
-    alone = np.concatenate([exported.embed([probe]) for probe in probes])
-    for vectors in (exported.embed(probes), alone):
-        cosines = (vectors * wanted).sum(axis=1)
-        if not (cosines >= 1 - TOLERANCE).all():  # so that NaN is wrong too
-            raise ValueError(f"the cosine of its vectors to the model's is {cosines.min():.4f}")
+    described = loaded.description
+    limit = min(described.max_tokens or LONGEST_PROBE, LONGEST_PROBE)
+    long = ("longer than the rest " * (limit // 8), "beyond any limit " * limit)
+    for prompt in {described.prompt, described.question_prompt, ANY_PROMPT}:
+        probes = [*PROBES, *long] if prompt == described.prompt else PROBES
+        wanted = loaded.embed(probes, prompt)
+        together = exported.embed(probes, prompt)
+        alone = [exported.embed([probe], prompt) for probe in probes]
+        for vectors in (together, np.concatenate(alone)):
+            cosines = (vectors * wanted).sum(axis=1)
+            if not (cosines >= 1 - TOLERANCE).all():  # so that NaN is wrong too
+                raise ValueError(f"the cosine of its vectors to the model's is {cosines.min():.4f}")
 
 
 def _export_graph(model: SentenceTransformer, path: Path) -> None:

@@ -112,6 +112,8 @@ class Session:
             lambda: locate(spec.location, spec.name),
             identity=str(spec.location),
             chunk_tokens=spec.chunk_tokens,
+            query_prompt=spec.query_prompt,
+            document_prompt=spec.document_prompt,
             cache=home() / CACHE / "embedders",
         )
 

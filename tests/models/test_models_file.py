@@ -141,6 +141,8 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         [embedders.m3]
         repo = "org/m3"
         chunk_tokens = 512
+        query_prompt = "query: "
+        document_prompt = ""
         [rerankers.judge]
         repo = "org/judge"
         passages = 12
@@ -185,7 +187,9 @@ def test_every_key_that_can_be_set_arrives(tmp_path):
         rpc=("192.168.1.5:50052", "[::1]:50052"),
     )
     assert loaded.models["small"] == ModelSpec("small", package="small_model", file="small.gguf")
-    assert loaded.embedders["m3"] == EmbedderSpec("m3", repo="org/m3", chunk_tokens=512)
+    assert loaded.embedders["m3"] == EmbedderSpec(
+        "m3", repo="org/m3", chunk_tokens=512, query_prompt="query: ", document_prompt=""
+    )
     assert loaded.rerankers["judge"] == RerankerSpec("judge", repo="org/judge", passages=12)
     assert loaded.reranker is None, "it is only used if [default] names it"
 

@@ -19,7 +19,7 @@ from rapid_cli.retrieval.embedder import CHUNK_TOKENS, Embedder, export_name
 from rapid_cli.retrieval.onnx_embedder import DESCRIPTION, MODEL, TOKENIZER, Exported
 from tests.support.libraries import opened, write
 from tests.support.repository import REPOSITORY
-from tests.support.small_embedders import MINILM, write_embedder
+from tests.support.small_embedders import MAX_TOKENS, MINILM, write_embedder
 
 QUESTIONS = ["What is it about?", "Who sails, and where to?"]
 FILES = {MODEL, TOKENIZER, DESCRIPTION}
@@ -110,6 +110,33 @@ def test_another_chunk_size_is_taken_and_a_larger_one_refused(
     with pytest.raises(ConfigError, match="chunk_tokens = 255") as caught:
         chunk_tokens(255)
     assert "at most 254" in caught.value.hint
+
+
+def test_a_chunk_leaves_room_for_what_the_model_puts_before_it(tmp_path: Path, cache: Path) -> None:
+    prompts = {"query": "a question of many more words: ", "document": "a passage: "}
+    folder = write_embedder(tmp_path / "model", prompts=prompts)
+    model = Embedder(lambda: folder, identity="small", cache=cache)
+    assert model.chunk_tokens == MAX_TOKENS - 2 - len(("a", "passage", ":"))
+
+
+def test_prompts_of_models_toml_replace_those_of_the_model(tmp_path: Path, cache: Path) -> None:
+    prompts = {"query": "a question: ", "document": "a passage: "}
+    folder = write_embedder(tmp_path / "model", prompts=prompts)
+    model = Embedder(
+        lambda: folder, identity="small", cache=cache, query_prompt="query: ", document_prompt=""
+    )
+    assert model.prompt == ""
+    np.testing.assert_allclose(model.embed(QUESTIONS), reference(folder), atol=1e-4)
+    asked = model.embed([f"query: {question}" for question in QUESTIONS])
+    np.testing.assert_allclose(model.embed(QUESTIONS, questions=True), asked, atol=1e-4)
+
+
+def test_a_prompt_that_leaves_no_room_is_refused(small: Path, cache: Path) -> None:
+    long = "passage " * MAX_TOKENS
+    model = Embedder(lambda: small, identity="small", cache=cache, document_prompt=long)
+    with pytest.raises(ConfigError, match="small has no room for a text") as caught:
+        _ = model.chunk_tokens
+    assert "document_prompt" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["A whale-boat, 白い. " * 9, "x" * 100, "a\n\nb  c " * 20, ""])

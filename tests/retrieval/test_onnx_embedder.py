@@ -102,11 +102,41 @@ def test_every_step_of_a_model_is_in_its_export(tmp_path: Path) -> None:
     loaded = Loaded(write_embedder(tmp_path / "dense", prompt="a passage: "))
     export(loaded, tmp_path)
     small = Exported(tmp_path)
-    assert small.description == Description(DIMENSION, MAX_TOKENS, 2, "a passage: ")
+    assert small.description == Description(DIMENSION, MAX_TOKENS, 2, "a passage: ", "a passage: ")
     wanted = loaded.model.encode(TEXTS, show_progress_bar=False)
     assert not np.allclose(np.linalg.norm(wanted, axis=1), 1, atol=0.1)
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
-    np.testing.assert_allclose(small.embed(TEXTS), wanted, atol=1e-4)
+    np.testing.assert_allclose(small.embed(TEXTS, "a passage: "), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["document", "passage", "corpus"])
+def test_questions_have_the_prompt_of_questions_and_other_texts_theirs(
+    tmp_path: Path, name: str
+) -> None:
+    from rapid_cli.retrieval.torch_embedder import Loaded, check, export
+
+    prompts = {"query": "a question: ", name: "a passage, which may be long: "}
+    loaded = Loaded(write_embedder(tmp_path / "model", prompts=prompts))
+    export(loaded, tmp_path)
+    small = Exported(tmp_path)
+    check(small, loaded)
+    for model in (loaded, small):
+        asked = loaded.model.encode_query(TEXTS, normalize_embeddings=True)
+        told = loaded.model.encode(TEXTS, prompt_name=name, normalize_embeddings=True)
+        described = model.description
+        vectors = model.embed(TEXTS, described.question_prompt)
+        np.testing.assert_allclose(vectors, asked, atol=1e-4)
+        np.testing.assert_allclose(model.embed(TEXTS, described.prompt), told, atol=1e-4)
+        assert not np.allclose(asked, told, atol=0.1)
+
+
+def test_an_export_that_differs_with_a_prompt_alone_is_noticed(tmp_path: Path) -> None:
+    from rapid_cli.retrieval.torch_embedder import Loaded, check, export
+
+    loaded = Loaded(write_embedder(tmp_path / "model", pool_prompt=False))
+    export(loaded, tmp_path)
+    with pytest.raises(ValueError, match="cosine"):
+        check(Exported(tmp_path), loaded)
 
 
 def test_other_vectors_than_the_models_are_noticed(tmp_path: Path) -> None:
