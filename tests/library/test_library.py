@@ -276,11 +276,27 @@ def test_a_file_that_went_back_to_its_old_text_in_between_is_found(
     assert_sound(library)
 
 
-def test_another_embedder_is_refused_with_the_way_out(home: Path, docs: Path) -> None:
+def test_only_questions_are_embedded_as_questions(library: OpenLibrary, docs: Path) -> None:
+    index(library, docs)
+    assert library.embedder.asked == []
+    library.search("apple", [entry.document_id for entry in library.entries()], 1)
+    assert library.embedder.asked == ["apple"]
+
+
+OTHERS = [
+    (WordEmbedder("syllables", 32), r"embedder 'words'.*'syllables'"),
+    (WordEmbedder(prompt="passage: "), "prompt ''.*'passage: '"),
+]
+
+
+@pytest.mark.parametrize(("other", "named"), OTHERS)
+def test_another_embedder_is_refused_with_the_way_out(
+    home: Path, docs: Path, other: WordEmbedder, named: str
+) -> None:
     with opened(home) as library:
         index(library, docs)
         ids = [entry.document_id for entry in library.entries()]
-    with opened(home, WordEmbedder("syllables", 32)) as library:
+    with opened(home, other) as library:
         write(docs / "other.txt", "other")
         document = reading.read(docs / "other.txt")
         attempts = (
@@ -289,17 +305,20 @@ def test_another_embedder_is_refused_with_the_way_out(home: Path, docs: Path) ->
             lambda: library.search("apple", ids, 1),
         )
         for attempt in attempts:
-            with pytest.raises(StoreError, match=r"words.*syllables") as caught:
+            with pytest.raises(StoreError, match=named) as caught:
                 attempt()
             assert "rapid index --rebuild" in caught.value.hint
         assert library.embedder.embedded <= 1, "only a question may have been embedded"
 
 
-def test_a_rebuild_mends_a_library_of_another_embedder(home: Path, docs: Path) -> None:
+@pytest.mark.parametrize("other", [other for other, _ in OTHERS])
+def test_a_rebuild_mends_a_library_of_another_embedder(
+    home: Path, docs: Path, other: WordEmbedder
+) -> None:
     with opened(home) as library:
         index(library, docs)
     (docs / "apple.txt").unlink()  # a rebuild needs no files
-    with opened(home, WordEmbedder("syllables", 32)) as library:
+    with opened(home, other) as library:
         done = [event for event in library.rebuild() if isinstance(event, FileDone)]
         assert [event.state for event in done] == ["updated"] * 3
         assert_sound(library)

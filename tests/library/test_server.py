@@ -199,7 +199,7 @@ def test_machines_that_disagree_about_the_embedder_are_told_so(
 ) -> None:
     with Store(tmp_path, server, collection) as anna, Store(tmp_path, server, collection) as ben:
         anna.use("minilm", DIMENSION, 100)
-        with pytest.raises(StoreError, match="embedder minilm, and now it is e5") as caught:
+        with pytest.raises(StoreError, match="embedder 'minilm', and now it is 'e5'") as caught:
             ben.use("e5", DIMENSION, 100)
     assert "for all" in caught.value.hint
     assert "--collection" in caught.value.hint

@@ -40,7 +40,7 @@ from rapid_cli.reader.workers import Extractor
 class WordEmbedder:
     """Words are tokens, and a text is the bag of its words; `fail` breaks it off."""
 
-    identity, dimension, chunk_tokens = "words", 64, 8
+    identity, dimension, chunk_tokens, prompt = "words", 64, 8, ""
 
     def __init__(self) -> None:
         self.embedded = 0
@@ -53,7 +53,7 @@ class WordEmbedder:
     def token_starts(self, text: str) -> list[int]:
         return [match.start() for match in re.finditer(r"\S+", text)]
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], *, questions: bool = False) -> NDArray[np.float32]:
         if self.fail is not None:
             raise self.fail
         self.embedded += len(texts)

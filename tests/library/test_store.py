@@ -240,21 +240,31 @@ def test_a_folder_is_made_at_the_first_use_and_for_a_server_never(
 
 
 @pytest.mark.parametrize(
-    ("identity", "dimension", "chunk_tokens", "named"),
+    ("settings", "named"),
     [
-        ("e5", DIMENSION, 100, "embedder minilm, and now it is e5"),
-        ("minilm", 384, 100, "dimension 8, and now it is 384"),
-        ("minilm", DIMENSION, 64, "chunk tokens 100, and now it is 64"),
+        (("e5", DIMENSION, 100), "embedder 'minilm', and now it is 'e5'"),
+        (("minilm", 384, 100), "dimension 8, and now it is 384"),
+        (("minilm", DIMENSION, 64), "chunk tokens 100, and now it is 64"),
+        (("minilm", DIMENSION, 100, "passage: "), "prompt '', and now it is 'passage: '"),
     ],
 )
 def test_another_embedder_is_named_with_the_way_out(
-    store: Store, place: Place, identity: str, dimension: int, chunk_tokens: int, named: str
+    store: Store, place: Place, settings: tuple[str | int, ...], named: str
 ) -> None:
     store.use("minilm", DIMENSION, 100)
     store.close()
     with place.open() as again, pytest.raises(StoreError, match=named) as caught:
-        again.use(identity, dimension, chunk_tokens)
+        again.use(*settings)
     assert "rapid index --rebuild" in caught.value.hint
+
+
+def test_a_library_of_an_earlier_version_was_made_without_a_prompt(store: Store) -> None:
+    earlier = {"embedder": "minilm", "dimension": DIMENSION, "chunk tokens": 100}
+    store.reset()
+    store.database.create(store._name, earlier)
+    store.use("minilm", DIMENSION, 100)
+    with pytest.raises(StoreError, match="prompt '', and now it is 'passage: '"):
+        store.use("minilm", DIMENSION, 100, "passage: ")
 
 
 def test_check_compares_the_embedder_alone(store: Store) -> None:

@@ -28,22 +28,28 @@ if TYPE_CHECKING:
 
 
 class WordEmbedder:
-    """Words are tokens, and a text is the bag of its words; it counts what it embeds."""
+    """Words are tokens, and a text is the bag of its words; it counts what it embeds.
+
+    `asked` are the questions, and what is searched for beside them.
+    """
 
     is_prepared = True
 
-    def __init__(self, identity: str = "words", dimension: int = 64) -> None:
+    def __init__(self, identity: str = "words", dimension: int = 64, prompt: str = "") -> None:
         self.identity = identity
+        self.prompt = prompt
         self.dimension = dimension
         self.chunk_tokens = 8
         self.embedded = 0
+        self.asked: list[str] = []
 
     def token_starts(self, text: str) -> list[int]:
         return [match.start() for match in re.finditer(r"\S+", text)]
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], *, questions: bool = False) -> NDArray[np.float32]:
         assert 0 < len(texts) <= 64, "batches are small"
         self.embedded += len(texts)
+        self.asked += texts if questions else ()
         vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             words = re.findall(r"\w+", text.lower())

@@ -93,12 +93,16 @@ class Store:
                 anything = np.ones(dimension, dtype=np.float32)
             self._nearest(anything, None, 1)
 
-    def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
-        """Prepare for vectors of this embedder; StoreError if the library is made with another."""
+    def use(self, identity: str, dimension: int, chunk_tokens: int, prompt: str = "") -> None:
+        """Prepare for vectors of this embedder; StoreError if the library is made with another.
+
+        One that puts another `prompt` before each text counts as another.
+        """
         self._embedder = {
             "embedder": identity,
             "dimension": dimension,
             "chunk tokens": chunk_tokens,
+            "prompt": prompt,
         }
         self._usable_collection()
 
@@ -195,10 +199,13 @@ class Store:
         _require_own(collection)
         recorded = collection.metadata or {}
         for key, value in wanted.items():
-            if recorded.get(key) != value:
-                made = f"the library was made with {key} {recorded.get(key)!s:.{LONGEST_VALUE}}"
-                hint = SHARED_REBUILD if self.database.shared else REBUILD
-                raise StoreError(f"{made}, and now it is {value}", hint)
+            made = recorded.get(key, "")  # earlier versions knew of no prompts
+            if made != value:
+                message = (
+                    f"the library was made with {key} {made!r:.{LONGEST_VALUE}}, "
+                    f"and now it is {value!r:.{LONGEST_VALUE}}"
+                )
+                raise StoreError(message, SHARED_REBUILD if self.database.shared else REBUILD)
 
 
 class NoStore(Store):
@@ -218,7 +225,7 @@ class NoStore(Store):
     def check(self, identity: str) -> None:
         """Do nothing: vectors of any embedder are right."""
 
-    def use(self, identity: str, dimension: int, chunk_tokens: int) -> None:
+    def use(self, identity: str, dimension: int, chunk_tokens: int, prompt: str = "") -> None:
         """Do nothing: no vectors will come."""
 
     def remove(self, document_id: str) -> None:
