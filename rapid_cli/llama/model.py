@@ -19,7 +19,7 @@ from rapid_cli.models.recurrence import snapshots_of
 
 _TEMPLATE_NAMES = (b"tool_use", b"rag")
 """The usual names of chat templates beside the one without a name."""
-_USABLE = "use a plain transformer, such as Llama, Qwen2.5, Qwen3 or Gemma 3"
+_USABLE = "use a language model such as Llama, Qwen3, Qwen3.5 or Gemma 3"
 
 
 class Model:
@@ -123,9 +123,7 @@ def _check_kind(handle: object, name: str) -> None:
     for is_kind, kind in refused:
         if is_kind(handle):
             architecture = _metadata(handle, "general.architecture")
-            raise ModelError(
-                f"{name} ({architecture}) is {kind}: its memory cannot be cut back", _USABLE
-            )
+            raise ModelError(f"{name} ({architecture}) is {kind}, which rapid cannot run", _USABLE)
 
 
 def _chat_template(handle: object) -> str | None:

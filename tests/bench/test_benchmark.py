@@ -38,6 +38,8 @@ LENGTHS = [600, 1_000]
 class Reading(MarkovContext):
     """A context of a machine; it holds what it was opened for and no more."""
 
+    floor, cuts_freely = 0, True
+
     def __init__(self, machine, length, rows):
         super().__init__(machine.logits, [])
         self._machine, self._length, self._rows = machine, length, rows
@@ -60,6 +62,9 @@ class Reading(MarkovContext):
             self.tokens += piece
             self.read_tokens += piece
             yield start + len(piece)
+
+    def anchor(self):
+        """Any cut is easy here."""
 
     def extend(self, tokens, *, rows):
         assert rows <= self._rows, "more rows than were asked for"

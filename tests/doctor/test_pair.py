@@ -19,10 +19,10 @@ from rapid_cli.models.specs import ModelSpec
 from rapid_cli.session.copies import Copies
 from rapid_cli.session.session import Session
 from rapid_cli.session.tuned import RunSettings, Tuned
+from tests.support.tiny_hybrids import write_hybrid
 from tests.support.tiny_models import (
     write_changed,
     write_hole,
-    write_mamba,
     write_tiny,
     write_with_template,
 )
@@ -178,14 +178,11 @@ def test_a_model_that_lacks_a_tensor_is_refused_before_it_is_loaded(checked, tin
     assert "blk.1.ffn_up" in found.text
 
 
-def test_a_recurrent_model_is_refused_in_the_words_in_which_loading_refuses_it(checked, tmp_path):
-    path = write_mamba(tmp_path / "mamba.gguf")
+def test_a_recurrent_model_is_let_in(checked, tmp_path):
+    path = write_hybrid(tmp_path / "mamba.gguf", "mamba2")
     found = of(checked(path), "target architecture")
-    assert found.verdict == "failure"
-    assert found.text == "reader (mamba) is recurrent: its memory cannot be cut back"
-    with pytest.raises(ModelError) as raised:
-        Weights(path, ModelSpec("reader", path=str(path)))
-    assert (raised.value.message, raised.value.hint) == (found.text, found.hint)
+    assert found.verdict == "ok"
+    assert "mamba2" in found.text
 
 
 def test_without_a_template_a_model_is_asked_in_a_plain_format(checked, tiny):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from rapid_cli.errors import ContextFull, IncompatibleModels, ModelError, Native
 from rapid_cli.llama import LlamaContext, Weights, check_pair, compute_devices, context
 from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
+from tests.support.tiny_hybrids import write_hybrid
 
 pytestmark = pytest.mark.models
 
@@ -390,25 +389,25 @@ def test_a_damaged_file_is_one_sentence_and_a_hint(tmp_path, starter_path, capfd
 def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path, repack):
     """In a process of its own: pytest gives the root logger handlers, which hides a leak."""
     damaged_files(tmp_path, starter_path)
-    recurrent = write_tiny_mamba(tmp_path / "mamba.gguf")  # loading it makes llama.cpp warn
+    recurrent = write_hybrid(tmp_path / "mamba.gguf", "mamba2")  # which makes llama.cpp warn
     program = (
         "import sys\n"
         "from pathlib import Path\n"
         "from rapid_cli.models.specs import ModelSpec\n"
         "from rapid_cli.errors import ModelError\n"
-        "from rapid_cli.llama import LlamaContext, Weights\n"
-        "for name in sys.argv[2:]:\n"
+        "from rapid_cli.llama import Weights, open_context\n"
+        "for name in sys.argv[3:]:\n"
         "    try:\n"
         "        Weights(Path(name), ModelSpec('a', path=name))\n"
         "    except ModelError:\n"
         "        continue\n"
         "    raise SystemExit('loaded ' + name)\n"
-        "name = sys.argv[1]\n"
-        f"with Weights(Path(name), ModelSpec('a', repack={repack})) as weights:\n"
-        "    with LlamaContext(weights, length=9000, rows=1) as context:\n"  # over its 8192
-        "        context.extend([1, 2], rows=1)\n"
+        "for name in sys.argv[1:3]:\n"
+        f"    with Weights(Path(name), ModelSpec('a', repack={repack})) as weights:\n"
+        "        with open_context(weights, length=9000, rows=1) as context:\n"  # over the models'
+        "            context.extend([1, 2], rows=1)\n"
     )
-    arguments = [str(starter_path), str(tmp_path / "truncated.gguf"), str(recurrent)]
+    arguments = [str(starter_path), str(recurrent), str(tmp_path / "truncated.gguf")]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=REPOSITORY,
@@ -417,76 +416,6 @@ def test_llama_cpp_writes_nothing_to_the_terminal(tmp_path, starter_path, repack
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-
-
-def gguf_string(text):
-    return struct.pack("<Q", len(text.encode())) + text.encode()
-
-
-def gguf_value(value):
-    if isinstance(value, str):
-        return struct.pack("<I", 8) + gguf_string(value)
-    if isinstance(value, float):
-        return struct.pack("<If", 6, value)
-    return struct.pack("<II", 4, value)
-
-
-def write_gguf(path, metadata, shapes):
-    """Write a GGUF file of version 3 whose float32 tensors are all zeros."""
-    parts = [b"GGUF", struct.pack("<IQQ", 3, len(shapes), len(metadata))]
-    parts += [gguf_string(key) + gguf_value(value) for key, value in metadata.items()]
-    offset = 0
-    for name, shape in shapes.items():
-        sizes = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
-        parts.append(gguf_string(name) + sizes + struct.pack("<IQ", 0, offset))
-        offset += -(-4 * prod(shape) // 32) * 32
-    head = b"".join(parts)
-    path.write_bytes(head + bytes(-len(head) % 32 + offset))
-    return path
-
-
-def write_tiny_mamba(path):
-    """Write a recurrent model of one layer."""
-    width, inner, state, kernel, rank, vocabulary = 32, 64, 16, 4, 2, 64
-    settings = {
-        "context_length": 64,
-        "embedding_length": width,
-        "feed_forward_length": 0,
-        "attention.head_count": 0,
-        "attention.layer_norm_rms_epsilon": 1e-5,
-        "block_count": 1,
-        "ssm.conv_kernel": kernel,
-        "ssm.inner_size": inner,
-        "ssm.state_size": state,
-        "ssm.time_step_rank": rank,
-        "vocab_size": vocabulary,
-    }
-    block = {
-        "attn_norm.weight": (width,),
-        "ssm_in.weight": (width, 2 * inner),
-        "ssm_conv1d.weight": (kernel, inner),
-        "ssm_conv1d.bias": (inner,),
-        "ssm_x.weight": (inner, rank + 2 * state),
-        "ssm_dt.weight": (rank, inner),
-        "ssm_dt.bias": (inner,),
-        "ssm_a": (state, inner),
-        "ssm_d": (inner,),
-        "ssm_out.weight": (inner, width),
-    }
-    return write_gguf(
-        path,
-        {"general.architecture": "mamba", "tokenizer.ggml.model": "none"}
-        | {f"mamba.{key}": value for key, value in settings.items()},
-        {"token_embd.weight": (width, vocabulary), "output_norm.weight": (width,)}
-        | {f"blk.0.{name}": shape for name, shape in block.items()},
-    )
-
-
-def test_a_recurrent_model_is_refused_by_name(tmp_path):
-    path = write_tiny_mamba(tmp_path / "tiny.gguf")
-    with pytest.raises(ModelError, match=r"tiny-mamba \(mamba\) is recurrent") as raised:
-        Weights(path, ModelSpec("tiny-mamba", path=str(path)))
-    assert "Llama" in raised.value.hint
 
 
 class ListedVocabulary:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import struct
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-
-import gguf
-import numpy as np
 
 from rapid_cli.bench import synthetic
 
@@ -58,43 +54,6 @@ def write_large_hole(path: Path, shape: str) -> Path:
     size = path.stat().st_size
     with path.open("ab") as file:
         file.truncate(size + -size % 32 + synthetic._data_bytes(wanted, "Q4_0") + 32 * 400)
-    return path
-
-
-def write_mamba(path: Path) -> Path:
-    """Write a recurrent model of one layer."""
-    width, inner, state, kernel, rank, words = 32, 64, 16, 4, 2, 64
-    with closing(gguf.GGUFWriter(path, "mamba")) as writer:
-        writer.add_context_length(64)
-        writer.add_embedding_length(width)
-        writer.add_feed_forward_length(0)
-        writer.add_head_count(0)
-        writer.add_block_count(1)
-        writer.add_layer_norm_rms_eps(1e-5)
-        writer.add_ssm_conv_kernel(kernel)
-        writer.add_ssm_inner_size(inner)
-        writer.add_ssm_state_size(state)
-        writer.add_ssm_time_step_rank(rank)
-        synthetic._add_vocabulary(writer, words + 260)
-        sizes = {
-            "token_embd.weight": (words + 260, width),
-            "output_norm.weight": (width,),
-            "blk.0.attn_norm.weight": (width,),
-            "blk.0.ssm_in.weight": (2 * inner, width),
-            "blk.0.ssm_conv1d.weight": (inner, kernel),
-            "blk.0.ssm_conv1d.bias": (inner,),
-            "blk.0.ssm_x.weight": (rank + 2 * state, inner),
-            "blk.0.ssm_dt.weight": (inner, rank),
-            "blk.0.ssm_dt.bias": (inner,),
-            "blk.0.ssm_a": (inner, state),
-            "blk.0.ssm_d": (inner,),
-            "blk.0.ssm_out.weight": (width, inner),
-        }
-        for name, size in sizes.items():
-            writer.add_tensor(name, np.zeros(size, np.float32))
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
     return path
 
 
