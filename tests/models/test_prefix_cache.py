@@ -17,13 +17,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rapid_cli.llama import LlamaContext, Weights, context
+from rapid_cli.llama import LlamaContext, Weights, context, recurrent
 from rapid_cli.models.caching import kv_file
 from rapid_cli.models.caching.prefix_cache import LARGEST_BYTES, PrefixCache, usual_cap
 from rapid_cli.models.interface import Restored
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.storage.locks import held
 from rapid_cli.storage.partial import PARTIAL, SPARE_BYTES
+from tests.support.tiny_hybrids import write_hybrid
 
 pytestmark = pytest.mark.models
 
@@ -121,6 +122,23 @@ def test_a_sliding_window_model_is_restored_with_identical_logits(store, gemma_p
         changed = [*found[:600], *range(300, 400)]
         with LlamaContext(gemma, length=1_000, rows=1) as other:
             assert store.restore(other, changed) == Restored()
+            assert len(other) == 0
+
+
+@pytest.mark.parametrize("architecture", ["lfm2", "jamba"])
+def test_the_states_of_a_hybrid_serve_whole_or_not_at_all(store, tmp_path, architecture):
+    path = write_hybrid(tmp_path / "hybrid.gguf", architecture)
+    text = [5 + place % 200 for place in range(5 * BATCH)]
+    with Weights(path, ModelSpec("hybrid", path=str(path))) as weights:
+        with recurrent.open_context(weights, length=500, rows=1) as reader:
+            list(reader.read(text))
+            assert store.keep(reader, "book", text, len(text)) == ""
+            expected = following(reader)
+        with recurrent.open_context(weights, length=500, rows=1) as fresh:
+            assert store.restore(fresh, [*text, 7]).tokens == len(text)
+            np.testing.assert_array_equal(following(fresh), expected)
+        with recurrent.open_context(weights, length=500, rows=1) as other:
+            assert store.restore(other, text[:200]).tokens == 0
             assert len(other) == 0
 
 
@@ -453,7 +471,7 @@ import sys
 from pathlib import Path
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.models.caching.prefix_cache import PrefixCache
-from rapid_cli.llama import LlamaContext, Weights, context
+from rapid_cli.llama import LlamaContext, Weights, context, recurrent
 from rapid_cli.models.interface import Restored
 context.READ_BATCH = 16
 path, folder, cap = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
