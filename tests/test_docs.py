@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.strategies import STRATEGIES
+from rapid_cli.api.report import answer_json, failure_json, passages_json
 from rapid_cli.bench.report import LengthRow, Row
 from rapid_cli.bench.trials import Comparison, Trial
 from rapid_cli.bench.tuner import TuningResult
@@ -27,7 +28,6 @@ from rapid_cli.cli.boundary import FAILED, INTERRUPTED, SKIPPED
 from rapid_cli.cli.render.documents import print_entries, print_texts
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models, tuning_json
 from rapid_cli.cli.render.pulling import pulled_json
-from rapid_cli.cli.render.report import answer_json, failure_json, passages_json
 from rapid_cli.doctor.findings import Finding
 from rapid_cli.errors import RapidError
 from rapid_cli.evaluation import report as evaluation_report

@@ -147,7 +147,6 @@ class PreparedSources:
     documents: Mapping[str, Document]
     error: DocumentError | None = None
     rankings: dict[str, list[Line]] = field(default_factory=dict)
-    piped: bool = False
 
     @property
     def library(self) -> PreparedSources:

@@ -15,8 +15,8 @@ from rapid_cli.evaluation.results import Record, key_of
 from rapid_cli.evaluation.variants import Variant
 from rapid_cli.session.conversation import Desk, Sources
 
-OpenDesk = Callable[[Sources], Desk]
-"""Opens what answers questions about documents."""
+OpenDesk = Callable[[], Desk]
+"""Opens what answers questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What answers: `open_sources` opens documents by their paths, `open_desk` asks about them."""
+    """What answers: `open_sources` opens documents by their paths, `open_desk` who is asked."""
 
     open_sources: Callable[[tuple[str, ...]], AbstractContextManager[Sources]]
     open_desk: OpenDesk
@@ -75,17 +75,17 @@ class Evaluation:
         for paths, group in groups.items():
             try:
                 opened = self.open_sources(paths)
-                with opened as sources, self.open_desk(sources) as desk:
+                with opened as sources, self.open_desk() as desk:
                     for task in group:
-                        yield from _asked(task, desk)
+                        yield from _asked(task, sources, desk)
             except DocumentError as error:
                 yield from (_failed(task, error) for task in group)
 
 
-def _asked(task: Task, desk: Desk) -> Iterator[Prefilled | Note | Record]:
+def _asked(task: Task, sources: Sources, desk: Desk) -> Iterator[Prefilled | Note | Record]:
     question, variant = task.question, task.variant
     instruction = question.instruction(variant.instruction)
-    events = desk.ask(question.text, variant.options, instruction=instruction)
+    events = desk.ask(question.text, sources, variant.options, instruction=instruction)
     try:
         with closing(events):
             for event in events:

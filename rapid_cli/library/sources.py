@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ class Gathered:
     """Documents to ask about, in the order named, and the library to ask; what could not be read.
 
     If something was `piped` in, that is a library in memory, so that nothing of it is ever written.
-    `embedded` counts the chunks that got their vectors on the way.
+    `embedded` counts the chunks that got their vectors on the way, and `seconds` how long all took.
     """
 
     library: Library
@@ -35,6 +36,7 @@ class Gathered:
     documents: dict[str, Document] = field(default_factory=dict)
     skipped: list[FileSkipped] = field(default_factory=list)
     embedded: int = 0
+    seconds: float = 0.0
 
     def lasting(self) -> list[str]:
         """Return the ids of the documents that were not piped in."""
@@ -56,6 +58,16 @@ def gather(
     No names at all stand for the whole library. A bad file costs only itself, unless nothing
     else is left: then its DocumentError is raised.
     """
+    began = time.perf_counter()
+    try:
+        yield from _gather_all(names, library, stdin, gathered)
+    finally:
+        gathered.seconds += time.perf_counter() - began
+
+
+def _gather_all(
+    names: Sequence[str], library: Library, stdin: BinaryIO, gathered: Gathered
+) -> Iterator[IndexingEvent]:
     if not names:
         yield from _add_all(library, gathered)
     for name in names:

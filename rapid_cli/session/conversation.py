@@ -1,4 +1,4 @@
-"""Questions to a pair of models about the same documents, with models and contexts kept open."""
+"""Questions to a pair of models, with the models and what they have read kept open."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Searchable(Protocol):
 
 
 class Sources(Protocol):
-    """Documents to ask about, and what finds passages in them; `piped` if some came by stdin."""
+    """Documents to ask about, and what finds passages in them."""
 
     @property
     def documents(self) -> Mapping[str, Document]:
@@ -63,43 +63,26 @@ class Sources(Protocol):
         """What is searched."""
         ...
 
-    @property
-    def piped(self) -> bool:
-        """Whether nothing of it may be kept."""
-        ...
-
 
 class Desk:
     """Answers questions about documents. A context manager.
 
-    `started` is when the person began to wait for the first answer. With `several` questions to
-    come, contexts are opened with room for them. What was piped in is in no prefix cache. Unless it
-    `cites`, sentences are not matched to passages, which takes the embedder.
+    With `several` questions to come, contexts are opened with room for them. Unless it `cites`,
+    sentences are not matched to passages, which takes the embedder.
     """
 
     def __init__(
-        self,
-        session: Session,
-        files: PairFiles,
-        gathered: Sources,
-        *,
-        started: float,
-        index_seconds: float,
-        several: bool = False,
-        cites: bool = True,
+        self, session: Session, files: PairFiles, *, several: bool = False, cites: bool = True
     ) -> None:
         self._session = session
         self._files = files
-        self._gathered = gathered
         self._cites = cites
-        self._started: float | None = started
-        self._seconds = Seconds(index=index_seconds)
         self._open = ExitStack()
         self._searcher = self._open.enter_context(ThreadPoolExecutor(1))
         self._contexts = self._open.enter_context(
             Contexts(
                 time.perf_counter,
-                states=None if gathered.piped else session.states,
+                states=session.states,
                 spare=SPARE_TOKENS if several else 0,
             )
         )
@@ -107,26 +90,28 @@ class Desk:
     @cached_property
     def pair(self) -> Pair:
         """The models, loaded when they are needed."""
-        before = time.perf_counter()
-        pair = self._session.loader.load_pair(self._files)
-        self._seconds.load = time.perf_counter() - before
-        return pair
+        return self._session.loader.load_pair(self._files)
 
     def ask(
         self,
         question: str,
+        sources: Sources,
         options: Options,
         turns: tuple[Turn, ...] = (),
         *,
         instruction: str = "",
+        started: float | None = None,
+        index_seconds: float | None = None,
     ) -> Generator[Event, None, None]:
-        """Answer a question; `turns` were asked and answered before.
+        """Answer a question about documents; `turns` were asked and answered before.
 
-        The models read an `instruction` right after the question; it is not searched for.
+        The models read an `instruction` right after the question; it is not searched for. The
+        person began to wait when the clock showed `started`, by default now, and the documents were
+        read in `index_seconds` since.
         """
-        started, self._started = self._started or time.perf_counter(), None
+        started = time.perf_counter() if started is None else started
         earlier = [turn.question for turn in turns]  # a follow-up seldom names what it is about
-        library, ids = self._gathered.library, list(self._gathered.documents)
+        library, ids = sources.library, list(sources.documents)
         find = partial(library.search, question, ids, earlier=earlier)
         begun = self._searcher.submit(find, AHEAD)
 
@@ -135,12 +120,12 @@ class Desk:
             enough = limit <= AHEAD or len(found) < AHEAD
             return found[:limit] if enough else find(limit)
 
-        pair, seconds, self._seconds = self.pair, self._seconds, Seconds()
+        seconds = Seconds(index=index_seconds, load=self._load())
         request = Request(
             f"{question}\n{instruction}" if instruction else question,
-            list(self._gathered.documents.values()),
+            list(sources.documents.values()),
             search,
-            pair,
+            self.pair,
             options,
             contexts=self._contexts,
             profiles=self._session.profiles,
@@ -155,22 +140,30 @@ class Desk:
                     begun.result()  # raises what went wrong in the library as soon as it is known
                 if isinstance(event, Finished):
                     result = replace(event.answer, question=question)
-                    cited = (yield from self._cited(result)) if self._cites else result
+                    cited = (yield from self._cited(result, sources)) if self._cites else result
                     yield Finished(cited)
                 else:
                     yield event
 
-    def _cited(self, result: Answer) -> Generator[Note, None, Answer]:
+    def _load(self) -> float | None:
+        """Load the models, and return the seconds that took; None if they were loaded before."""
+        if "pair" in self.__dict__:
+            return None
+        before = time.perf_counter()
+        self.pair  # noqa: B018 - it is loaded where it is first named
+        return time.perf_counter() - before
+
+    def _cited(self, result: Answer, sources: Sources) -> Generator[Note, None, Answer]:
         """Match the answer's sentences to passages; an answer is not lost because that fails."""
         before = time.perf_counter()
-        library, ids = self._gathered.library, list(self._gathered.documents)
+        library, ids = sources.library, list(sources.documents)
 
         def search(sentence: str) -> list[Passage]:
             return library.search(sentence, ids, FURTHER, reranked=False)
 
         try:
             embed = self._session.embedder.embed
-            for matched in match_sentences(result, self._gathered.documents, search, embed):
+            for matched in match_sentences(result, sources.documents, search, embed):
                 result = matched
         except RapidError as error:
             yield Note(f"Sentences were not matched to passages: {error.message}.")

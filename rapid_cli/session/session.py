@@ -56,6 +56,7 @@ class Session:
         self._device = device
         self._context_length = context_length
         self._open = ExitStack()
+        self._models = self._open.enter_context(ExitStack())
 
     @cached_property
     def library(self) -> Library:
@@ -195,10 +196,15 @@ class Session:
 
         return Loader(
             self.pairs,
-            self._open,
+            self._models,
             smaller_cache=self.models_file.settings.smaller_cache,
             context_length=self._context_length,
         )
+
+    def free_models(self) -> None:
+        """Free the models that are loaded, to make room for others; no context may be open."""
+        self._models.close()
+        self.__dict__.pop("loader", None)
 
     def __enter__(self) -> Session:
         return self

@@ -30,10 +30,11 @@ def passage(page: int, text: str = "Edith") -> Passage:
 class Desk:
     """Answers from a script; opened and closed like a real one."""
 
-    def __init__(self, log: list[str], sources: str) -> None:
-        self.log, self.sources = log, sources
+    def __init__(self, log: list[str]) -> None:
+        self.log, self.sources = log, ""
 
-    def ask(self, question, options, turns=(), *, instruction=""):
+    def ask(self, question, sources, options, turns=(), *, instruction=""):
+        self.sources = sources
         self.log.append(f"{self.sources} {options.strategy.name} {question[7:-1]}")
         assert instruction == "Answer with a few words."
         if question == SECOND.text:
@@ -72,7 +73,7 @@ def run(tasks) -> tuple[list, list[str]]:
             raise DocumentError("bad.txt is damaged")
         yield paths[0]
 
-    return list(Evaluation(opened, lambda sources: Desk(log, sources)).run(tasks)), log
+    return list(Evaluation(opened, lambda: Desk(log)).run(tasks)), log
 
 
 def test_what_reads_a_whole_document_comes_before_what_reads_passages() -> None:

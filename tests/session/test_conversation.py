@@ -19,7 +19,6 @@ class Searched:
     """One document, and what was searched for in it."""
 
     documents: dict[str, Document] = field(default_factory=lambda: {BOOK.id: BOOK})
-    piped: bool = True
     asked: list[str] = field(default_factory=list)
     earlier: tuple[str, ...] = ()
 
@@ -35,9 +34,9 @@ class Searched:
 
 def answered(sources: Searched, instruction: str, turns: tuple[Turn, ...] = ()):
     loader = SimpleNamespace(load_pair=lambda files: self_pair(MODEL))
-    session = SimpleNamespace(loader=loader, profiles=Known())
-    with Desk(session, None, sources, started=0.0, index_seconds=0.0, cites=False) as desk:
-        *_, last = desk.ask("Who?", options("rag"), turns, instruction=instruction)
+    session = SimpleNamespace(loader=loader, profiles=Known(), states=None)
+    with Desk(session, None, cites=False) as desk:
+        *_, last = desk.ask("Who?", sources, options("rag"), turns, instruction=instruction)
     assert isinstance(last, Finished)
     return last.answer
 

@@ -11,11 +11,11 @@ import typer
 
 from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.strategies import strategy_named
+from rapid_cli.api.report import conversation_markdown
 from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.commands.opening import Answering, open_answering
 from rapid_cli.cli.options.answering import ChatOptions
 from rapid_cli.cli.render.answers import render_sources, render_statistics
-from rapid_cli.cli.render.report import conversation_markdown
 from rapid_cli.cli.streams import require_input, require_output
 from rapid_cli.config import expanded, home
 from rapid_cli.errors import ConfigError, RapidError
@@ -145,8 +145,9 @@ def _show_statistics(chat: Chat, _argument: str) -> None:
 
 def _choose_strategy(chat: Chat, name: str) -> None:
     if name:
-        chat.answering.options = replace(chat.answering.options, strategy=strategy_named(name))
-    chat.tell(f"The strategy is {chat.answering.options.strategy.name}.")
+        strategy = strategy_named(name).name
+        chat.answering.choices = replace(chat.answering.choices, strategy=strategy)
+    chat.tell(f"The strategy is {chat.answering.choices.strategy}.")
 
 
 def _save(chat: Chat, name: str) -> None:

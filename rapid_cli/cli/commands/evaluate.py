@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -288,19 +287,8 @@ class _Asking:
     def _evaluation(self, session: Session, files: PairFiles, bars: Bars) -> Evaluation:
         """Return what answers: a prepared set without searching, else what is read here."""
         prepared = self.asked.prepared
-
-        def open_desk(sources: Sources) -> Desk:
-            return Desk(
-                session,
-                files,
-                sources,
-                started=time.perf_counter(),
-                index_seconds=0.0,
-                several=True,
-                cites=prepared is None,
-            )
-
         opened = prepared.open if prepared else partial(_read, session, bars, self.errors)
+        open_desk = partial(Desk, session, files, several=True, cites=prepared is None)
         return Evaluation(opened, open_desk)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import typer
@@ -13,6 +13,8 @@ from rich.console import Console
 
 from rapid_cli.answering.pipeline import read_ahead
 from rapid_cli.answering.prefill import Contexts
+from rapid_cli.api.rapid import Rapid
+from rapid_cli.api.report import passages_json
 from rapid_cli.cli.boundary import SKIPPED, print_error
 from rapid_cli.cli.commands.opening import (
     finish_index,
@@ -32,11 +34,9 @@ from rapid_cli.cli.render.documents import (
     render_reading,
 )
 from rapid_cli.cli.render.objects import print_json
-from rapid_cli.cli.render.report import passages_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import collections as collection_names
 from rapid_cli.errors import DocumentError, RapidError
-from rapid_cli.library.catalog import Entry
 from rapid_cli.library.indexing import index as index_paths
 from rapid_cli.library.watching import changes
 from rapid_cli.session.session import Session
@@ -51,7 +51,8 @@ def index(options: IndexOptions) -> None:
     require_output()
     errors = console(quiet=options.quiet)
     watched = paths if options.watch else []
-    with _open_reading_session(options, errors) as session:
+    with _open_reader(options, errors) as rapid:
+        session = rapid.session
         seen = changes(watched) if watched else iter(())
         next(seen, None)  # what changes while the first round goes on is not missed
         counts = _index_once(session, options, errors)
@@ -107,8 +108,8 @@ def search(options: SearchOptions) -> None:
     require_output()
     errors = console(quiet=options.quiet)
     with (
-        _open_reading_session(options, errors) as session,
-        open_sources(session.library, sources, errors) as gathered,
+        _open_reader(options, errors) as rapid,
+        open_sources(rapid.library, sources, errors) as gathered,
     ):
         documents = gathered.documents
         passages = gathered.library.search(question, list(documents), options.limit)
@@ -116,16 +117,16 @@ def search(options: SearchOptions) -> None:
             print_json(passages_json(question, passages, documents))
         else:
             print_passages(question, passages, documents)
-        finish_index(session.library, gathered, errors)
+        finish_index(rapid.library, gathered, errors)
     if gathered.skipped:
         raise typer.Exit(SKIPPED)
 
 
 def list_documents(collection: str | None, *, json: bool) -> None:
     """List what the library holds."""
-    with _open_session(console(), None, collection) as session:
-        kept = {text.name for text in session.states.entries()}
-        print_entries(session.library.entries(), kept, as_json=json)
+    with Rapid(models_file_in_force(None, console()), collection=collection) as rapid:
+        kept = {text.name for text in rapid.session.states.entries()}
+        print_entries(rapid.documents(), kept, as_json=json)
 
 
 def list_collections(*, json: bool) -> None:
@@ -137,19 +138,12 @@ def list_collections(*, json: bool) -> None:
 def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None:
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
-    with _open_session(errors, None, collection) as session:
-        removed: list[Entry] = []
-        try:
-            for name in names:
-                found = session.library.remove(name)
-                removed += found
-                for entry in found:
-                    errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
-        finally:
-            if removed:
-                held = session.document_names()
-                session.states.forget({each.name for each in removed}, held)
-                session.library.erase()
+    with (
+        Rapid(models_file_in_force(None, errors), collection=collection) as rapid,
+        closing(rapid.remove(*names)) as removed,
+    ):
+        for entry in removed:
+            errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
 
 
 def _read_ahead(
@@ -166,28 +160,19 @@ def _read_ahead(
 
 def list_texts(*, json: bool) -> None:
     """List what models have read and is kept."""
-    with _open_session(console()) as session:
+    with Session(models_file_in_force(None, console())) as session:
         print_texts(session.states.entries(), as_json=json)
 
 
 def clear_texts() -> None:
     """Remove all that is kept of what models have read."""
-    with _open_session(console()) as session:
+    with Session(models_file_in_force(None, console())) as session:
         print(f"freed {session.states.clear() / 1e6:,.0f} MB")
 
 
-def _open_session(
-    errors: Console,
-    models: Path | None = None,
-    collection: str | None = None,
-) -> Session:
-    models_file = models_file_in_force(models, errors)
-    return Session(models_file, collection=collection)
-
-
-def _open_reading_session(options: IndexOptions | SearchOptions, errors: Console) -> Session:
+def _open_reader(options: IndexOptions | SearchOptions, errors: Console) -> Rapid:
     """Open what reads files, as the options say."""
-    return Session(
+    return Rapid(
         models_file_in_force(options.models, errors),
         collection=options.collection,
         ocr=options.ocr,

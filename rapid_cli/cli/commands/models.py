@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from rapid_cli.api.report import Json
 from rapid_cli.cli.boundary import FAILED
 from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.models import CheckOptions
@@ -14,7 +15,6 @@ from rapid_cli.cli.render.console import console
 from rapid_cli.cli.render.findings import print_findings
 from rapid_cli.cli.render.models import ModelRow, PairRow, print_models
 from rapid_cli.cli.render.objects import print_json
-from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.doctor.model import CheckedModel
 from rapid_cli.doctor.pair import CheckedPair

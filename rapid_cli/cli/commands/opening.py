@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import typer
 from rich.console import Console
 
-from rapid_cli.answering.answer import Answer, Options
-from rapid_cli.answering.strategies import strategy_named
+from rapid_cli.answering.answer import Answer
+from rapid_cli.api.answers import Answered
+from rapid_cli.api.choices import Choices
+from rapid_cli.api.rapid import Rapid
+from rapid_cli.api.report import failure_json
 from rapid_cli.cli.boundary import STARTED, print_error
 from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.answering import AnswerOptions
@@ -29,20 +32,13 @@ from rapid_cli.cli.render.answers import (
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import render_indexing
 from rapid_cli.cli.render.objects import print_json
-from rapid_cli.cli.render.report import Json, answer_json, failure_json
-from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import RapidError, StoreError
 from rapid_cli.library.library import Library
 from rapid_cli.library.sources import Gathered, exists, gather
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.machine.paths import reads_like_question
 from rapid_cli.models.prompts import Turn
-from rapid_cli.models.specs import ModelPair
-from rapid_cli.session.conversation import Desk
-from rapid_cli.session.session import Session
 from rapid_cli.text.printable import printable_line
-
-AUTO = "auto"
 
 
 def sources_and_question(words: Sequence[str], command: str) -> tuple[list[str], str]:
@@ -100,26 +96,25 @@ def note(errors: Console, text: str) -> None:
 
 @dataclass(slots=True)
 class Answering:
-    """A desk with all that it rests on, which shows answers and keeps them in the history.
+    """Models and documents that are open, which shows answers and keeps them in the history.
 
-    `chosen` is what was said on the command line; the next answer is made with `options`.
+    `chosen` is what was said on the command line; the next answer is made with `choices`.
     """
 
-    session: Session
+    rapid: Rapid
     gathered: Gathered
-    desk: Desk
     chosen: AnswerOptions
-    options: Options
+    choices: Choices
     errors: Console
 
     @property
     def keeps_history(self) -> bool:
         """Whether answers go into the history."""
-        return self.session.models_file.settings.history and not self.chosen.no_log
+        return self.rapid.models_file.settings.history and not self.chosen.no_log
 
-    def ask(self, question: str, turns: tuple[Turn, ...] = ()) -> Answer:
+    def ask(self, question: str, said: tuple[Turn, ...] = ()) -> Answer:
         """Show an answer as it comes about, then what it rests on; and remember it."""
-        events = self.desk.ask(question, self.options, turns)
+        events = self.rapid.stream(question, self.gathered, self.choices, said=said)
         view = answer_view(
             self.errors,
             json=self.chosen.json,
@@ -129,18 +124,18 @@ class Answering:
         )
         with closing(events), Bars(self.errors) as bars, closing(view):
             result = render_answer(events, view, bars, self.errors)
-        record = answer_json(result, self.gathered.documents)
+        answered = Answered(result, self.gathered.documents)
         if self.chosen.json:
-            print_json(record)
+            print_json(answered.as_json())
         else:
             self._show_what_it_rests_on(result)
         if self.keeps_history:
-            self._remember(record)
+            self._remember(answered)
         return result
 
     def finish_index(self) -> None:
         """Embed what was put off until the first answer."""
-        finish_index(self.session.library, self.gathered, self.errors)
+        finish_index(self.rapid.library, self.gathered, self.errors)
 
     def tell_failure(self, question: str, error: RapidError) -> None:
         """Say why a question could not be answered, and print what stands for it in JSON."""
@@ -155,12 +150,9 @@ class Answering:
         if not self.chosen.no_stats:
             render_statistics(result, self.errors)
 
-    def _remember(self, record: Json) -> None:
-        """Put an answer into the history, without the text of what came by standard input."""
-        if self.gathered.piped:
-            record = record | {"sources": []}
+    def _remember(self, answered: Answered) -> None:
         try:
-            self.session.history.add(record)
+            self.rapid.remember(answered)
         except StoreError as error:
             note(self.errors, f"The answer is not in the history: {error.message}.")
 
@@ -174,37 +166,26 @@ def open_answering(
     from rapid_cli.llama import accelerators  # noqa: PLC0415
 
     errors = console(quiet=chosen.quiet)
-    models_file = models_file_in_force(chosen.models, errors)
-    spec = models_file.pair(chosen.pair)
-    options = _options(chosen, spec)
-    with Session(
-        models_file,
+    choices = _choices(chosen)
+    with Rapid(
+        models_file_in_force(chosen.models, errors),
+        pair=chosen.pair,
+        target=chosen.target,
+        drafter=chosen.drafter,
         collection=chosen.collection,
         ocr=chosen.ocr,
         encoding=chosen.encoding,
         device=chosen.device,
         context_length=chosen.context_length,
-    ) as session:
+        several=several,
+        started=STARTED,
+    ) as rapid:
         with Bars(errors) as bars:
-            files = session.pairs.find(
-                spec, chosen.target, chosen.drafter, progress=copy_progress(bars)
-            )
-        _, target = files.target
-        started = time.perf_counter()
-        with (
-            open_sources(session.library, sources, errors) as gathered,
-            Desk(
-                session,
-                files,
-                gathered,
-                started=STARTED,
-                index_seconds=time.perf_counter() - started,
-                several=several,
-            ) as desk,
-        ):
+            _, target = rapid.find_models(progress=copy_progress(bars)).target
+        with open_sources(rapid.library, sources, errors) as gathered:
             if target.gpu_layers != 0:  # else the CPU was chosen
                 note(errors, _what_is_idle(used=bool(accelerators())))
-            yield Answering(session, gathered, desk, chosen, options, errors)
+            yield Answering(rapid, gathered, chosen, choices, errors)
 
 
 def _what_is_idle(*, used: bool) -> str:
@@ -215,24 +196,24 @@ def _what_is_idle(*, used: bool) -> str:
     return f"{idle.name} is not used, since llama.cpp was built without it: {idle.install}"
 
 
-def _options(chosen: AnswerOptions, spec: ModelPair) -> Options:
-    temperature = spec.temperature if chosen.temperature is None else chosen.temperature
-    return Options(
-        strategy=strategy_named(chosen.strategy),
-        sampling=SamplingParams(temperature, chosen.top_k, chosen.top_p),
-        eta=spec.eta if chosen.eta is None else chosen.eta,
-        gamma=spec.gamma if chosen.gamma is None else _gamma(chosen.gamma),
+def _choices(chosen: AnswerOptions) -> Choices:
+    return Choices(
+        strategy=chosen.strategy,
         max_tokens=chosen.max_tokens,
+        temperature=chosen.temperature,
+        top_k=chosen.top_k,
+        top_p=chosen.top_p,
         seed=chosen.seed,
-        retrieve_tokens=chosen.retrieve_tokens or spec.retrieve_tokens,
-        context_length=chosen.context_length,
+        eta=chosen.eta,
+        gamma=None if chosen.gamma is None else _gamma(chosen.gamma),
+        retrieve_tokens=chosen.retrieve_tokens,
         fresh=chosen.fresh,
     )
 
 
-def _gamma(value: str) -> int | None:
-    if value == AUTO:
-        return None
+def _gamma(value: str) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
     if not value.isdecimal() or int(value) < 1:
         raise typer.BadParameter(f"--gamma is {value!r}: give a number of tokens, or auto")
     return int(value)

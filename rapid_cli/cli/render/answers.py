@@ -23,9 +23,9 @@ from rapid_cli.answering.answer import (
     Retrieved,
     Thought,
 )
+from rapid_cli.api.places import Support, address, best_support, place_of
+from rapid_cli.api.report import coverage_note, summary
 from rapid_cli.cli.render.console import Bars
-from rapid_cli.cli.render.places import Support, address, best_support, place_of
-from rapid_cli.cli.render.report import coverage_note, summary
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Document, Passage

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from rapid_cli.answering.answer import Note, Prefilled
 from rapid_cli.answering.citing.nearest import nearest_part
+from rapid_cli.api.places import place
 from rapid_cli.cli.render.console import Bars, tell
 from rapid_cli.cli.render.objects import print_json
-from rapid_cli.cli.render.places import place
 from rapid_cli.cli.render.tables import in_megabytes, print_list
 from rapid_cli.documents import Document, Passage
 from rapid_cli.library.catalog import Entry

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
+from rapid_cli.api.report import Json
 from rapid_cli.bench.trials import Comparison, Trial
 from rapid_cli.bench.tuner import TuningResult
 from rapid_cli.cli.render.objects import print_json
-from rapid_cli.cli.render.report import Json
 from rapid_cli.cli.render.tables import in_megabytes, print_markdown, print_table
 from rapid_cli.models.formats import WeightFormat
 from rapid_cli.session.copies import WeightCopy

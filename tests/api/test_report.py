@@ -10,8 +10,8 @@ from rapid_cli.answering.answer import Answer, Options, Pair, Seconds
 from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.strategies import strategy_named
-from rapid_cli.cli.render.places import address, place, place_of
-from rapid_cli.cli.render.report import (
+from rapid_cli.api.places import address, place, place_of
+from rapid_cli.api.report import (
     answer_json,
     conversation_markdown,
     coverage_note,

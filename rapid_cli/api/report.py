@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.citing.citations import Citation
 from rapid_cli.answering.citing.nearest import nearest_part
-from rapid_cli.cli.render.places import Part, best_support, place, place_of
+from rapid_cli.api.places import Part, best_support, place, place_of
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import RapidError
 from rapid_cli.text.naming import title
