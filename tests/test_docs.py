@@ -40,7 +40,7 @@ from rapid_cli.models.models_file import load_models_file
 from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, ModelSpec, RerankerSpec
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import RunSettings
-from tests.cli.test_report import DOCUMENTS, make_answer
+from tests.api.test_report import DOCUMENTS, make_answer
 from tests.support.evaluations import make_question, make_record
 from tests.support.pages import CHANGELOG, CODE, DOCS, LINK, PAGES, README, Page
 from tests.support.repository import REPOSITORY

@@ -26,6 +26,7 @@ from rapid_cli.errors import (
     RapidError,
     StoreError,
 )
+from rapid_cli.models.specs import DeviceChoice
 
 __all__ = [
     "Answer",
@@ -34,6 +35,7 @@ __all__ = [
     "ConfigError",
     "ContextFull",
     "Decoded",
+    "DeviceChoice",
     "DocumentError",
     "Drafted",
     "Event",

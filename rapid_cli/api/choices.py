@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import UnionType
 from typing import Literal
 
 from rapid_cli.answering.answer import Options
@@ -12,17 +13,10 @@ from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.errors import ConfigError
 from rapid_cli.models.specs import MOST_ETA, ModelPair
 
-RANGES: dict[str, tuple[float, float]] = {
-    "max_tokens": (1, math.inf),
-    "temperature": (0, math.inf),
-    "top_k": (0, math.inf),
-    "top_p": (0, 1),
-    "seed": (0, math.inf),
-    "eta": (0, MOST_ETA),
-    "gamma": (1, math.inf),
-    "retrieve_tokens": (1, math.inf),
-}
-"""From where to where the numbers among the choices may go."""
+COUNTS = {"max_tokens": 1, "top_k": 0, "seed": 0, "gamma": 1, "retrieve_tokens": 1}
+"""The whole numbers among the choices, each with the least that it may be."""
+AMOUNTS = {"temperature": math.inf, "top_p": 1.0, "eta": MOST_ETA}
+"""The other numbers, none below 0, each with the most that it may be; that is not infinite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +45,14 @@ class Choices:
 
     def __post_init__(self) -> None:
         strategy_named(self.strategy)
-        for name, (least, most) in RANGES.items():
+        for name, least in COUNTS.items():
             value = getattr(self, name)
-            if value is None or value == "auto":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigError(f"{name} is {value!r}", "give a number")
-            if not least <= value <= most:
-                bound = f"from {least:g} on" if most == math.inf else f"from {least:g} to {most:g}"
-                raise ConfigError(f"{name} is {value}", f"give a number {bound}")
+            if value is not None and not (name == "gamma" and value == "auto"):
+                _require(name, value, int, least, math.inf)
+        for name, most in AMOUNTS.items():
+            value = getattr(self, name)
+            if value is not None:
+                _require(name, value, int | float, 0, most)
 
     def options(self, pair: ModelPair, context_length: int | None = None) -> Options:
         """Return what these choices mean for a pair."""
@@ -79,3 +72,14 @@ class Choices:
             context_length=context_length,
             fresh=self.fresh,
         )
+
+
+def _require(name: str, value: object, kind: type | UnionType, least: float, most: float) -> None:
+    """Raise ConfigError unless a value is a number of its kind and within its bounds."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        whole = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{name} is {value!r}", f"give {whole}")
+    assert isinstance(value, int | float)
+    if not least <= value <= most or math.isinf(value):
+        bounds = f"from {least:g} on" if math.isinf(most) else f"from {least:g} to {most:g}"
+        raise ConfigError(f"{name} is {value}", f"give a number {bounds}")

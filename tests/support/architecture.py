@@ -15,13 +15,13 @@ from tests.support.repository import REPOSITORY
 CODE = REPOSITORY / "rapid_cli"
 PAGE = REPOSITORY / "docs" / "architecture.md"
 PACKAGES = {
-    "cli": "doctor bench evaluation serving api session answering library llama models storage "
+    "cli": "doctor bench evaluation api session answering library llama models storage "
     "machine text decoding documents figures config errors",
     "doctor": "session library llama preflight models retrieval storage machine text documents "
     "config errors",
     "bench": "session answering models retrieval decoding documents figures config errors",
     "evaluation": "session answering models storage text decoding documents figures errors",
-    "serving": "api session answering library models text documents config errors",
+    "serving": "api errors",
     "api": "session answering library models text decoding documents errors",
     "session": "answering library llama preflight models reader retrieval storage machine text "
     "documents config errors",
