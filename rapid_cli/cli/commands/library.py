@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -37,6 +37,7 @@ from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import collections as collection_names
 from rapid_cli.errors import DocumentError, RapidError
+from rapid_cli.library.catalog import Entry
 from rapid_cli.library.indexing import index as index_paths
 from rapid_cli.library.watching import changes
 from rapid_cli.session.session import Session
@@ -138,12 +139,12 @@ def list_collections(*, json: bool) -> None:
 def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None:
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
-    with (
-        Rapid(models_file_in_force(None, errors), collection=collection) as rapid,
-        closing(rapid.remove(*names)) as removed,
-    ):
-        for entry in removed:
-            errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
+
+    def tell(entry: Entry) -> None:
+        errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)
+
+    with Rapid(models_file_in_force(None, errors), collection=collection) as rapid:
+        rapid.remove(*names, tell=tell)
 
 
 def _read_ahead(
