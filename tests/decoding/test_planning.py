@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Plan, SpeedPlanner
 from rapid_cli.decoding.stats import Round
+from tests.support import h100
 
 TOKENS = 2_000
 LONGEST = 16
@@ -105,6 +107,46 @@ def test_a_planner_that_may_rest_is_never_much_slower_than_plain_decoding(name):
     plain = TOKENS * machine.verify(1)
     planner = planner_for(machine, shortest=0)
     assert simulate(machine, planner, seed=2) <= plain / 0.97
+
+
+def on_h100(length: int, draft: float, coin: float) -> Machine:
+    return Machine(partial(h100.verify, length), draft, lambda done: coin)
+
+
+def speedup(machine: Machine, shortest: int) -> float:
+    """Return the median over three runs of planned lengths against plain decoding."""
+    planned = (
+        simulate(machine, planner_for(machine, shortest=shortest), seed=seed) for seed in range(3)
+    )
+    return float(TOKENS * machine.verify(1) / np.median(list(planned)))
+
+
+def best_speedup(machine: Machine, coin: float) -> float:
+    """Return what the best length of drafts is expected to gain over plain decoding."""
+    rates = (
+        (1 - coin ** (gamma + 1)) / (1 - coin) / (gamma * machine.draft + machine.verify(gamma + 1))
+        for gamma in range(1, LONGEST + 1)
+    )
+    return machine.verify(1) * max(rates)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("drafter", h100.DRAFT)
+@pytest.mark.parametrize("length", [4_096, 120_000])
+@pytest.mark.parametrize("coin", [0.77, 0.95])
+def test_on_an_h100_planned_lengths_come_near_the_best_and_auto_loses_nothing(
+    drafter, length, coin
+):
+    machine = on_h100(length, h100.drafted(drafter, length), coin)
+    assert speedup(machine, shortest=1) >= 0.95 * best_speedup(machine, coin)
+    assert speedup(machine, shortest=0) >= 0.96
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("drafter", "least"), [("1B Q8_0", 3.3), ("8B Q4_0", 1.95)])
+def test_on_an_h100_what_sampling_takes_now_would_make_long_texts_faster(drafter, least):
+    machine = on_h100(120_000, h100.drafted_now(drafter), 0.95)
+    assert speedup(machine, shortest=1) >= least
 
 
 def with_aftermath(verify, more):
