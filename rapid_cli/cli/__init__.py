@@ -213,7 +213,7 @@ def pull(
     quiet: Quiet = False,
 ) -> None:
     """Download models, or what is still missing of them; an interrupted download goes on."""
-    from rapid_cli.cli.commands.pull import run
+    from rapid_cli.cli.commands.models.pull import run
 
     run(names, models=models, json=json, quiet=quiet)
 
@@ -222,7 +222,7 @@ def pull(
 @taking_options
 def tune(options: TuneOptions) -> None:
     """Find the fastest way to run a pair's models here, and use it from now on."""
-    from rapid_cli.cli.commands.tune import run
+    from rapid_cli.cli.commands.models.tune import run
 
     run(options)
 
@@ -230,7 +230,7 @@ def tune(options: TuneOptions) -> None:
 @models_app.command("list")
 def list_models(*, models: Models = None, json: Json = False) -> None:
     """List the models, whether they are here, tuned and seen to run, and copies of weights."""
-    from rapid_cli.cli.commands.models import list_models
+    from rapid_cli.cli.commands.models.listing import list_models
 
     list_models(models, json=json)
 
@@ -239,7 +239,7 @@ def list_models(*, models: Models = None, json: Json = False) -> None:
 @taking_options
 def check(options: CheckOptions) -> None:
     """Tell in seconds whether a pair can work here, without reading its weights."""
-    from rapid_cli.cli.commands.models import check
+    from rapid_cli.cli.commands.models.listing import check
 
     check(options)
 
@@ -247,7 +247,7 @@ def check(options: CheckOptions) -> None:
 @models_app.command("clear")
 def clear_models(*, models: Models = None) -> None:
     """Remove copies of weights, forget tuning and crashes; the models' own files stay."""
-    from rapid_cli.cli.commands.models import clear
+    from rapid_cli.cli.commands.models.listing import clear
 
     clear(models)
 

@@ -63,7 +63,7 @@ IMPATIENT = """
 import json, shutil, sys
 from collections import namedtuple
 import typer
-from rapid_cli.cli.commands.pull import run
+from rapid_cli.cli.commands.models.pull import run
 names, pauses, free = json.loads(sys.argv[1])
 if free is not None:
     shutil.disk_usage = lambda path: namedtuple("usage", "total used free")(free, 0, free)

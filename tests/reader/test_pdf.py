@@ -10,7 +10,7 @@ from pypdf.errors import PdfReadError
 from rapid_cli.documents import Document
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader import reading
-from rapid_cli.reader.pdf.legibility import is_nothing, legibility
+from rapid_cli.reader.pdf.layout.legibility import is_nothing, legibility
 from rapid_cli.reader.pdf.notes import page_ranges
 from rapid_cli.reader.pdf.pages import MANY_PAGES, pdf_pages
 from rapid_cli.reader.pdf.pdfium import with_end

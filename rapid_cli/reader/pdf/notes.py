@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from rapid_cli.errors import DocumentError
-from rapid_cli.reader.pdf.legibility import is_garbled
+from rapid_cli.reader.pdf.layout.legibility import is_garbled
 from rapid_cli.reader.pdf.page_texts import NEEDS_OCR, PageTexts, Textless
 from rapid_cli.reader.pdf.pdfium import PdfiumFile, is_cut
 

@@ -16,7 +16,7 @@ from rapid_cli.machine.libraries import importing
 from rapid_cli.reader.cleaning import clean
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line
 from rapid_cli.reader.pdf.layout.pieces import Pieces
-from rapid_cli.reader.pdf.legibility import is_nothing
+from rapid_cli.reader.pdf.layout.legibility import is_nothing
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfBookmark, PdfPage, PdfTextPage

@@ -13,7 +13,7 @@ from rapid_cli.reader.pdf.layout.page_layout import laid_out
 from rapid_cli.reader.pdf.layout.pieces import Pieces, may_have_columns, overlap
 from rapid_cli.reader.pdf.layout.placing import Mark
 from rapid_cli.reader.pdf.layout.raised import is_script, moved_pairs, with_scripts
-from rapid_cli.reader.pdf.legibility import is_garbled, legibility
+from rapid_cli.reader.pdf.layout.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
 from rapid_cli.reader.pdf.pypdf import PypdfFile
 

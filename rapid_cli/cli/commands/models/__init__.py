@@ -1,0 +1,1 @@
+"""What the commands below `rapid models` do."""
