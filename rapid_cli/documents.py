@@ -79,6 +79,29 @@ class Document:
         return self._sections[before - 1][1] if before else None
 
 
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page of a document as a picture, and what is marked on it.
+
+    `png` are the bytes of a file of `width` times `height` pixels. `marks` are rectangles in
+    pixels, as left, top, right and bottom, from the top left corner; there are none where what was
+    to be marked is not on the page. `has_text` tells whether any letters are, as on a scan there
+    are none. `pages` is how many the document has.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    marks: tuple[tuple[int, int, int, int], ...]
+    has_text: bool
+    pages: int
+
+    @property
+    def marked(self) -> bool:
+        """Whether anything is marked."""
+        return bool(self.marks)
+
+
 def is_file(path: str) -> bool:
     """Tell whether a document with this path comes from a file on this machine."""
     return not path.startswith((STDIN, SHARED))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
-from rapid_cli.documents import Document, Page
+from rapid_cli.documents import Document, Page, PagePicture
 from rapid_cli.errors import DocumentError, LibraryError
 from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
@@ -19,7 +19,16 @@ from rapid_cli.reader.pdf.page_texts import NEEDS_OCR, Textless
 from rapid_cli.reader.plain import Unrecognised, decode_named, decode_text, turns_binary
 from rapid_cli.reader.sections import Line, section_pages
 
-__all__ = ["MAX_FILE", "VERSION", "Found", "find", "needs_ocr", "read", "read_bytes"]
+__all__ = [
+    "MAX_FILE",
+    "VERSION",
+    "Found",
+    "draw_page",
+    "find",
+    "needs_ocr",
+    "read",
+    "read_bytes",
+]
 
 VERSION = 7
 """Raised whenever files may read otherwise than before: the library then reads them again."""
@@ -61,6 +70,25 @@ def read(
     from rapid_cli.reader.pdf.ocr import read_scanned  # noqa: PLC0415 - rarely needed
 
     return read_scanned(path, raw, takes)
+
+
+def draw_page(
+    path: Path, number: int, quote: str, passage: str, *, width: int, document_id: str | None
+) -> PagePicture:
+    """Return a page of a file as a picture, as `pictures.page_picture` draws it.
+
+    DocumentError for all that is wrong, also if the file is not the one of the `document_id`.
+    """
+    raw, name = load(path), clean(path.name)
+    if document_id and hashlib.sha256(raw).hexdigest() != document_id:
+        hint = "ask again about it as it is now, or look at it as it is by its name"
+        raise DocumentError(f"{name} has changed since it was read", hint)
+    if kinds.kind_of(BytesIO(raw), name) != kinds.PDF:
+        raise DocumentError(f"{name} has no pages to show", "only PDFs have: leave out the page")
+    # Imported here as it brings numpy, whose memory other files do without.
+    from rapid_cli.reader.pdf.pictures import page_picture  # noqa: PLC0415
+
+    return page_picture(raw, name, number, quote, passage, width=width)
 
 
 def needs_ocr(document: Document) -> bool:

@@ -6,13 +6,14 @@ for how many seconds more it may take, and a line of JSON answers.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -22,7 +23,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, TypedDict
 
-from rapid_cli.documents import Document, Page
+from rapid_cli.documents import Document, Page, PagePicture
 from rapid_cli.errors import DocumentError
 from rapid_cli.machine.guard.confinement import allow_seconds, confine, forbid_processes
 
@@ -34,13 +35,27 @@ ANSWER_SHARE = 8
 """An answer takes at most this part of the memory limit: its reader needs a multiple of it."""
 
 
+class Drawing(TypedDict):
+    """A page to draw, counted from 1, and how wide in pixels; a quote to mark, of which passage.
+
+    The file must be the one of the `document_id`, unless that is None.
+    """
+
+    page: int
+    quote: str
+    passage: str
+    width: int
+    document_id: str | None
+
+
 class Request(TypedDict):
     """A file to read, as `os.fsdecode` names it, from which folder, and for how long at most.
 
     Or it is what was piped in: so many bytes follow the line; None is for a file.
     It is below the `searched` folder, unless that is empty; both are named from the `folder`.
     Texts that are not Unicode are in the `encoding`; None is for what their letters show.
-    A `careful` reader does without libraries that may crash.
+    A `careful` reader does without libraries that may crash. With a `drawing` one of its pages is
+    drawn, and its text is not read.
     """
 
     path: str
@@ -51,23 +66,39 @@ class Request(TypedDict):
     careful: bool
     encoding: str | None
     seconds: float
+    drawing: Drawing | None
 
 
 Asked = tuple[Request, bytes | None]
 """A request, and what was piped in."""
 Answer = dict[str, object]
-"""The fields of a document; or the message and hint of an error; or the end of a message."""
+"""The fields of a document or a picture; or the message and hint of an error, or its end."""
 
 
 def result(line: bytes, name: str) -> Document | DocumentError:
     """Return what a worker says of the file called `name`."""
     answer = json.loads(line)
+    if error := _error(answer, name):
+        return error
+    pages = tuple(Page.stored(**page) for page in answer.pop("pages"))
+    return Document(pages=pages, warnings=tuple(answer.pop("warnings")), **answer)
+
+
+def picture(line: bytes, name: str) -> PagePicture | DocumentError:
+    """Return what a worker says of a page of the file called `name`."""
+    answer = json.loads(line)
+    if error := _error(answer, name):
+        return error
+    marks = tuple(tuple(mark) for mark in answer.pop("marks"))
+    return PagePicture(base64.b64decode(answer.pop("png")), marks=marks, **answer)
+
+
+def _error(answer: Mapping[str, str], name: str) -> DocumentError | None:
     if "failure" in answer:
         return DocumentError(f"{name} {answer['failure']}", answer["hint"])
     if "message" in answer:
         return DocumentError(answer["message"], answer["hint"])
-    pages = tuple(Page.stored(**page) for page in answer.pop("pages"))
-    return Document(pages=pages, warnings=tuple(answer.pop("warnings")), **answer)
+    return None
 
 
 def remove(folder: str) -> None:
@@ -123,22 +154,15 @@ def _take_longer(request: Request, answers: BinaryIO, seconds: float) -> None:
 def _answer(
     request: Request, raw: bytes | None, largest: int, take_longer: Callable[[float], None]
 ) -> bytes:
-    from rapid_cli.reader import reading  # noqa: PLC0415
     from rapid_cli.reader.cleaning import reason  # noqa: PLC0415
 
     try:
         with suppress(OSError):
             os.chdir(request["folder"])
-        document = reading.read(
-            Path(request["path"]),
-            ocr=request["ocr"],
-            takes=take_longer,
-            careful=request["careful"],
-            folder=Path(request["searched"]) if request["searched"] else None,
-            raw=raw,
-            encoding=request["encoding"],
-        )
-        line = _line(asdict(document))
+        if request["drawing"]:
+            line = _line(_drawn(request["path"], request["drawing"]))
+        else:
+            line = _line(_read(request, raw, take_longer))
         return line if len(line) <= largest else _line(_too_large())
     except Exception as error:
         if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
@@ -147,6 +171,35 @@ def _answer(
             return _line({"message": error.message, "hint": error.hint})
         hint = "it was skipped: save it again with another program"
         return _line({"failure": f"cannot be read: {reason(error)}", "hint": hint})
+
+
+def _read(request: Request, raw: bytes | None, take_longer: Callable[[float], None]) -> Answer:
+    from rapid_cli.reader import reading  # noqa: PLC0415
+
+    document = reading.read(
+        Path(request["path"]),
+        ocr=request["ocr"],
+        takes=take_longer,
+        careful=request["careful"],
+        folder=Path(request["searched"]) if request["searched"] else None,
+        raw=raw,
+        encoding=request["encoding"],
+    )
+    return asdict(document)
+
+
+def _drawn(path: str, drawing: Drawing) -> Answer:
+    from rapid_cli.reader import reading  # noqa: PLC0415
+
+    drawn = reading.draw_page(
+        Path(path),
+        drawing["page"],
+        drawing["quote"],
+        drawing["passage"],
+        width=drawing["width"],
+        document_id=drawing["document_id"],
+    )
+    return asdict(drawn) | {"png": base64.b64encode(drawn.png).decode("ascii")}
 
 
 def _too_large() -> Answer:

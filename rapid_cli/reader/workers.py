@@ -19,10 +19,18 @@ from types import MappingProxyType
 from typing import Self
 from weakref import finalize
 
-from rapid_cli.documents import Document
+from rapid_cli.documents import Document, PagePicture
 from rapid_cli.errors import DocumentError
 from rapid_cli.machine.guard.surroundings import clean_environment
-from rapid_cli.reader.worker import LONGER, STARTED, Request, remove, result
+from rapid_cli.reader.worker import (
+    LONGER,
+    STARTED,
+    Drawing,
+    Request,
+    picture,
+    remove,
+    result,
+)
 
 TIMEOUT_SECONDS = 30.0
 MEMORY_BYTES = 512 << 20
@@ -33,6 +41,9 @@ PIPED_SHARE = 4
 """What is piped in takes at most this part of the memory, for a reader has it more than once."""
 START_SECONDS = 60.0
 """A worker that is not ready by then does not run here at all."""
+
+PICTURE_WIDTH = 1_400
+"""Pixels: letters of a usual page are sharp on a screen."""
 
 Result = Document | DocumentError
 NO_FOLDERS: Mapping[Path, Path | None] = MappingProxyType({})
@@ -100,6 +111,35 @@ class Extractor:
             raise found
         return found
 
+    def picture(
+        self,
+        path: Path,
+        page: int,
+        quote: str = "",
+        *,
+        passage: str = "",
+        width: int = PICTURE_WIDTH,
+        document_id: str | None = None,
+    ) -> PagePicture:
+        """Return a page of a PDF, counted from 1, as a picture so many pixels wide.
+
+        The words of `quote` are marked if they are on the page; of several places that which is
+        like the `passage`. DocumentError for whatever is wrong, also if the file is not the one of
+        the `document_id`. Several threads may ask at once.
+        """
+        drawing: Drawing = {
+            "page": page,
+            "quote": quote,
+            "passage": passage,
+            "width": width,
+            "document_id": document_id,
+        }
+        request: Request = {**self._request(path, None), "drawing": drawing}
+        found = self._threads.submit(self._draw, request, path, self._stopping).result()
+        if isinstance(found, DocumentError):
+            raise found
+        return found
+
     def read_ahead(
         self, paths: Iterable[Path], folders: Mapping[Path, Path | None] = NO_FOLDERS
     ) -> Generator[Result, None, None]:
@@ -152,7 +192,15 @@ class Extractor:
             "careful": False,
             "encoding": self.encoding,
             "seconds": self._seconds,
+            "drawing": None,
         }
+
+    def _draw(self, request: Request, path: Path, stopping: Event) -> PagePicture | DocumentError:
+        name = _name(path)
+        try:
+            return picture(self._ask(request, b"", stopping), name)
+        except (TimeoutError, EOFError, OSError) as error:
+            return _lost(name, error, drawn=True)
 
     def _read(
         self, request: Request, path: Path, stopping: Event, piped: bytes | None = None
@@ -160,19 +208,11 @@ class Extractor:
         """Have a file read, or what was piped in."""
         if piped is not None:
             request = {**request, "piped": len(piped)}
-        name = os.fsencode(path.name).decode("utf-8", "replace")
+        name = _name(path)
         try:
             return result(self._answer(request, piped or b"", stopping), name)
-        except TimeoutError as error:
-            message = f"{name} takes longer than {error} s to read"
-            hint = "it was skipped: save it again with another program, or split it"
-        except EOFError:
-            message = f"{name} makes its reader crash"
-            hint = "it may be damaged, or need too much memory: save it again, or split it"
-        except OSError as error:
-            message = f"{name} cannot be read: no process can be started for it"
-            hint = f"the system says: {error.strerror}"
-        return DocumentError(message, hint)
+        except (TimeoutError, EOFError, OSError) as error:
+            return _lost(name, error)
 
     def _answer(self, request: Request, piped: bytes, stopping: Event) -> bytes:
         """Return a worker's answer, or that of a careful one if it dies; raise as `_ask` does."""
@@ -301,6 +341,25 @@ class _Worker:
         finally:
             timer.cancel()
             timer.join()
+
+
+def _name(path: Path) -> str:
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
+def _lost(name: str, error: Exception, *, drawn: bool = False) -> DocumentError:
+    """Return why a worker has no answer on the file called `name`."""
+    again = "save it again with another program, or split it"
+    if isinstance(error, TimeoutError):
+        message = f"{name} takes longer than {error} s to {'draw' if drawn else 'read'}"
+        hint = again if drawn else f"it was skipped: {again}"
+    elif isinstance(error, EOFError):
+        message = f"{name} makes its reader crash"
+        hint = "it may be damaged, or need too much memory: save it again, or split it"
+    else:
+        message = f"{name} cannot be read: no process can be started for it"
+        hint = f"the system says: {getattr(error, 'strerror', error)}"
+    return DocumentError(message, hint)
 
 
 def _folder() -> str:

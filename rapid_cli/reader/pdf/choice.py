@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from rapid_cli.errors import DocumentError
 from rapid_cli.reader.pdf.layout.doubles import has_doubles
-from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from rapid_cli.reader.pdf.layout.legibility import is_garbled, legibility
+from rapid_cli.reader.pdf.layout.spacing import is_spaced_better
 from rapid_cli.reader.pdf.opening import open_slow
 from rapid_cli.reader.pdf.page_texts import PageTexts
 from rapid_cli.reader.pdf.pdfium import PdfiumFile, is_cut

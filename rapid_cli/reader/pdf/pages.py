@@ -26,8 +26,7 @@ def pdf_pages(
 
     With `careful`, PDFium is not used.
     """
-    if (start := raw.find(MARK)) > _FARTHEST_MARK:
-        raw = raw[start:]
+    raw = from_mark(raw)
     with warnings.catch_warnings(action="ignore"), ExitStack() as stack:
         quick, locked = (None, False) if careful else open_quick(raw, name, stack)
         if quick and len(quick) >= MANY_PAGES:
@@ -48,6 +47,12 @@ def pdf_pages(
         )
     )
     return tuple(pages), notes
+
+
+def from_mark(raw: bytes) -> bytes:
+    """Return the bytes of a PDF without what stands before it, if that is more than is allowed."""
+    start = raw.find(MARK)
+    return raw[start:] if start > _FARTHEST_MARK else raw
 
 
 def _label(label: str | None, number: int) -> str | None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
-from ctypes import byref, c_double
+from contextlib import closing, suppress
+from ctypes import byref, c_double, c_int
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rapid_cli.machine.libraries import importing
 from rapid_cli.reader.cleaning import clean
+from rapid_cli.reader.pdf.layout.legibility import is_nothing
 from rapid_cli.reader.pdf.layout.letters import Box, Letter, Line
 from rapid_cli.reader.pdf.layout.pieces import Pieces
-from rapid_cli.reader.pdf.layout.legibility import is_nothing
+
+Pixels = NDArray[np.uint8]
+"""A drawing as (height, width, 3): red, green and blue."""
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfBookmark, PdfPage, PdfTextPage
@@ -30,6 +34,9 @@ MOST_LETTERS = 100_000
 _MOST_PICTURES = 1_000
 _LEAST_PICTURE = 0.5
 """Which share of a page the pictures take on a page of pictures."""
+
+_LEAST_LENGTH = 1.0
+"""Points that a side of a page has at least, whatever the file says."""
 
 _OBJECT_END = b"endobj"
 _OBJECT = re.compile(rb"\b(\d{1,9} \d{1,5})\s+obj\b")
@@ -161,6 +168,37 @@ class PdfiumFile:
         raw.FPDFText_GetLooseCharBox(text, at, byref(rectangle))
         box = Box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
         return Letter(_cleaned(raw.FPDFText_GetUnicode(text, at)), box)
+
+    def draw(self, index: int, width: int, most_pixels: int) -> Pixels:
+        """Return a page drawn so wide, or less where that takes more than the most pixels.
+
+        It raises what pypdfium2 raises at damage. Values of forms are drawn where no page was
+        opened before.
+        """
+        if self._open is None:
+            with suppress(Exception):  # a form that is damaged does not hide the page
+                self._pdf.init_forms()
+        page = self._page(index)[0]
+        across, up = (max(length, _LEAST_LENGTH) for length in page.get_size())
+        scale = min(width / across, (most_pixels / across / up) ** 0.5, most_pixels / (across + up))
+        drawn = page.render(scale=scale, rev_byteorder=True, limit_image_cache=True).to_numpy()
+        return np.array(drawn[:, :, :3])  # a copy, as the bitmap is freed
+
+    def on_drawing(self, index: int, box: Box, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Return where a box of a page is on its drawing of this shape: left, top, right, bottom.
+
+        That is in pixels from the top left corner, whatever turns or crops the page.
+        """
+        from pypdfium2 import raw  # noqa: PLC0415 - as above
+
+        page, (height, width) = self._page(index)[0], shape[:2]
+        x, y = c_int(), c_int()
+        corners = []
+        for across, up in ((box.left, box.bottom), (box.right, box.top)):
+            raw.FPDF_PageToDevice(page, 0, 0, width, height, 0, across, up, byref(x), byref(y))
+            corners.append((x.value, y.value))
+        (left, right), (top, bottom) = (sorted(side) for side in zip(*corners, strict=True))
+        return left, top, right, bottom
 
     def has_marks(self, index: int) -> bool:
         """Tell whether a page has fields or annotations that show a text."""

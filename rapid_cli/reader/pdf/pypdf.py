@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rapid_cli.reader.cleaning import apart, clean
 from rapid_cli.reader.pdf.annotations import marks_of
-from rapid_cli.reader.pdf.layout.placing import Mark
 from rapid_cli.reader.pdf.layout.legibility import is_nothing
+from rapid_cli.reader.pdf.layout.placing import Mark
 from rapid_cli.reader.pdf.page_texts import PageTexts
 
 if TYPE_CHECKING:

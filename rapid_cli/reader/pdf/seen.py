@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from rapid_cli.reader.cleaning import apart
 from rapid_cli.reader.pdf.layout.direction import has_from_right
 from rapid_cli.reader.pdf.layout.doubles import has_stutter
+from rapid_cli.reader.pdf.layout.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.layout.letters import Line
 from rapid_cli.reader.pdf.layout.page_layout import laid_out
 from rapid_cli.reader.pdf.layout.pieces import Pieces, may_have_columns, overlap
 from rapid_cli.reader.pdf.layout.placing import Mark
 from rapid_cli.reader.pdf.layout.raised import is_script, moved_pairs, with_scripts
-from rapid_cli.reader.pdf.layout.legibility import is_garbled, legibility
 from rapid_cli.reader.pdf.pdfium import PdfiumFile
 from rapid_cli.reader.pdf.pypdf import PypdfFile
 

@@ -16,6 +16,12 @@ def laid_out(lines: Sequence[Line], marks: Sequence[Mark]) -> str | None:
 
     `lines` are as they are drawn, and `marks` what stands beside them.
     """
+    ordered = in_order(lines, marks)
+    return None if ordered is None else text_of(ordered)
+
+
+def in_order(lines: Sequence[Line], marks: Sequence[Mark]) -> list[Line] | None:
+    """Return the lines of a page in the order in which they are read, or None if they are in it."""
     drawn = text_of(lines)
     from_right = is_from_right(drawn)
     single = list(without_doubles(lines))
@@ -24,4 +30,4 @@ def laid_out(lines: Sequence[Line], marks: Sequence[Mark]) -> str | None:
     columns = in_columns(placed, from_right=from_right)
     if columns is None and not changed:
         return None
-    return text_of(directed(columns or placed, from_right=from_right))
+    return directed(columns or placed, from_right=from_right)
