@@ -49,6 +49,7 @@ def passage_json(
     place = place_of(passage, documents, part)
     return {
         "document": title(place.document.name),
+        "document_id": place.document.id,
         "path": place.document.path,
         **place.fields(),
         "score": round(passage.score, 4),

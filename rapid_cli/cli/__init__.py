@@ -17,6 +17,7 @@ from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.options.evaluate import EvaluateOptions
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
 from rapid_cli.cli.options.models import CheckOptions, TuneOptions
+from rapid_cli.cli.options.open import OpenOptions
 from rapid_cli.cli.options.parameters import Collection, Json, Models, Quiet, taking_options
 from rapid_cli.cli.streams import standard_streams
 
@@ -146,6 +147,15 @@ def remove(
 def history(options: HistoryOptions) -> None:
     """Show what was asked and answered, the newest last."""
     from rapid_cli.cli.commands.history import run
+
+    run(options)
+
+
+@app.command("open")
+@taking_options
+def open_place(options: OpenOptions) -> None:
+    """Show the page that an answer cites, with the sentence marked; or a page of any file."""
+    from rapid_cli.cli.commands.open import run
 
     run(options)
 

@@ -20,6 +20,8 @@ from rapid_cli.text.language import HANGUL, UNSPACED
 
 LONGEST_QUOTE = 4_000
 """Characters that are looked for."""
+WINDOW = 200_000
+"""Characters of a text that are looked at together, so that long ones take no more memory."""
 LEAST_SHARE = 0.85
 """How much of a quote must be there."""
 SHORTEST_STRETCH = 8
@@ -72,6 +74,17 @@ def find_quote(text: str, quote: str, passage: str = "") -> Found:
 
     Dots at the ends of a quote that was cut do not matter. NOWHERE if it is not there.
     """
+    best = NOWHERE
+    for start in range(0, max(len(text) - LONGEST_QUOTE, 1), WINDOW - LONGEST_QUOTE):
+        found = _find(text[start : start + WINDOW], quote, passage)
+        if found.share > best.share:
+            best = Found(tuple((start + a, start + b) for a, b in found.spans), found.share)
+        if best.share == 1:
+            break
+    return best
+
+
+def _find(text: str, quote: str, passage: str) -> Found:
     held, sought = _letters(text), _letters(quote[:LONGEST_QUOTE])
     wanted = sought.text
     if not wanted:

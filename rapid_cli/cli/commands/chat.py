@@ -11,8 +11,10 @@ import typer
 
 from rapid_cli.answering.answer import Answer
 from rapid_cli.answering.strategies import strategy_named
-from rapid_cli.api.report import conversation_markdown
+from rapid_cli.api.cited import cited
+from rapid_cli.api.report import answer_json, conversation_markdown
 from rapid_cli.cli.boundary import SKIPPED, print_error
+from rapid_cli.cli.commands.open import show
 from rapid_cli.cli.commands.opening import Answering, open_answering
 from rapid_cli.cli.options.answering import ChatOptions
 from rapid_cli.cli.render.answers import render_sources, render_statistics
@@ -139,6 +141,14 @@ def _show_sources(chat: Chat, _argument: str) -> None:
     render_sources(chat.last(), answering.gathered.documents, answering.errors, texts=True)
 
 
+def _open(chat: Chat, number: str) -> None:
+    answering, answer = chat.answering, chat.last()
+    if number and not number.isdecimal():
+        raise ConfigError(f"/open {number} is no source", "give its number, such as /open 2")
+    record = answer_json(answer, answering.gathered.documents)
+    show(cited(record, int(number) if number else None), answering.rapid.library, answering.errors)
+
+
 def _show_statistics(chat: Chat, _argument: str) -> None:
     render_statistics(chat.last(), chat.answering.errors)
 
@@ -178,6 +188,7 @@ def _quit(chat: Chat, _argument: str) -> None:
 
 COMMANDS: dict[str, tuple[str, Callable[[Chat, str], None]]] = {
     "/sources": ("the passages of the last answer, in full", _show_sources),
+    "/open": ("the page of the first cited source, or of one by its number", _open),
     "/stats": ("the statistics of the last answer", _show_statistics),
     "/strategy": ("the strategy, or with a name another one", _choose_strategy),
     "/save": ("write the conversation to a Markdown file", _save),

@@ -34,6 +34,7 @@ from rapid_cli.cli.render.documents import (
     render_reading,
 )
 from rapid_cli.cli.render.objects import print_json
+from rapid_cli.cli.render.pictures import forget as forget_pictures
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import collections as collection_names
 from rapid_cli.errors import DocumentError, RapidError
@@ -139,6 +140,7 @@ def list_collections(*, json: bool) -> None:
 def remove(names: Sequence[str], collection: str | None, *, quiet: bool) -> None:
     """Remove documents from the library; the files themselves stay."""
     errors = console(quiet=quiet)
+    forget_pictures()  # of their pages
 
     def tell(entry: Entry) -> None:
         errors.print(f"removed {printable_line(entry.path)}", soft_wrap=True)

@@ -56,7 +56,7 @@ def _boxes(found: Found, pieces: Sequence[_Piece]) -> Iterator[Box]:
 
 
 def _goes_on(box: Box, following: Box) -> bool:
-    """Tell whether a letter follows another one beside it, or above or below it in a turned line."""
+    """Tell whether a letter follows another one beside it, or above or below in a turned line."""
     size = max(min(box.height, following.height), min(_width(box), _width(following)))
     reach = WIDEST_SPACE * size
     apart = max(following.left - box.right, box.left - following.right)
