@@ -148,7 +148,8 @@ def _checked(wanted: Cited, library: Library) -> Cited:
     if not is_file(wanted.path):
         hint = "nothing of it is kept: name a file, as it can be opened"
         raise DocumentError(f"{wanted.document} came by standard input", hint)
-    if not Path(wanted.path).exists():
+    # Of what was named just now, the reader says what is wrong.
+    if (wanted.document_id or wanted.passage) and not Path(wanted.path).exists():
         raise DocumentError(f"{wanted.document} is gone", f"it was read from {wanted.path}")
     if wanted.document_id or not wanted.passage:
         return wanted

@@ -160,8 +160,8 @@ def _pieced(held: _Letters, sought: _Letters) -> Found:
     stretches = [each for each in whole if each.size >= SHORTEST_STRETCH]
     anchors = sorted(stretches, key=lambda each: -each.size)[:_MOST_ANCHORS]
     around = [_around(anchor, stretches) for anchor in anchors]
-    best = max(around, key=lambda chosen: sum(each.size for each in chosen), default=[])
-    covered = {at for each in best for at in range(each.start, each.start + each.size)}
+    best = max(around, key=lambda chosen: len(_covered(chosen)), default=[])
+    covered = _covered(best)
     digits = {at for at, letter in enumerate(sought.text) if letter.isdigit()}
     share = len(covered) / len(sought.text)
     if share < LEAST_SHARE or not digits <= covered:
@@ -229,6 +229,11 @@ def _around(anchor: _Stretch, stretches: Iterable[_Stretch]) -> list[_Stretch]:
     return chosen
 
 
+def _covered(stretches: Iterable[_Stretch]) -> set[int]:
+    """Return which letters of a quote stretches hold."""
+    return set().union(*map(_range, stretches))
+
+
 def _range(stretch: _Stretch) -> set[int]:
     return set(range(stretch.start, stretch.start + stretch.size))
 
@@ -242,14 +247,22 @@ def _is_near(stretch: _Stretch, others: Sequence[_Stretch]) -> bool:
 
 
 def _bridged(stretches: Iterable[_Stretch]) -> list[Span]:
-    """Return stretches as spans of letters, with the few between two of them that follow on."""
+    """Return stretches as spans of letters, with the few between two that follow on in a quote."""
     spans: list[Span] = []
-    for start, end in sorted((each.place, each.place + each.size) for each in stretches):
-        if spans and start - spans[-1][1] <= BRIDGED:
+    before: _Stretch | None = None
+    for each in sorted(stretches):
+        end = each.place + each.size
+        if before and _follows(before, each):
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:
-            spans.append((start, end))
+            spans.append((each.place, end))
+        before = each
     return spans
+
+
+def _follows(one: _Stretch, other: _Stretch) -> bool:
+    within = other.place - one.place - one.size, other.start - one.start - one.size
+    return all(gap <= BRIDGED for gap in within) and within[1] >= 0
 
 
 def _spans(held: _Letters, spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -18,7 +18,7 @@ class OpenOptions:
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NUMBER|FILE]",
+            metavar="NUMBER|FILE",
             help="The number of a source, of an answer in the history; or a file, or a name in the "
             "library. Default: the first source that is cited.",
             show_default=False,
