@@ -10,7 +10,7 @@ from rapid_cli.text.quotes import NOWHERE, WINDOW, find_quote
 
 PAGE = (
     "The ship's ﬁrst mate, who was called Star-\nbuck, did not sleep. It had 45 million barrels.\n"
-    "Total revenue 2022 was 10. The keeper rowed out\nalone in the winter of 1911 to save the crew.\n"
+    "Total revenue 2022 was 10. The keeper rowed out\nalone in the winter of 1911 to save all.\n"
 )
 
 
@@ -37,7 +37,7 @@ def test_spaces_hyphens_ligatures_case_and_dots_do_not_matter(quote: str, found:
     [
         *("", "…", "!?", "art", "5 million", "5 million barrels", "Total revenue 2021 was 10"),
         "Total revenue 2022 was 101",
-        "The keeper rowed out alone in the winter of 1912 to save the crew.",
+        "The keeper rowed out alone in the winter of 1912 to save all.",
         "The cook rowed out alone, and nobody ever saw the boat or the crew again.",
         "A sentence that stands on no page at all",
     ],
@@ -47,11 +47,13 @@ def test_another_sentence_a_part_of_a_word_and_another_number_are_not_found(quot
 
 
 def test_a_quote_with_a_letter_lost_or_a_note_within_it_is_found_with_what_is_between() -> None:
-    lost = "The keeper rwed out alone in the winter of 1911 to save the crew."
+    lost = "The keeper rwed out alone in the winter of 1911 to save all."
     (found,) = marked(PAGE, lost)
     assert found.startswith("The keeper")
-    assert found.endswith("save the crew")
-    page = "He sailed from the harbour in the\n12 See the log of the harbour board.\nmorning of May."
+    assert found.endswith("save all")
+    page = (
+        "He sailed from the harbour in the\n12 See the log of the harbour board.\nmorning of May."
+    )
     assert marked(page, "He sailed from the harbour in the morning of May.") == [
         "He sailed from the harbour in the",
         "morning of May",

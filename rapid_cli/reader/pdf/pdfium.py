@@ -38,6 +38,8 @@ _LEAST_PICTURE = 0.5
 _LEAST_LENGTH = 1.0
 """Points that a side of a page has at least, whatever the file says."""
 
+_BELOW = 1 - 1e-6
+
 _OBJECT_END = b"endobj"
 _OBJECT = re.compile(rb"\b(\d{1,9} \d{1,5})\s+obj\b")
 _LARGEST_CATALOG = 4_000  # bytes from its beginning to the name of its type
@@ -181,6 +183,7 @@ class PdfiumFile:
         page = self._page(index)[0]
         across, up = (max(length, _LEAST_LENGTH) for length in page.get_size())
         scale = min(width / across, (most_pixels / across / up) ** 0.5, most_pixels / (across + up))
+        scale *= _BELOW  # as sides are rounded up
         drawn = page.render(scale=scale, rev_byteorder=True, limit_image_cache=True).to_numpy()
         return np.array(drawn[:, :, :3])  # a copy, as the bitmap is freed
 
