@@ -84,8 +84,7 @@ def main() -> None:
         for path, question in asked(options.packs, options.questions):
             held = library.held(path)
             document = library.get(held) if held else library.extractor.read(path)
-            for _ in library.add(document):
-                pass
+            library.enter(document)  # without its vectors, which take long and change little here
             documents.add(path)
             questions += 1
             for passage in library.search(question, [document.id], PASSAGES):
@@ -97,7 +96,7 @@ def main() -> None:
                 outcome = judge(told, found) if picture.has_text else "no letters"
                 outcomes[outcome] += 1
                 if options.missed and outcome != "covered":
-                    print(f"{outcome}: {path.name}, page {page}\n  {told}\n  {found!r}")
+                    print(f"{outcome}: {path.name}, page {page}\n  {told}\n  {found!r}", flush=True)
     total = sum(outcomes.values())
     print(f"{questions} questions on {len(documents)} PDFs, {total} quotes")
     for outcome, count in outcomes.most_common():
