@@ -78,7 +78,8 @@ def find_quote(text: str, quote: str, passage: str = "") -> Found:
     for start in range(0, max(len(text) - LONGEST_QUOTE, 1), WINDOW - LONGEST_QUOTE):
         found = _find(text[start : start + WINDOW], quote, passage)
         if found.share > best.share:
-            best = Found(tuple((start + a, start + b) for a, b in found.spans), found.share)
+            spans = [(start + first, start + last) for first, last in found.spans]
+            best = Found(tuple(_with_edges(text, spans, quote[:LONGEST_QUOTE])), found.share)
         if best.share == 1:
             break
     return best
@@ -94,6 +95,16 @@ def _find(text: str, quote: str, passage: str) -> Found:
         best = max(starts, key=_likeness(held.text, wanted, _letters(passage).text))
         return Found(_spans(held, [(best, best + len(wanted))]), 1.0)
     return _pieced(held, sought)
+
+
+def _with_edges(text: str, spans: Sequence[Span], quote: str) -> Iterator[Span]:
+    """Yield spans with the punctuation around the quote, where the text has the same."""
+    told = [at for at, character in enumerate(quote) if _folded(character)]
+    before, after = quote[: told[0]], quote[told[-1] + 1 :]
+    for at, (start, end) in enumerate(spans):
+        behind = text[max(start - len(before), 0) : start] if at == 0 else ""
+        ahead = text[end : end + len(after)] if at == len(spans) - 1 else ""
+        yield start - _agreeing(behind[::-1], before[::-1]), end + _agreeing(ahead, after)
 
 
 def _letters(text: str) -> _Letters:

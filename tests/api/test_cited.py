@@ -124,7 +124,7 @@ PASSAGE = "The team met.\nIt decided on 4,000 euros. Then it went home."
 def test_a_passage_is_shown_with_what_surrounds_it_and_its_quote_marked():
     text = f"{FILLER}{PASSAGE}\n\n{FILLER}"
     shown = excerpt(document(text), wanted("It decided on 4,000 euros.", PASSAGE))
-    assert [shown.text[a:b] for a, b in shown.marks] == ["It decided on 4,000 euros"]
+    assert [shown.text[a:b] for a, b in shown.marks] == ["It decided on 4,000 euros."]
     assert PASSAGE in shown.text
     assert (shown.is_beginning, shown.is_end) == (False, False)
     assert shown.text.startswith("Paragraph"), "paragraphs are whole"

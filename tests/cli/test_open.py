@@ -310,7 +310,7 @@ def test_a_passage_is_printed_with_its_surroundings_and_the_mark_in_words(rapid,
     done = rapid("1")
     assert done.returncode == 0
     assert done.stderr == f"notes.md, “Budget”: “{DECIDED}”\n"
-    assert ">>>It decided on 4,000 euros for travel<<<." in done.stdout
+    assert ">>>It decided on 4,000 euros for travel.<<<" in done.stdout
     assert done.stdout.startswith("# Budget\n\nThe team met.")
     assert done.stdout.endswith("More.\n")
     refused = rapid("1", "--output", "page.png")

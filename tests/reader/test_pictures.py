@@ -66,7 +66,7 @@ def test_the_words_of_a_quote_are_marked_and_nothing_else_is() -> None:
     raw = make_pdf(["", KEEPER])
     found = picture(raw, QUOTE, page=2)
     assert (found.width, found.pages, found.has_text, found.marked) == (900, 2, True, True)
-    assert text_within(raw, 2, found) == "She kept the light on Gannet Rock for forty-one years"
+    assert text_within(raw, 2, found) == "She kept the light on Gannet Rock for forty-one years."
     assert found.png.startswith(b"\x89PNG")
     assert pixels(found).shape == (found.height, found.width, 3)
     area = sum((right - left) * (bottom - top) for left, top, right, bottom in found.marks)
