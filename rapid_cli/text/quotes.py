@@ -22,7 +22,7 @@ LONGEST_QUOTE = 4_000
 """Characters that are looked for."""
 WINDOW = 200_000
 """Characters of a text that are looked at together, so that long ones take no more memory."""
-LEAST_SHARE = 0.85
+LEAST_SHARE = 0.9
 """How much of a quote must be there."""
 SHORTEST_STRETCH = 8
 """Letters in a row that are no chance."""
