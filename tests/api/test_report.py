@@ -110,6 +110,7 @@ def test_the_json_of_an_answer_is_what_scripts_were_promised():
         "sources": [
             {
                 "document": "book.pdf",
+                "document_id": "b",
                 "path": "/home/me/book.pdf",
                 "page": 3,
                 "last_page": 4,

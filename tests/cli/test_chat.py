@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.marked_pages import from_file, share_painted
+from tests.support.pdfs import make_pdf
 from tests.support.rapid import COMMAND, environment, rapid
 
 pytestmark = pytest.mark.models
@@ -114,6 +116,31 @@ def test_a_saved_conversation_holds_questions_answers_and_places(talk, remembere
         assert part.startswith(f"{each['question']}\n\n{each['answer'].strip()}\n")
         assert "\n- keeper.txt, " in part
     assert " ".join(result.stderr.split()).count("Saved 3 answers to") == 2
+
+
+def test_a_source_is_opened_with_what_is_cited_marked(home, tmp_path):
+    book = tmp_path / "keeper.pdf"
+    book.write_bytes(make_pdf([WEATHER * 5, STORY.replace(". ", ".\n")]))
+    lines = ["/open", QUESTION, "/open", "/open 1", "/open 99", "/open one"]
+    words = ("chat", book, "--no-log", "--no-stats", *SHORT)
+    # Without a desktop the path of the picture is printed.
+    bare = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "PATH": ""}
+    result = rapid(*words, home=home, stdin="\n".join(lines), **bare)
+    errors = " ".join(result.stderr.split())
+    assert "nothing was answered yet" in errors
+    assert "keeper.pdf, page 2: “" in errors
+    assert "the answer has no source 99" in errors
+    assert "/open one is no source give its number, such as /open 2" in errors
+    *_, first, numbered = result.stdout.splitlines()
+    assert share_painted(from_file(Path(first))) > 0
+    assert Path(numbered).parent == home / "cache" / "pages"
+
+
+def test_a_text_without_pages_is_opened_at_the_passage(story, shallow):
+    words = ("chat", story, "--no-log", "--no-stats", "--quiet", *SHORT)
+    result = rapid(*words, home=shallow, stdin=f"{QUESTION}\n/open 1\n")
+    assert ">>>" in result.stdout
+    assert "Edith Marlow" in result.stdout
 
 
 def test_what_goes_wrong_is_a_sentence_and_a_hint_and_the_chat_goes_on(story, home, tmp_path):

@@ -21,7 +21,7 @@ from PIL import Image
 from rapid_cli.cli.render.pictures import KEPT_SECONDS, part_shown
 from rapid_cli.documents import PagePicture
 from rapid_cli.storage.history import History
-from tests.support.marked_pages import share_painted, text_within
+from tests.support.marked_pages import from_file, share_painted, text_within
 from tests.support.pdfs import make_pdf, make_scanned_pdf
 from tests.support.rapid import COMMAND, environment
 from tests.support.rapid import rapid as run_rapid
@@ -101,8 +101,7 @@ def remember(home: Path, sources: list[object], citations: list[object], **more:
 def marked(file: Path, picture: Path, number: int) -> str:
     """Return what stands in the marks of a picture that was written, told by their colour."""
     image = Image.open(picture).convert("RGB")
-    seen = PagePicture(picture.read_bytes(), *image.size, (), True, 1)
-    if not share_painted(seen):
+    if not share_painted(from_file(picture)):
         return ""
     rows: dict[int, list[int]] = {}
     for at, (red, green, blue) in enumerate(image.getdata()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pypdfium2
@@ -35,6 +36,11 @@ def text_within(file: bytes, number: int, picture: PagePicture) -> str:
             (west, east), (south, north) = map(sorted, zip(*corners, strict=True))
             found.append(" ".join(text.get_text_bounded(west, south, east, north).split()))
         return " ".join(found)
+
+
+def from_file(path: Path) -> PagePicture:
+    """Return a picture that was written, of which the marks are not known."""
+    return PagePicture(path.read_bytes(), *Image.open(path).size, (), True, 1)
 
 
 def pixels(picture: PagePicture) -> NDArray[np.uint8]:
