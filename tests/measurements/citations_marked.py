@@ -6,7 +6,8 @@ A line of a pack is a question with `doc`, a path from the folder above the pack
 are taken, so many and spread over their documents. The passages that are found for a question stand
 for its answer: of each of the first three, the sentence that is most like the question is quoted as
 a citation is. Its page is drawn, and what PDFium reads within the marks is compared with the quote,
-letter by letter. So the judge knows nothing of how quotes are found. `--missed` shows the quotes
+letter by letter. So the judge knows nothing of how quotes are found. On the page after it, a quote
+should not be found, or be just as it is, as what stands on every page. `--missed` shows the quotes
 that are not marked, and what is marked in the place of others.
 """
 
@@ -22,6 +23,7 @@ from unicodedata import normalize
 
 from rapid_cli.answering.citing.citations import quote, weighted_terms
 from rapid_cli.documents import Document, Passage
+from rapid_cli.library.library import Library
 from rapid_cli.models.models_file import open_models_file
 from rapid_cli.session.session import Session
 from rapid_cli.text.sentences import passage_sentences
@@ -71,13 +73,29 @@ def judge(told: str, found: str) -> str:
     return "covered" if ratio >= LIKE else "otherwise"
 
 
+def drawn(library: Library, path: Path, page: int, told: str, passage: str) -> tuple[str, str]:
+    """Return how a quote is marked on a page, and what stands within the marks."""
+    picture = library.extractor.picture(path, page, told, passage=passage, width=WIDTH)
+    if not picture.has_text:
+        return "no letters", ""
+    found = text_within(path.read_bytes(), page, picture) if picture.marked else ""
+    return judge(told, found), found
+
+
+def show(title: str, outcomes: Counter[str]) -> None:
+    total = sum(outcomes.values())
+    print(title)
+    for outcome, count in outcomes.most_common():
+        print(f"  {outcome:12}{count:5}  {count / max(total, 1):.1%}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("packs", nargs="+", type=Path)
     parser.add_argument("--questions", type=int, default=60)
     parser.add_argument("--missed", action="store_true")
     options = parser.parse_args()
-    outcomes: Counter[str] = Counter()
+    here, after = Counter[str](), Counter[str]()
     documents, questions = set(), 0
     with Session(open_models_file(None)) as session:
         library = session.library
@@ -89,18 +107,15 @@ def main() -> None:
             questions += 1
             for passage in library.search(question, [document.id], PASSAGES):
                 page, told = cited(question, passage, document)
-                picture = library.extractor.picture(
-                    path, page, told, passage=passage.chunk.text, width=WIDTH
-                )
-                found = text_within(path.read_bytes(), page, picture) if picture.marked else ""
-                outcome = judge(told, found) if picture.has_text else "no letters"
-                outcomes[outcome] += 1
+                outcome, found = drawn(library, path, page, told, passage.chunk.text)
+                here[outcome] += 1
                 if options.missed and outcome != "covered":
                     print(f"{outcome}: {path.name}, page {page}\n  {told}\n  {found!r}", flush=True)
-    total = sum(outcomes.values())
-    print(f"{questions} questions on {len(documents)} PDFs, {total} quotes")
-    for outcome, count in outcomes.most_common():
-        print(f"{outcome:12}{count:5}  {count / total:.1%}")
+                if page < len(document.pages):
+                    after[drawn(library, path, page + 1, told, "")[0]] += 1
+    print(f"{questions} questions on {len(documents)} PDFs, {sum(here.values())} quotes")
+    show("on their pages", here)
+    show("on the pages after", after)
 
 
 if __name__ == "__main__":
