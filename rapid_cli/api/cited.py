@@ -118,11 +118,12 @@ def draw(wanted: Cited, library: Library) -> PagePicture:
 
     A quote that is not on the page is no error, as scans and pictures have no letters.
     """
-    assert wanted.page is not None
+    page = wanted.page
+    assert page is not None
     wanted = _checked(wanted, library)
     return library.extractor.picture(
         Path(wanted.path),
-        wanted.page or 1,
+        page,
         wanted.quote,
         passage=wanted.passage,
         document_id=wanted.document_id,

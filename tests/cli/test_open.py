@@ -383,6 +383,15 @@ def test_a_terminal_that_shows_sixels_shows_the_page(home, book):
 
 
 @slow
+def test_a_terminal_with_few_rows_shows_the_part_around_the_mark_and_says_so(home, book):
+    terminal = Terminal(home, book, "--page", 2, "--find", QUOTE, rows=24)
+    code, shown = terminal.run({b"\x1b[c": b"\x1b[?62;4;22c"})
+    assert code == 0
+    assert SIXEL in shown
+    assert b"This is the part that fits; --output writes the whole page." in shown
+
+
+@slow
 def test_kitty_shows_the_page(home, book):
     terminal = Terminal(home, book, "--page", 2, TERM="xterm-kitty")
     code, shown = terminal.run({b"\x1b_G": b"\x1b_Gi=1;OK\x1b\\"})

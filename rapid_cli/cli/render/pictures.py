@@ -227,4 +227,4 @@ def _await_late_answer() -> None:
 def _opened(picture: PagePicture) -> Image:
     from PIL import Image  # noqa: PLC0415 - for terminals with pictures
 
-    return Image.open(BytesIO(picture.png)).convert("RGB")
+    return Image.open(BytesIO(picture.png), formats=["PNG"]).convert("RGB")
