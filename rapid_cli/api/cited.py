@@ -17,6 +17,7 @@ from rapid_cli.text.quotes import find_quote
 SURROUNDINGS = 1_500
 """Characters that are shown before and after a passage, or up to a paragraph more."""
 _LONGEST_PARAGRAPH = 1_000
+_PARAGRAPH = "\n\n"
 _ASK_AGAIN = "ask again about it as it is now, or look at it by its name"
 
 Record = Mapping[str, Any]
@@ -184,15 +185,20 @@ def _span(text: str, passage: str) -> Span | None:
 
 
 def _paragraph_start(text: str, offset: int) -> int:
+    """Return where the surroundings of a place begin: with a paragraph, unless it is a long one."""
     earliest = max(offset - SURROUNDINGS, 0)
-    found = text.rfind("\n\n", max(earliest - _LONGEST_PARAGRAPH, 0), earliest)
-    return (
-        found + 2 if found >= 0 and earliest else 0 if earliest <= _LONGEST_PARAGRAPH else earliest
-    )
+    first = max(earliest - _LONGEST_PARAGRAPH, 0)
+    found = text.rfind(_PARAGRAPH, first, earliest)
+    if found >= 0:
+        return found + len(_PARAGRAPH)
+    return first if first == 0 else earliest
 
 
 def _paragraph_end(text: str, offset: int) -> int:
+    """Return where they end, likewise."""
     latest = offset + SURROUNDINGS
-    found = text.find("\n\n", latest, latest + _LONGEST_PARAGRAPH)
-    near = len(text) if latest + _LONGEST_PARAGRAPH >= len(text) else latest
-    return found if found >= 0 else near
+    last = latest + _LONGEST_PARAGRAPH
+    found = text.find(_PARAGRAPH, latest, last)
+    if found >= 0:
+        return found
+    return len(text) if last >= len(text) else latest

@@ -14,7 +14,7 @@ from rapid_cli.answering.strategies import strategy_named
 from rapid_cli.api.cited import cited
 from rapid_cli.api.report import answer_json, conversation_markdown
 from rapid_cli.cli.boundary import SKIPPED, print_error
-from rapid_cli.cli.commands.open import show
+from rapid_cli.cli.commands.open import is_source_number, show
 from rapid_cli.cli.commands.opening import Answering, open_answering
 from rapid_cli.cli.options.answering import ChatOptions
 from rapid_cli.cli.render.answers import render_sources, render_statistics
@@ -143,7 +143,7 @@ def _show_sources(chat: Chat, _argument: str) -> None:
 
 def _open(chat: Chat, number: str) -> None:
     answering, answer = chat.answering, chat.last()
-    if number and not number.isdecimal():
+    if number and not is_source_number(number):
         raise ConfigError(f"/open {number} is no source", "give its number, such as /open 2")
     record = answer_json(answer, answering.gathered.documents)
     show(cited(record, int(number) if number else None), answering.rapid.library, answering.errors)

@@ -16,7 +16,7 @@ from rapid_cli.cli.render.console import console, tell
 from rapid_cli.cli.render.excerpts import print_excerpt
 from rapid_cli.cli.streams import require_output
 from rapid_cli.config import expanded, home
-from rapid_cli.documents import Document, PagePicture
+from rapid_cli.documents import Document, PagePicture, is_shared
 from rapid_cli.errors import ConfigError, DocumentError, StoreError
 from rapid_cli.library.library import Library
 from rapid_cli.library.sources import exists
@@ -25,13 +25,13 @@ from rapid_cli.storage.history import History
 from rapid_cli.text.quotes import find_quote
 from rapid_cli.text.sentences import one_line
 
-LONGEST_TOLD = 120
+LONGEST_TOLD, MOST_DIGITS = 120, 9
 UNSEEN = "open it with a program for pictures, or name a file with --output"
 
 
 def run(options: OpenOptions) -> None:
     """Show the page of a source with its quote marked, or a page of a file."""
-    is_number = options.target is None or options.target.isdecimal()
+    is_number = options.target is None or is_source_number(options.target)
     if is_number and (options.page or options.find):
         raise typer.BadParameter("--page and --find go with a file")
     if not is_number and options.answer:
@@ -68,11 +68,16 @@ def show(
         _show_text(wanted, document or read(wanted, library), errors)
 
 
+def is_source_number(word: str) -> bool:
+    """Tell whether a word may be the number of a source, and is no longer than that."""
+    return word.isdecimal() and len(word) <= MOST_DIGITS
+
+
 def _record(back: int) -> dict[str, object]:
     """Return the newest answer of the history, or that many back; ConfigError if there is none."""
     with History(home()) as history:
         found = history.search(None, back)
-        count = len(found)
+    count = len(found)
     if not found:
         hint = "ask something first, or name a file: rapid open book.pdf --page 1"
         raise ConfigError("the history is empty, so there is no source to open", hint)
@@ -108,7 +113,8 @@ def _file(name: str, library: Library) -> tuple[str, str | None]:
     if len({entry.document_id for entry in entries}) > 1:
         paths = ", ".join(entry.path for entry in entries)
         raise StoreError(f"{name!r} may mean several documents: {paths}", "give one path")
-    return entries[0].path, entries[0].document_id
+    entry = min(entries, key=lambda each: is_shared(each.path))  # one's own, if there is one
+    return entry.path, entry.document_id
 
 
 def _found(place: Cited, document: Document) -> Cited:
