@@ -60,10 +60,9 @@ def _told_plainly() -> Iterator[None]:
 
 def print_error(error: RapidError) -> None:
     """Print what went wrong and what to do about it on stderr."""
-    from rapid_cli.cli.render.console import console  # noqa: PLC0415
-    from rapid_cli.text.printable import printable_line  # noqa: PLC0415 - for those who need it
+    from rapid_cli.cli.render.console import console, tell  # noqa: PLC0415 - for those who need it
 
     errors = console()
-    errors.print(f"rapid: {printable_line(error.message)}", style="red", soft_wrap=True)
+    tell(errors, f"rapid: {error.message}", "red")
     if error.hint:
-        errors.print(f"  {printable_line(error.hint)}", soft_wrap=True)
+        tell(errors, f"  {error.hint}")

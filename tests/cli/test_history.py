@@ -177,5 +177,7 @@ def test_a_terminal_shows_the_first_lines_of_an_answer(home, capfd):
 def test_a_terminal_shows_short_answers_and_full_ones_without_a_cut(home, capfd):
     short = on_a_terminal("keeper", home=home)
     assert short[2:] == ["  Edith Marlow.", "  - In 1911", "  - „Größe“ 海", ""]
-    full = on_a_terminal("ahab", "--full", home=home)
-    assert full[2:] == [f"  {LONG_ANSWER}", ""]
+    _, _, *full, last = on_a_terminal("ahab", "--full", home=home)
+    assert " ".join(line.removeprefix("  ") for line in full) == LONG_ANSWER
+    assert max(map(len, full)) <= 60
+    assert last == ""

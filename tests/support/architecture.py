@@ -57,6 +57,7 @@ OWNERS = {
     "gguf": "bench.synthetic",
     "httpx": "library.vectors.chroma_server",
     "huggingface_hub": "models.hub",
+    "icu4py": "text.wrapping",
     "jinja2": "models.templates",
     "llama_cpp": "llama",
     "lxml": "reader",
@@ -78,6 +79,7 @@ OWNERS = {
     "transformers": "retrieval.torch_embedder",
     "typer": "cli",
     "watchfiles": "library.watching",
+    "wcwidth": "text.wrapping",
 }
 """Libraries of other people, each with the packages or modules that alone import it."""
 

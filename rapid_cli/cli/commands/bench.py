@@ -21,7 +21,7 @@ from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setu
 from rapid_cli.cli.commands.trust import models_file_in_force
 from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.render.bench import print_rows, print_stage
-from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.console import Bars, console, say
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.streams import require_output
 from rapid_cli.decoding.sampling import SamplingParams
@@ -252,7 +252,7 @@ def _print_json(found: _Found, title: str, table: Sequence[Row]) -> None:
 def _print_end(table: Sequence[Row]) -> None:
     print(f"Peak memory: {peak_memory_bytes() / 1e9:.2f} GB")
     if any(row.assumed_acceptance is not None for row in table):
-        print("Acceptance was decided by a coin: these are speeds, not answers.")
+        say("Acceptance was decided by a coin: these are speeds, not answers.")
 
 
 def peak_memory_bytes() -> int:

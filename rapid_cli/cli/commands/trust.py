@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rapid_cli.cli.render.console import tell
+from rapid_cli.cli.render.console import say, tell
 from rapid_cli.config import expanded, home
 from rapid_cli.errors import ConfigError
 from rapid_cli.models.models_file import FILE_NAME, open_models_file, read_for_trust
@@ -19,8 +19,8 @@ def models_file_in_force(chosen: Path | None, errors: Console) -> ModelsFile:
     """Read the models.toml in force, and say which it is if it is not the user's own."""
     models_file = open_models_file(chosen)
     if models_file.of_project:
-        text = f"The models are those of {models_file.source.absolute()}, in the current folder."
-        tell(errors, text, "dim")
+        path = str(models_file.source.absolute())
+        tell(errors, f"The models are those of {path}, in the current folder.", "dim", whole=path)
     return models_file
 
 
@@ -30,10 +30,10 @@ def trust(file: Path | None) -> None:
     content, said = read_for_trust(path)
     place = printable_line(str(place_of(path)))
     if not said:
-        print(f"{place} says nothing that needs trust.")
+        say(f"{place} says nothing that needs trust.", whole=place)
         return
     Trusted(home()).add(path, content)
-    print(f"{place} is trusted, as long as it stays as it is. It says:")
+    say(f"{place} is trusted, as long as it stays as it is. It says:", whole=place)
     for each in said:
         print(f"  {printable_line(each)}")
 
@@ -44,7 +44,8 @@ def revoke(file: Path | None) -> None:
     place = place_of(path)
     if not Trusted(home()).remove(path):
         raise ConfigError(f"{place} is not trusted", "`rapid trust --list` shows what is")
-    print(f"{printable_line(str(place))} is trusted no more.")
+    name = printable_line(str(place))
+    say(f"{name} is trusted no more.", whole=name)
 
 
 def list_trusted() -> None:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from time import monotonic
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
@@ -25,7 +24,8 @@ from rapid_cli.answering.answer import (
 )
 from rapid_cli.api.places import Support, address, best_support, place_of
 from rapid_cli.api.report import coverage_note, summary
-from rapid_cli.cli.render.console import Bars
+from rapid_cli.cli.render.console import Bars, PlainConsole, tell
+from rapid_cli.cli.render.flow import Flow
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Document, Passage
@@ -60,8 +60,41 @@ class AnswerView:
     def status(self, line: str) -> None:
         """Show how it is going."""
 
+    def interrupt(self) -> None:
+        """Make room for something else that is printed meanwhile."""
+
     def close(self) -> None:
         """Leave the screen as it should stay."""
+
+
+class Thoughts:
+    """What a model thinks, on stderr: as it comes, or on a terminal in lines of whole words."""
+
+    def __init__(self, errors: Console) -> None:
+        self._errors = errors
+        self.flow = Flow(errors) if errors.is_terminal else None
+        self._begun = False
+
+    def add(self, text: str) -> None:
+        """Write one more piece."""
+        self._begun = True
+        if self.flow is not None:
+            self.flow.add(printable(text), THOUGHT_STYLE)
+        else:
+            self._errors.print(printable(text), style=THOUGHT_STYLE, end="", soft_wrap=True)
+
+    def draw(self) -> None:
+        """Show what is in work, on a terminal."""
+        if self.flow is not None and self._begun:
+            self.flow.draw(None)
+
+    def end(self) -> None:
+        """End the thought, if there was any."""
+        if self.flow is not None:
+            self.flow.close()
+        elif self._begun:
+            self._errors.print("\n")
+        self._begun = False
 
 
 class PlainAnswer(AnswerView):
@@ -71,14 +104,12 @@ class PlainAnswer(AnswerView):
         self._stream = stream
         self._held: list[str] = []
         self._begun = False
-        self._thoughts = thoughts
-        self._thinking = False
+        self._thoughts = Thoughts(thoughts) if thoughts is not None else None
 
     def think(self, text: str) -> None:
         """Write it where thoughts go, if anywhere."""
         if self._thoughts is not None:
-            self._thoughts.print(printable(text), style=THOUGHT_STYLE, end="", soft_wrap=True)
-            self._thinking = True
+            self._thoughts.add(text)
 
     def show(self, piece: Piece) -> None:
         """Write the piece, or hold it back."""
@@ -89,6 +120,11 @@ class PlainAnswer(AnswerView):
         else:
             self._held.append(printable(piece.text))
 
+    def status(self, line: str) -> None:  # noqa: ARG002 - that is for those who see the answer
+        """Show the thought in work, where that goes to a terminal."""
+        if self._thoughts is not None:
+            self._thoughts.draw()
+
     def close(self) -> None:
         """Write what was held back, and end the line if there was any answer."""
         self._end_thought()
@@ -96,92 +132,76 @@ class PlainAnswer(AnswerView):
             print("".join(self._held), flush=True)
 
     def _end_thought(self) -> None:
-        if self._thinking and self._thoughts is not None:
-            self._thoughts.print("\n")
-        self._thinking = False
+        if self._thoughts is not None:
+            self._thoughts.end()
 
 
 class LiveAnswer(AnswerView):
-    """On a terminal: the paragraph in work and a status line are live, finished ones are printed.
+    """On a terminal: finished lines are printed, and what is in work and a status line are live.
 
-    Only finished paragraphs go to stdout, and those of thoughts to stderr if `thinking`. The live
-    part is erased before each, so stdout never holds anything but the answer.
+    The answer goes to stdout, in lines that end between words; thoughts to stderr if `thinking`.
+    Without `stream` nothing is shown before all of it is there.
     """
-
-    is_live = True
 
     def __init__(
         self,
         errors: Console,
         *,
         statistics: bool,
+        stream: bool = True,
         thinking: bool = False,
         clock: Clock = monotonic,
     ) -> None:
-        self._errors = errors
-        self._output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._statistics = statistics
-        self._shows_thoughts = thinking
-        self._is_thought = False
+        watched = errors.is_terminal and not errors.quiet
+        self.is_live = stream and watched
+        self._stream = stream
+        self._statistics = statistics and watched
+        self._answer = Flow(PlainConsole(highlight=False, markup=False, emoji=False))
+        self._thoughts = Thoughts(errors) if thinking else None
+        self._in_work = self._answer
+        self._held: list[Piece] = []
         self._clock = clock
         self._refreshed = 0.0
-        self._paragraph = Text()
-        self._status = Text(style="dim")
-        self._live: Live | None = None
 
     def show(self, piece: Piece) -> None:
-        """Add the piece; print the paragraphs it completes."""
-        if self._is_thought:
-            self._print_paragraph()
-            self._is_thought = False
-        self._add(piece.text, ORIGIN_STYLES[piece.origin])
+        """Add the piece, or hold it back."""
+        self._end_thought()
+        if self._stream:
+            self._add(piece)
+        else:
+            self._held.append(piece)
 
     def think(self, text: str) -> None:
         """Show the thought in the answer's place if that is wanted."""
-        if self._shows_thoughts:
-            self._is_thought = True
-            self._add(text, THOUGHT_STYLE)
-
-    def _add(self, text: str, style: str) -> None:
-        first, *rest = printable(text).split("\n")
-        self._paragraph.append(first, style)
-        for line in rest:
-            self._print_paragraph()
-            self._paragraph.append(line, style)
+        if self._thoughts is not None:
+            self._answer.erase()
+            self._thoughts.add(text)
+            self._in_work = self._thoughts.flow or self._answer
 
     def status(self, line: str) -> None:
-        """Show the paragraph with `line` under it, not more often than eyes can follow."""
-        self._status = Text(printable_line(line), style="dim", no_wrap=True, overflow="ellipsis")
-        if self._clock() - self._refreshed >= REFRESH_SECONDS:
-            self._refresh()
+        """Show what is in work with `line` under it, not more often than eyes can follow."""
+        if self._stream and self._clock() - self._refreshed >= REFRESH_SECONDS:
+            self._in_work.draw(Text(printable_line(line), "dim") if self._statistics else None)
             self._refreshed = self._clock()
+
+    def interrupt(self) -> None:
+        """Erase what is in work until it is shown again."""
+        self._in_work.erase()
 
     def close(self) -> None:
         """Erase the live part and print what is left."""
-        self._erase()
-        if self._paragraph:
-            self._print_paragraph()
+        self._end_thought()
+        for piece in self._held:
+            self._add(piece)
+        self._answer.close()
 
-    def _print_paragraph(self) -> None:
-        self._erase()
-        console = self._errors if self._is_thought else self._output
-        console.print(self._paragraph, soft_wrap=True)
-        self._paragraph = Text()
+    def _add(self, piece: Piece) -> None:
+        self._answer.add(printable(piece.text), ORIGIN_STYLES[piece.origin])
 
-    def _erase(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def _refresh(self) -> None:
-        width, height = self._errors.size
-        lines = self._paragraph.wrap(self._errors, width)
-        shown = Text("\n").join(lines[-max(height - 3, 1) :])
-        status = [self._status] if self._statistics else []
-        if self._live is None:
-            self._live = Live(console=self._errors, transient=True, auto_refresh=False)
-            self._live.start()
-        self._live.update(Group(shown, *status), refresh=True)
+    def _end_thought(self) -> None:
+        if self._thoughts is not None:
+            self._thoughts.end()
+            self._in_work = self._answer
 
 
 def answer_view(
@@ -190,8 +210,8 @@ def answer_view(
     """Return the view that fits where stdout and stderr go."""
     if json:
         return AnswerView()
-    if stream and sys.stdout.isatty() and errors.is_terminal and not errors.quiet:
-        return LiveAnswer(errors, statistics=statistics, thinking=thinking)
+    if sys.stdout.isatty():
+        return LiveAnswer(errors, statistics=statistics, stream=stream, thinking=thinking)
     return PlainAnswer(stream=stream, thoughts=errors if thinking else None)
 
 
@@ -202,10 +222,12 @@ def render_answer(events: Iterable[Event], view: AnswerView, bars: Bars, errors:
         match event:
             case Retrieved(coverage=coverage, truncated=truncated):
                 if note := coverage_note(coverage, truncated=truncated):
-                    errors.print(note, style="yellow", soft_wrap=True)
+                    tell(errors, note, "yellow")
             case Note(text=text):
-                errors.print(printable(text), style="yellow", soft_wrap=True)
+                view.interrupt()
+                tell(errors, text, "yellow")
             case Prefilled(role=role, done=done, total=total):
+                view.interrupt()
                 what = "reading the text" if role == "target" else "reading the passages"
                 bars.update(what, done, total, "tokens")
             case Drafted(text=text):
@@ -247,7 +269,7 @@ def render_sources(
     for number in shown:
         passage = answer.sources[number - 1]
         line = _source_line(passage, documents, supports.get(number))
-        errors.print(f"  [{number}] ", line, sep="", soft_wrap=not errors.is_terminal)
+        errors.print(f"  [{number}] ", line, sep="")
         if texts:
             errors.print(printable(passage.chunk.text.strip()) + "\n", style="dim")
     if len(shown) < len(numbers):
@@ -277,7 +299,7 @@ def _render_support(answer: Answer, errors: Console) -> None:
             line.truncate(SENTENCE_WIDTH, overflow="ellipsis")
             marks = "".join(f"[{number}]" for number in citation.sources)
             line.append(f"  {marks or UNSUPPORTED}", "" if marks else "yellow")
-            errors.print(line, soft_wrap=True)
+            errors.print(line)
     elif answer.citations and not answer.citations[0].sources:
         errors.print(f"  {UNSUPPORTED} answer", style="yellow")
 

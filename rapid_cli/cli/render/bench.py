@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rapid_cli.bench.report import LengthRow, Row
+from rapid_cli.cli.render.console import say
 from rapid_cli.cli.render.tables import print_markdown
 from rapid_cli.text.sizes import percentage
 
@@ -21,14 +22,14 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def print_stage(stage: LengthRow) -> None:
     """Print what things cost at one context length."""
-    print(
+    say(
         f"At {stage.context_length} tokens: read at {stage.prefill_tokens_per_second:.0f} tok/s, "
         f"cache {stage.cache_bytes / 1e9:.2f} GB, batches of k tokens take "
         f"{_curve(stage.verify_milliseconds)} ms"
     )
     for name, costs in stage.draft_milliseconds.items():
         tokens = stage.drafter_tokens[name]
-        print(f"  drafts of k tokens by {name}, which reads {tokens}, take {_curve(costs)} ms")
+        say(f"  drafts of k tokens by {name}, which reads {tokens}, take {_curve(costs)} ms")
 
 
 def _curve(costs: dict[int, float]) -> str:

@@ -1,8 +1,10 @@
-"""The console that everything but the answer is written to, and progress bars on it."""
+"""Consoles whose lines end between words on a terminal, and progress bars on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -11,17 +13,59 @@ from rich.text import Text
 
 from rapid_cli.text.printable import printable, printable_line
 from rapid_cli.text.sizes import megabytes
+from rapid_cli.text.wrapping import Span, lines, rows
 
 SPARE_LINES = 4
 """A text below the bars leaves so many lines to them."""
 
 
+_COMMAND = re.compile("`[^`]+`")
+
+
 class PlainConsole(Console):
-    """A console that obeys none of the text it prints; rich itself lets escapes through."""
+    """A console that obeys none of the text it prints; rich itself lets escapes through.
+
+    On a terminal the lines of a text end between words. In a pipe they end where the text says.
+    """
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return what is printed for a text."""
         return super().render_str(printable(text), **options)
+
+    def print(self, *objects: Any, sep: str = " ", **options: Any) -> None:
+        """Print texts in lines that end between words, and anything else as rich does."""
+        if objects and all(isinstance(each, str | Text) for each in objects):
+            texts = (self.render_str(one) if isinstance(one, str) else one for one in objects)
+            text = Text(sep).join(texts)
+            left = options.get("soft_wrap") or not self.is_terminal
+            objects = (text if left else wrapped(text, self.width),)
+            options["soft_wrap"] = True
+        super().print(*objects, sep=sep, **options)
+
+
+def wrapped(text: Text, width: int, whole: Sequence[str] = ()) -> Text:
+    """Return a text with an end of line where the next word does not fit, but none in `whole`."""
+    return Text("\n").join(
+        paragraph[start:end]
+        for paragraph in text.split(allow_blank=True)
+        for start, end in lines(paragraph.plain, width, _spans(paragraph.plain, whole))
+    )
+
+
+def _spans(text: str, parts: Sequence[str]) -> list[Span]:
+    """Return where these parts of a text begin and end."""
+    return [found.span() for part in parts if part for found in re.finditer(re.escape(part), text)]
+
+
+def message(text: Text, to: Console, whole: str = "") -> Text:
+    """Return a message in the lines that it takes there.
+
+    A path, which is `whole`, and commands, which stand between backticks, stay in one piece, so
+    that they can be copied.
+    """
+    if not to.is_terminal:
+        return text
+    return wrapped(text, to.width, (whole, *_COMMAND.findall(text.plain)))
 
 
 def console(*, quiet: bool = False) -> Console:
@@ -29,9 +73,22 @@ def console(*, quiet: bool = False) -> Console:
     return PlainConsole(stderr=True, quiet=quiet, highlight=False, markup=False, emoji=False)
 
 
-def tell(errors: Console, text: str, style: str = "") -> None:
-    """Print one line, however long and whatever the names in it hold."""
-    errors.print(printable_line(text), style=style, soft_wrap=True)
+def tell(errors: Console, text: str, style: str = "", *, whole: str = "") -> None:
+    """Print a message, however long and whatever the names in it hold; none ends its line."""
+    told = message(Text(printable_line(text)), errors, printable_line(whole))
+    errors.print(told, style=style, soft_wrap=True)
+
+
+def say(text: str, *, whole: str = "") -> None:
+    """Print text on stdout: as it is, or on a terminal in lines that end between words.
+
+    What is `whole`, a path, stays in one piece.
+    """
+    if not sys.stdout.isatty():
+        print(printable(text))
+        return
+    output = PlainConsole(highlight=False, markup=False, emoji=False)
+    output.print(wrapped(Text(printable(text)), output.width, (whole,)), soft_wrap=True)
 
 
 class _Progress(Progress):
@@ -91,8 +148,12 @@ class Bars:
     def below(self, title: str, text: str) -> None:
         """Show a titled text below the bars until they are erased: its last lines if it is long."""
         width, height = self._errors.size
-        lines = Text(printable(text), "italic dim").wrap(self._errors, width)
-        shown = lines[-max(height - SPARE_LINES, 1) :]
+        draft = [
+            Text(paragraph[start:end], "italic dim")
+            for paragraph in printable(text).split("\n")
+            for start, end in rows(paragraph, width)
+        ]
+        shown = draft[-max(height - SPARE_LINES, 1) :]
         self._progress.below = Text("\n").join([Text(title, "bold dim"), *shown])
         self._progress.start()
         self._progress.refresh()

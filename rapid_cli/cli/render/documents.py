@@ -13,7 +13,7 @@ from rich.console import Console
 from rapid_cli.answering.answer import Note, Prefilled
 from rapid_cli.answering.citing.nearest import nearest_part
 from rapid_cli.api.places import place
-from rapid_cli.cli.render.console import Bars, tell
+from rapid_cli.cli.render.console import Bars, say, tell
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.tables import in_megabytes, print_list
 from rapid_cli.documents import Document, Passage
@@ -64,10 +64,10 @@ def render_indexing(
                 _tell_done(event, errors)
             case FileSkipped():
                 counts["skipped"] += 1
-                tell(errors, _skipped(event), "yellow")
+                tell(errors, _skipped(event), "yellow", whole=event.path)
             case FileRemoved(path=path):
                 counts["removed"] += 1
-                tell(errors, f"removed {path}: the file is gone")
+                tell(errors, f"removed {path}: the file is gone", whole=path)
             case PassedOver(counts=kinds):
                 tell(errors, _passed_over(kinds), "dim")
             case Pending():
@@ -80,7 +80,7 @@ def _tell_done(event: FileDone, errors: Console) -> None:
         return
     moved = event.state == "moved"
     done = f"moved {event.path}" if moved else f"indexed {event.path} ({event.state})"
-    tell(errors, done, "dim")
+    tell(errors, done, "dim", whole=event.path)
     for warning in event.warnings:
         tell(errors, f"  {warning}", "yellow")
 
@@ -125,8 +125,8 @@ def print_passages(
     for number, passage in enumerate(passages, start=1):
         part = nearest_part(question, passage, documents[passage.chunk.document_id])
         where = printable_line(place(passage, documents, part))
-        print(f"{number}. {where}  ({_scores(passage)})")
-        print(printable(passage.chunk.text).strip() + "\n")
+        say(f"{number}. {where}  ({_scores(passage)})")
+        say(printable(passage.chunk.text).strip() + "\n")
 
 
 def _scores(passage: Passage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rapid_cli.cli.render.console import say
 from rapid_cli.cli.render.tables import print_table
 from rapid_cli.evaluation.report import Row
 from rapid_cli.text.printable import printable_line
@@ -17,7 +18,7 @@ def print_rows(rows: Sequence[Row], baseline: str) -> None:
     for pack in dict.fromkeys(row.pack for row in rows):
         group = [row for row in rows if row.pack == pack]
         drawn = "documents" if group[0].by_document else "questions"
-        print(
+        say(
             f"{printable_line(pack)}: {max(row.questions for row in group)} questions; "
             f"differences to {printable_line(baseline)}; 95% intervals over {drawn}"
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from rapid_cli.cli.render.console import PlainConsole
+from rapid_cli.cli.render.console import PlainConsole, message
 from rapid_cli.doctor.findings import Finding, Verdict
 from rapid_cli.text.printable import printable_line
 
@@ -26,9 +26,10 @@ def print_findings(findings: Sequence[Finding], output: Console | None = None) -
         mark = Text(marks[one.verdict].ljust(mark_width), style=_STYLES[one.verdict])
         subject = printable_line(one.subject).ljust(subject_width)
         line = Text.assemble(mark, f" {subject}  {printable_line(one.text)}")
-        output.print(line, soft_wrap=True)
+        output.print(message(line, output), soft_wrap=True)
         if one.hint:
-            output.print(f"{indent}{printable_line(one.hint)}", style="dim", soft_wrap=True)
+            hint = Text(f"{indent}{printable_line(one.hint)}")
+            output.print(message(hint, output), style="dim", soft_wrap=True)
 
 
 def _marks(encoding: str) -> dict[Verdict, str]:

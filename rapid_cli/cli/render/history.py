@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from rich.console import Console
-from rich.text import Text
 
+from rapid_cli.cli.render.console import say
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.storage.history import Remembered, document_names
 from rapid_cli.text.printable import printable, printable_line
+from rapid_cli.text.wrapping import lines
 
 LINES_SHOWN = 3
 INDENT = "  "
+MORE = " …"
 
 
 def print_history(found: Iterable[Remembered], *, full: bool) -> None:
@@ -26,10 +28,10 @@ def print_history(found: Iterable[Remembered], *, full: bool) -> None:
     terminal = sys.stdout.isatty()
     for one in found:
         print((INDENT if terminal else "\t").join(_heading(one)))
-        print(_line(one.record["question"]))
+        say(_line(one.record["question"]))
         answer = printable(str(one.record["answer"])).strip()
-        lines = _first_lines(answer) if terminal and not full else answer.splitlines()
-        print("".join(f"{INDENT}{line}".rstrip() + "\n" for line in lines))
+        shown = _on_terminal(answer, full=full) if terminal else answer.splitlines()
+        print("".join(f"{INDENT}{line}".rstrip() + "\n" for line in shown))
     sys.stdout.flush()  # a pipe that is closed by now is noticed here, and not at exit
 
 
@@ -50,12 +52,18 @@ def _line(text: object) -> str:
     return printable_line(" ".join(str(text).split()))
 
 
-def _first_lines(answer: str) -> list[str]:
-    """Return the lines of an answer that are shown on a terminal, which may be too few."""
-    console = Console()
-    room = max(console.width - len(INDENT) - len(" …"), 1)
-    lines = [line.plain for line in Text(answer).wrap(console, room) if line.plain.strip()]
-    shown = lines[:LINES_SHOWN]
-    if len(lines) > LINES_SHOWN:
-        shown[-1] = shown[-1].rstrip() + " …"
+def _on_terminal(answer: str, *, full: bool) -> list[str]:
+    """Return the lines of an answer that are shown on a terminal, which end between words."""
+    width = Console().width - len(INDENT)
+    if full:
+        return _wrapped(answer, width)
+    found = [line for line in _wrapped(answer, width - len(MORE)) if line.strip()]
+    shown = found[:LINES_SHOWN]
+    if len(found) > LINES_SHOWN:
+        shown[-1] = shown[-1].rstrip() + MORE
     return shown
+
+
+def _wrapped(answer: str, width: int) -> list[str]:
+    paragraphs = answer.splitlines()
+    return [line[start:end] for line in paragraphs for start, end in lines(line, max(width, 1))]

@@ -9,6 +9,7 @@ from pathlib import Path
 from rapid_cli.api.report import Json
 from rapid_cli.bench.trials import Comparison, Trial
 from rapid_cli.bench.tuner import TuningResult
+from rapid_cli.cli.render.console import say
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.tables import in_megabytes, print_markdown, print_table
 from rapid_cli.models.formats import WeightFormat
@@ -92,7 +93,7 @@ def print_tuning(
         for trial in stage.trials
     ]
     print_markdown(TRIALS, rows)
-    print(f"From now on: {', '.join(_names(found.settings, weights).values())}.")
+    say(f"From now on: {', '.join(_names(found.settings, weights).values())}.")
 
 
 def tuning_json(

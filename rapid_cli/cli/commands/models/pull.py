@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rapid_cli.cli.boundary import FAILED, print_error
 from rapid_cli.cli.commands.trust import models_file_in_force
-from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.console import Bars, console, tell
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.cli.render.pulling import pulled_json, pulled_line
 from rapid_cli.cli.streams import require_output
@@ -141,7 +141,7 @@ class _Pulling:
 
 def _say_next(errors: Console, pair: ModelPair, models: Path | None) -> None:
     if pair.note:
-        _say(errors, f"{pair.name}: {pair.note}")
+        tell(errors, f"{pair.name}: {pair.note}")
     options = ["--pair", pair.name] + (["--models", str(models)] if models else [])
     _say(errors, f'Now: rapid ask book.pdf "Who tells the story?" {shlex.join(options)}')
 
