@@ -14,9 +14,10 @@ from functools import lru_cache
 from wcwidth import wcswidth, wcwidth
 
 Span = tuple[int, int]
-SPACES = " \t\u3000"
-TAB = 8
+SPACES = " \u3000"
 _WORD = re.compile(f"[^{SPACES}]+")
+_PATH = re.compile(f"(?<=[{SPACES}])[/.](?=[^{SPACES}])")
+"""What begins /usr and .env. Unicode takes it for the end of the word before, space or no space."""
 _WIDER = "\ufe0f"  # asks for the wide picture of a letter
 _UNSPACED = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\u200b"
@@ -29,26 +30,27 @@ _UNSPACED = re.compile(
 def lines(text: str, width: int, whole: Sequence[Span] = ()) -> list[Span]:
     """Return where each line of a paragraph begins and ends, if none is to be wider than `width`.
 
+    The paragraph has neither line breaks nor tabs.
     What lies between two lines is the spaces at which the first one ends. A word that is wider than
     `width` cells begins a line and is left in one piece, for the terminal to break at its edge: so
     it can be copied as it is. Only where it holds letters that some terminals would tear, such as
     emoji of several parts, it is broken here. No line ends within the spans `whole`.
     """
-    if "\t" not in text and cells(text) <= width:
+    if cells(text) <= width:
         return [(0, len(text))]
     found: list[Span] = []
     begin = end = column = 0
     for start, stop in _words(text, whole, width):
         size = cells(text[start:stop])
-        before = _after(column, text[end:start])
+        before = column + cells(text[end:start])
         if end == 0 and before + size > width >= size:  # indentation gives way to its word
-            begin = start if "\t" in text[:start] else start + size - width
-            before = start - begin
+            begin = max(start + size - width, 0)
+            before = cells(text[begin:start])
         elif end and before + size > width and column:
             found.append((begin, end))
             begin, before = start, 0
         column, end = _at_edge(before + size, width), stop
-    found.append((begin, end + _fitting(text[end:], column, width)))
+    found.append((begin, min(len(text), max(end + width - column, end))))
     return found
 
 
@@ -65,11 +67,12 @@ def rows(text: str, width: int) -> list[Span]:
 def cells(text: str) -> int:
     """Return how many cells of a terminal a text without line breaks takes at most.
 
-    Terminals differ in emoji that are joined of several; none of them takes more than this.
+    Terminals differ in what is joined of several parts, such as emoji and letters of Hindi.
     """
     if text.isascii():
         return len(text)
-    return sum(max(wcwidth(letter), 0) for letter in text) + text.count(_WIDER)
+    parts = sum(max(wcwidth(part), 0) for part in text) + text.count(_WIDER)
+    return max(parts, wcswidth(text))
 
 
 def _words(text: str, whole: Sequence[Span], width: int) -> Iterator[Span]:
@@ -86,7 +89,7 @@ def _segments(text: str) -> Iterator[str]:
     """Return the pieces of a text between which Unicode allows a line to end."""
     from icu4py.breakers import LineBreaker  # noqa: PLC0415 - most lines fit, and need it not
 
-    return iter(LineBreaker(_encodable(text), "root"))
+    return iter(LineBreaker(_PATH.sub("a", _encodable(text)), "root"))
 
 
 def _letters(text: str) -> Iterator[str]:
@@ -152,18 +155,6 @@ def _pieces(text: str, width: int) -> Iterator[Span]:
     yield begin, len(text)
 
 
-def _after(column: int, spaces: str) -> int:
-    """Return the column after spaces and tabs."""
-    for space in spaces:
-        column += TAB - column % TAB if space == "\t" else cells(space)
-    return column
-
-
 def _at_edge(column: int, width: int) -> int:
     """Return the column where a line goes on that may have been broken at the edge."""
     return column if column <= width else column % width or width
-
-
-def _fitting(spaces: str, column: int, width: int) -> int:
-    """Return how many of the spaces at the end of a paragraph fit on its line."""
-    return sum(_after(column, spaces[: count + 1]) <= width for count in range(len(spaces)))

@@ -72,8 +72,8 @@ class Window:
 def wrapped(text: str, width: int) -> list[str]:
     """Return the rows of a whole text."""
     return [
-        each[start:end].expandtabs(8).rstrip()
-        for each in text.split("\n")
+        each[start:end].rstrip()
+        for each in text.expandtabs(8).split("\n")
         for start, end in lines(each, width)
     ]
 
@@ -134,7 +134,7 @@ def test_a_window_that_changes_loses_and_doubles_nothing(widths, reflows):
     if reflows:
         assert seen == whole
     else:  # such a terminal itself cuts off what stands beyond the edge, and nothing else is lost
-        assert len(seen) < len(whole)
+        assert len(seen) <= len(whole)
         assert is_part(seen, whole)
     assert not any("tok/s" in row for row in window.screen.seen())
 
@@ -145,20 +145,22 @@ def is_part(some_of: str, whole: str) -> bool:
     return all(letter in letters for letter in some_of)
 
 
-PIECES = some.lists(some.tuples(PARAGRAPH, some.booleans()), min_size=1, max_size=4)
+TEXT = some.lists(PARAGRAPH, min_size=1, max_size=4).map("\n".join)
+TABBED = some.tuples(TEXT, some.booleans()).map(
+    lambda t: t[0].replace("  ", "\t") if t[1] else t[0]
+)
 
 
-@given(PIECES, some.integers(1, 90), some.integers(2, 9), some.integers(1, 7))
-@settings(max_examples=150, deadline=None)
-def test_any_text_is_shown_once_and_in_whole_words(parts, width, height, size):
-    text = "\n".join(part for part, _ in parts)
+@given(TABBED, some.integers(1, 90), some.integers(2, 9), some.integers(3, 9))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_shown_once_and_in_whole_words(text, width, height, size):
     window = Window(width, height)
     window.write(text, size=size)
     assert_shown(text, window.screen.copied(), width)
 
 
-@given(PARAGRAPH, some.lists(some.integers(1, 90), min_size=2, max_size=6), some.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@given(TABBED, some.lists(some.integers(1, 90), min_size=2, max_size=6), some.integers(3, 9))
+@settings(max_examples=60, deadline=None)
 def test_any_text_survives_any_change_of_the_window(text, widths, size):
     window = Window(widths[0])
     for number, start in enumerate(range(0, len(text), size)):
@@ -167,13 +169,13 @@ def test_any_text_survives_any_change_of_the_window(text, widths, size):
         if number % 5 == 4:
             window.resize(widths[number // 5 % len(widths)])
     window.flow.close()
-    assert_shown(text, window.screen.copied(), max(widths))
+    assert_shown(text, window.screen.copied(), min(widths))
 
 
 def assert_shown(text: str, copied: list[str], width: int) -> None:
     """Check that lines are a text, and that none ends in a word that fits into `width`."""
     place = 0
-    text = text.rstrip()
+    text = re.sub(r"[\t\n]", " ", text.rstrip())
     for line in copied:
         for letter in line:
             if letter.isspace():
@@ -254,8 +256,10 @@ import sys, time
 from rapid_cli.answering.answer import Decoded, Finished, Piece, Thought
 from rapid_cli.cli.render.answers import answer_view, render_answer
 from rapid_cli.cli.render.console import Bars, console
-from rapid_cli.decoding.stats import DecodingStats
+from rapid_cli.decoding.stats import DecodingStats, Round
 
+stats = DecodingStats()
+stats.add(Round((1, 2), 0, 1, 1, 1, 0.1, 0.1))
 text, options = sys.argv[1], dict.fromkeys(sys.argv[2:], True)
 
 def events():
@@ -264,7 +268,7 @@ def events():
             time.sleep(0.6)
         yield (Thought(text[start:start + 4]) if "think" in options else
                Piece(text[start:start + 4], "drafter" if start % 8 else "target"))
-        yield Decoded(DecodingStats(), 1.0)
+        yield Decoded(stats, 1.0)
         time.sleep(0.005)
     yield Finished(None)
 
@@ -339,7 +343,7 @@ def test_an_answer_has_whole_words_where_stderr_goes_elsewhere():
 def test_a_real_window_may_change_midway(width, narrower):
     screen = in_a_window(width, STORY, narrower=narrower)
     assert screen.width == narrower
-    assert_shown(STORY, screen.copied(), max(width, narrower))
+    assert_shown(STORY, screen.copied(), min(width, narrower))
 
 
 def test_in_a_pipe_an_answer_is_byte_for_byte_what_the_model_wrote():

@@ -45,6 +45,8 @@ class PlainConsole(Console):
 
 def wrapped(text: Text, width: int, whole: Sequence[str] = ()) -> Text:
     """Return a text with an end of line where the next word does not fit, but none in `whole`."""
+    text = text.copy()
+    text.expand_tabs()
     return Text("\n").join(
         paragraph[start:end]
         for paragraph in text.split(allow_blank=True)
@@ -150,7 +152,7 @@ class Bars:
         width, height = self._errors.size
         draft = [
             Text(paragraph[start:end], "italic dim")
-            for paragraph in printable(text).split("\n")
+            for paragraph in printable(text).expandtabs().split("\n")
             for start, end in rows(paragraph, width)
         ]
         shown = draft[-max(height - SPARE_LINES, 1) :]

@@ -9,8 +9,9 @@ from rich.control import Control
 from rich.segment import ControlType, Segment
 from rich.text import Text
 
-from rapid_cli.text.wrapping import TAB, lines, rows
+from rapid_cli.text.wrapping import cells, lines, rows
 
+TAB = 8
 SETTLED = 40
 """A line is printed when so many letters follow it: what comes then no longer moves its end.
 
@@ -34,10 +35,10 @@ class Flow:
     def add(self, text: str, style: str) -> None:
         """Add text; print the paragraphs that it completes."""
         first, *others = text.split("\n")
-        self._rest.append(first, style)
+        self._append(first, style)
         for line in others:
             self.end()
-            self._rest.append(line, style)
+            self._append(line, style)
 
     def draw(self, status: Text | None) -> None:
         """Print the lines that are finished, and draw the rest with a line on how it goes below."""
@@ -83,19 +84,29 @@ class Flow:
     def _draw_rest(self, status: Text | None) -> None:
         """Draw the rest, or what a low window can hold of it, and go back to where it begins."""
         width, height = self._console.size
-        shown = [self._rest[start:end] for start, end in rows(self._rest.plain, width)]
+        text = self._rest.plain
+        shown = [  # without letters that the window is too narrow for: nobody knows their rows
+            self._rest[start:end]
+            for start, end in rows(text, width)
+            if cells(text[start:end]) <= width
+        ]
         below = [status] if status else []
         drawn = [*shown[-max(height - 1 - len(below), 1) :], *below]
         for line in drawn:
-            line.expand_tabs(TAB)
             line.truncate(width, overflow="ellipsis" if line is status else "crop")
         self._console.show_cursor(False)
         self._console.print(Text("\n").join(drawn), soft_wrap=True, end="\r")
         self._console.control(Control.move(0, 1 - len(drawn)))
         self._drawn = True
 
+    def _append(self, text: str, style: str) -> None:
+        """Append text to the paragraph in work, with spaces in place of tabs."""
+        first, *others = text.split("\t")
+        self._rest.append(first, style)
+        for part in others:
+            self._rest.append(" " * (TAB - cells(self._rest.plain) % TAB) + part, style)
+
     def _print(self, line: Text) -> None:
-        line.expand_tabs(TAB)
         self._console.print(line, soft_wrap=True)
 
 

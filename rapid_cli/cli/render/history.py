@@ -65,5 +65,5 @@ def _on_terminal(answer: str, *, full: bool) -> list[str]:
 
 
 def _wrapped(answer: str, width: int) -> list[str]:
-    paragraphs = answer.splitlines()
+    paragraphs = answer.expandtabs().splitlines()
     return [line[start:end] for line in paragraphs for start, end in lines(line, max(width, 1))]
