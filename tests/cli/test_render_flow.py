@@ -21,7 +21,7 @@ from rich.text import Text
 
 from rapid_cli.cli.render.flow import SETTLED, Flow
 from rapid_cli.text.wrapping import cells, lines
-from tests.support.screens import Screen
+from tests.support.screens import Glass, Screen
 from tests.text.test_wrapping import PARAGRAPH, is_end_of_word, word_at
 
 STORY = (
@@ -30,18 +30,6 @@ STORY = (
     "港口委员会给了她一个银哨子。「灯塔」很古老。 "
     "ผู้ดูแลประภาคารชื่ออีดิธ มาร์โลว์ The rest is silence."
 )
-
-
-class Glass(io.StringIO):
-    """A file that shows on a screen what is written."""
-
-    def __init__(self, screen: Screen) -> None:
-        super().__init__()
-        self.screen = screen
-
-    def write(self, text: str) -> int:
-        self.screen.feed(text)
-        return super().write(text)
 
 
 class Window:

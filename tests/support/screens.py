@@ -7,12 +7,28 @@ other cuts them off.
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass, field
 
 from wcwidth import wcwidth
 
 CONTROL = re.compile(r"\x1b\[(\??[0-9;]*)([A-Za-z])|\x1b\]8;[^\x1b]*\x1b\\")
+
+
+class Glass(io.StringIO):
+    """A file that shows on a screen what is written; it takes itself for a terminal."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__()
+        self.screen = screen
+
+    def write(self, text: str) -> int:
+        self.screen.feed(text)
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        return True
 
 
 @dataclass

@@ -28,7 +28,8 @@ class Flow:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._drawable = not (console.is_dumb_terminal or console.legacy_windows)
+        moves = not (console.is_dumb_terminal or console.legacy_windows)
+        self._drawable = console.is_terminal and moves
         self._rest = Text()
         self._drawn = False
 
