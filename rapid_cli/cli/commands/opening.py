@@ -29,7 +29,7 @@ from rapid_cli.cli.render.answers import (
     render_sources,
     render_statistics,
 )
-from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.console import Bars, console, tell
 from rapid_cli.cli.render.documents import render_indexing
 from rapid_cli.cli.render.objects import print_json
 from rapid_cli.errors import RapidError, StoreError
@@ -38,7 +38,6 @@ from rapid_cli.library.sources import Gathered, exists, gather
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.machine.paths import reads_like_question
 from rapid_cli.models.prompts import Turn
-from rapid_cli.text.printable import printable_line
 
 
 def sources_and_question(words: Sequence[str], command: str) -> tuple[list[str], str]:
@@ -89,9 +88,9 @@ def copy_progress(bars: Bars) -> Callable[[str, int, int], None]:
 
 
 def note(errors: Console, text: str) -> None:
-    """Print what a person should know, if there is anything, on one line in yellow."""
+    """Print what a person should know, if there is anything, in yellow."""
     if text:
-        errors.print(printable_line(text), style="yellow", soft_wrap=True)
+        tell(errors, text, "yellow")
 
 
 @dataclass(slots=True)

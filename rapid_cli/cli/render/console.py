@@ -19,7 +19,11 @@ SPARE_LINES = 4
 """A text below the bars leaves so many lines to them."""
 
 
-_COMMAND = re.compile("`[^`]+`")
+_COMMAND = re.compile(
+    r"`[^`]+`|rapid models \w+(?: \S+)?"
+    r'|(?:CMAKE_ARGS="[^"]*" )?pip install (?:--force-reinstall.*|"[^"]*"|\S+)'
+)
+"""A command as messages write it."""
 
 
 class PlainConsole(Console):
@@ -62,8 +66,7 @@ def _spans(text: str, parts: Sequence[str]) -> list[Span]:
 def message(text: Text, to: Console, whole: str = "") -> Text:
     """Return a message in the lines that it takes there.
 
-    A path, which is `whole`, and commands, which stand between backticks, stay in one piece, so
-    that they can be copied.
+    A path, which is `whole`, and commands stay in one piece, so that they can be copied.
     """
     if not to.is_terminal:
         return text
