@@ -252,8 +252,8 @@ text, options = sys.argv[1], dict.fromkeys(sys.argv[2:], True)
 
 def events():
     for start in range(0, len(text), 4):
-        if start == len(text) // 8 * 4:
-            time.sleep(0.6)
+        if "rests" in options and start == len(text) // 8 * 4:
+            time.sleep(0.5)
         yield (Thought(text[start:start + 4]) if "think" in options else
                Piece(text[start:start + 4], "drafter" if start % 8 else "target"))
         yield Decoded(stats, 1.0)
@@ -312,28 +312,34 @@ def idle(terminal: int) -> bool:
     return not select.select([terminal], [], [], 0.3)[0]
 
 
-@pytest.mark.parametrize("width", [9, 33, 120])
-@pytest.mark.parametrize("words", [(), ("held",), ("quiet",), ("think",)], ids=str)
-def test_an_answer_in_a_real_terminal_has_whole_words(width, words):
-    screen = in_a_window(width, STORY, *words)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("width", "option"),
+    [(9, ""), (33, ""), (120, ""), (33, "held"), (33, "quiet"), (33, "think")],
+)
+def test_an_answer_in_a_real_terminal_has_whole_words(width, option):
+    screen = in_a_window(width, STORY, option)
     whole = wrapped(STORY, width)
     assert screen.copied()[: len(whole)] == whole
     assert not "".join(screen.copied()[len(whole) :])
     assert screen.cursor_shown
 
 
+@pytest.mark.slow
 def test_an_answer_has_whole_words_where_stderr_goes_elsewhere():
     screen = in_a_window(40, STORY, errors_too=False)
     assert screen.copied() == [*wrapped(STORY, 40), ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "narrower"), [(100, 40), (40, 100), (60, 7)])
 def test_a_real_window_may_change_midway(width, narrower):
-    screen = in_a_window(width, STORY, narrower=narrower)
+    screen = in_a_window(width, STORY, "rests", narrower=narrower)
     assert screen.width == narrower
     assert_shown(STORY, screen.copied(), min(width, narrower))
 
 
+@pytest.mark.slow
 def test_in_a_pipe_an_answer_is_byte_for_byte_what_the_model_wrote():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "20"}
     written = f"  {STORY * 5}\n\n\tx = 1   \n"
