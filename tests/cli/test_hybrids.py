@@ -42,8 +42,8 @@ KINDS = ["qwen35", "jamba"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def home(request, tmp_path_factory) -> Path:
-    home: Path = tmp_path_factory.mktemp(request.param)
+def home(request, tmp_path_factory, furnish) -> Path:
+    home: Path = furnish(tmp_path_factory.mktemp(request.param))
     path = write_hybrid(home / f"{request.param}.gguf", request.param)
     (home / "models.toml").write_text(MODELS.format(path=path))
     return home
@@ -54,6 +54,12 @@ def story(tmp_path_factory) -> Path:
     path: Path = tmp_path_factory.mktemp("documents") / "keeper.txt"
     path.write_text(STORY)
     return path
+
+
+@pytest.fixture(scope="module")
+def plain(home, story) -> dict[str, Any]:
+    """What plain decoding answers."""
+    return ask(home, story, QUESTIONS[0], "long-context")
 
 
 def ask(home: Path, story: Path, question: str, strategy: str, *words: str) -> dict[str, Any]:
@@ -69,9 +75,8 @@ def test_there_is_one_kind_of_each() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["speculative", "prompt-lookup"])
-def test_drafts_lead_to_the_answer_of_plain_decoding(home, story, strategy) -> None:
+def test_drafts_lead_to_the_answer_of_plain_decoding(home, story, plain, strategy) -> None:
     found = ask(home, story, QUESTIONS[0], strategy, "--gamma", "5")
-    plain = ask(home, story, QUESTIONS[0], "long-context")
     assert found["answer"] == plain["answer"]
     assert plain["answer"]
     assert found["stats"]["tokens"] == plain["stats"]["tokens"]
@@ -107,6 +112,9 @@ def test_a_check_finds_nothing_wrong(home) -> None:
     assert "failure" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    "home", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.long)], indirect=True
+)
 def test_such_a_model_can_be_tuned(home) -> None:
     done = rapid("models", "tune", home=home)
     assert done.returncode == 0, done.stderr

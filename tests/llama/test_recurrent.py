@@ -32,10 +32,18 @@ CLOSE = 2e-4
 SPEC = ModelSpec("tiny", threads=1, gpu_layers=0, flash_attention=False, k_type="f32", v_type="f32")
 """Nothing is rounded to fewer bits, so that logits of other batches are nearly the same."""
 GREEDY = SamplingParams(temperature=0.0)
-HYBRIDS = [each for each in ARCHITECTURES if each != "mamba2"]
+KINDS = ("qwen35", "lfm2", "jamba", "granitehybrid")
+"""One of each kind of states: of delta nets, short convolutions, Mamba and Mamba-2."""
+of_each = pytest.mark.parametrize("weights", ARCHITECTURES, indirect=True)
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(each, marks=() if each in KINDS else pytest.mark.long)
+        for each in ARCHITECTURES
+    ],
+)
 def weights(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("hybrids") / f"{request.param}.gguf"
     with Weights(write_hybrid(path, request.param), SPEC) as weights:
@@ -113,6 +121,7 @@ class PartlyRight:
         return Draft(tuple(tokens))
 
 
+@of_each
 def test_snapshots_are_kept_where_they_were_tried(weights, context):
     assert isinstance(context, RecurrentContext)
     architecture = weights.path.stem
@@ -120,7 +129,20 @@ def test_snapshots_are_kept_where_they_were_tried(weights, context):
     assert context._snapshots == weights.snapshots  # llama.cpp can, or it would say 0
 
 
-@pytest.mark.parametrize("gamma", [3, SNAPSHOTS, 16])
+@pytest.mark.parametrize(
+    ("weights", "gamma"),
+    [
+        *((each, SNAPSHOTS) for each in ARCHITECTURES),
+        *((each, 16) for each in KINDS),
+        *(pytest.param(each, 3, marks=pytest.mark.long) for each in ARCHITECTURES),
+        *(
+            pytest.param(each, 16, marks=pytest.mark.long)
+            for each in ARCHITECTURES
+            if each not in KINDS
+        ),
+    ],
+    indirect=["weights"],
+)
 def test_drafted_greedy_decoding_is_plain_decoding(weights, gamma):
     prompt = drawn(300, seed=1)
     with open_context(weights, length=LENGTH, rows=ROWS) as plain:
@@ -135,7 +157,7 @@ def test_drafted_greedy_decoding_is_plain_decoding(weights, gamma):
     assert min(accepted, rejected) > 50
 
 
-@pytest.mark.parametrize("is_timed", [False, True])
+@pytest.mark.parametrize("is_timed", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_drafter_with_states_of_its_own_keeps_them_right(weights, is_timed):
     prompt = drawn(300, seed=2)
     with open_context(weights, length=LENGTH, rows=ROWS) as plain:
@@ -163,7 +185,10 @@ def test_a_drafter_with_states_of_its_own_keeps_them_right(weights, is_timed):
     assert opinion.at(np.array([said_at_once]))[0] == 1
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@of_each
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(each, marks=pytest.mark.long) for each in (2, 3))]
+)
 def test_any_cut_leaves_what_a_fresh_reading_would(context, fresh, seed):
     rng = np.random.default_rng(seed)
     held = drawn(40, seed)
