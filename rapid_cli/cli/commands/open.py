@@ -137,7 +137,7 @@ def _show_page(wanted: Cited, picture: PagePicture, errors: Console, output: Pat
     if output is not None:
         path = expanded(output)
         pictures.write(picture, path)
-        tell(errors, f"written to {path}")
+        tell(errors, f"written to {path}", whole=str(path))
         return
     require_output()
     if terminal := pictures.picture_terminal():

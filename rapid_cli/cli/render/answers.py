@@ -24,8 +24,8 @@ from rapid_cli.answering.answer import (
 )
 from rapid_cli.api.places import Support, address, best_support, place_of
 from rapid_cli.api.report import coverage_note, summary
+from rapid_cli.cli.flow import Flow
 from rapid_cli.cli.render.console import Bars, PlainConsole, tell
-from rapid_cli.cli.render.flow import Flow
 from rapid_cli.decoding.measuring import Clock
 from rapid_cli.decoding.stats import DecodingStats
 from rapid_cli.documents import Document, Passage

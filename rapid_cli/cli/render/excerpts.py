@@ -8,10 +8,10 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from rich.console import Console
 from rich.text import Text
 
 from rapid_cli.api.cited import Excerpt
+from rapid_cli.cli.render.console import PlainConsole
 from rapid_cli.text.printable import printable
 
 BEGIN, END = ">>>", "<<<"
@@ -27,7 +27,7 @@ def print_excerpt(excerpt: Excerpt) -> None:
     if not sys.stdout.isatty():
         print(_plain(excerpt), flush=True)
         return
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = PlainConsole(highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(_coloured(excerpt) if console.color_system else _plain(excerpt))
     if not _paged(captured.get()):

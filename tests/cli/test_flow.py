@@ -19,7 +19,7 @@ from hypothesis import strategies as some
 from rich.console import Console
 from rich.text import Text
 
-from rapid_cli.cli.render.flow import SETTLED, Flow
+from rapid_cli.cli.flow import SETTLED, Flow
 from rapid_cli.text.wrapping import cells, lines
 from tests.support.screens import Glass, Screen
 from tests.text.test_wrapping import PARAGRAPH, is_end_of_word, word_at
