@@ -30,11 +30,12 @@ _UNSPACED = re.compile(
 def lines(text: str, width: int, whole: Sequence[Span] = ()) -> list[Span]:
     """Return where each line of a paragraph begins and ends, if none is to be wider than `width`.
 
-    The paragraph has neither line breaks nor tabs.
-    What lies between two lines is the spaces at which the first one ends. A word that is wider than
-    `width` cells begins a line and is left in one piece, for the terminal to break at its edge: so
-    it can be copied as it is. Only where it holds letters that some terminals would tear, such as
-    emoji of several parts, it is broken here. No line ends within the spans `whole`.
+    The paragraph has neither line breaks nor tabs. What lies between two of its lines is the spaces
+    at which the first one ends. No line ends within the spans `whole`.
+
+    A word that is wider than `width` cells begins a line and is left in one piece, for the terminal
+    to break at its edge: so it can be copied as it is. Only where it holds letters that some
+    terminals would tear, such as emoji of several parts, it is broken here.
     """
     if cells(text) <= width:
         return [(0, len(text))]
@@ -44,13 +45,13 @@ def lines(text: str, width: int, whole: Sequence[Span] = ()) -> list[Span]:
         size = cells(text[start:stop])
         before = column + cells(text[end:start])
         if end == 0 and before + size > width >= size:  # indentation gives way to its word
-            begin = max(start + size - width, 0)
+            begin = start - _fitting(text[:start], width - size)
             before = cells(text[begin:start])
         elif end and before + size > width and column:
             found.append((begin, end))
             begin, before = start, 0
         column, end = _at_edge(before + size, width), stop
-    found.append((begin, min(len(text), max(end + width - column, end))))
+    found.append((begin, end + _fitting(text[end:], width - column)))
     return found
 
 
@@ -63,7 +64,7 @@ def rows(text: str, width: int) -> list[Span]:
     ]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def cells(text: str) -> int:
     """Return how many cells of a terminal a text without line breaks takes at most.
 
@@ -153,6 +154,12 @@ def _pieces(text: str, width: int) -> Iterator[Span]:
             column += size
             place += len(letter)
     yield begin, len(text)
+
+
+def _fitting(spaces: str, room: int) -> int:
+    """Return how many of some spaces fit into so many cells."""
+    most = min(len(spaces), max(room, 0))
+    return sum(cells(spaces[: count + 1]) <= room for count in range(most))
 
 
 def _at_edge(column: int, width: int) -> int:

@@ -42,7 +42,7 @@ SPACE = some.sampled_from([" "] * 8 + ["  ", "\u3000", "    ", "\u00a0"])
 TEXT = some.lists(
     some.tuples(WORD | RUN.map("".join) | some.text("ab", min_size=1, max_size=30), SPACE)
 ).map(lambda parts: "".join(word + space for word, space in parts))
-PARAGRAPH = some.tuples(some.sampled_from(["", "  ", "    ", "- "]), TEXT).map("".join)
+PARAGRAPH = some.tuples(some.sampled_from(["", "  ", "    ", "- ", "\u3000"]), TEXT).map("".join)
 WIDTH = some.integers(1, 10) | some.integers(1, 130)
 SCRIPTS_WITHOUT_SPACES = re.compile(
     "[\u0e00-\u17ff\u2e80-\u9fff\uff00-\uff9f\U00020000-\U0003ffff]"
@@ -90,6 +90,8 @@ def test_lines_end_where_scripts_allow_it(text, width, expected):
         ("    x = call(a, b)", 14, ["    x =", "call(a, b)"]),
         ("    x = call(a, b)", 13, ["    x =", "call(a, b)"]),
         ("      word", 5, [" word"]),  # and no line is empty
+        ("\u3000\u3000word", 7, ["\u3000word"]),
+        ("word\u3000", 5, ["word"]),
         ("    longer", 4, ["    longer"]),
         ("- one two", 6, ["- one", "two"]),
     ],
