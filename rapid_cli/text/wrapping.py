@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from wcwidth import wcswidth, wcwidth
+from wcwidth import iter_graphemes, wcswidth, wcwidth
 
 Span = tuple[int, int]
 SPACES = " \u3000"
@@ -87,17 +87,27 @@ def _words(text: str, whole: Sequence[Span], width: int) -> Iterator[Span]:
 
 
 def _segments(text: str) -> Iterator[str]:
-    """Return the pieces of a text between which Unicode allows a line to end."""
-    from icu4py.breakers import LineBreaker  # noqa: PLC0415 - most lines fit, and need it not
+    """Return the pieces of a text between which Unicode allows a line to end.
 
+    Where ICU is not installed, as there is none built for every machine, these are the words of
+    scripts with spaces, and the letters of others.
+    """
+    try:
+        from icu4py.breakers import LineBreaker  # noqa: PLC0415 - most lines fit, and need it not
+    except ImportError:
+        return _by_letters(text)
     return iter(LineBreaker(_PATH.sub("a", _encodable(text)), "root"))
 
 
-def _letters(text: str) -> Iterator[str]:
-    """Return what a reader takes for the letters of a text, with all that is set on each."""
-    from icu4py.breakers import CharacterBreaker  # noqa: PLC0415 - for words wider than a line
-
-    return iter(CharacterBreaker(_encodable(text), "root"))
+def _by_letters(text: str) -> Iterator[str]:
+    """Return the words of a text with the spaces after them, and single letters without spaces."""
+    piece = ""
+    for letter in iter_graphemes(text):
+        if piece and letter not in SPACES and (piece[-1] in SPACES or _UNSPACED.match(letter)):
+            yield piece
+            piece = ""
+        piece += letter
+    yield piece
 
 
 def _encodable(text: str) -> str:
@@ -130,7 +140,11 @@ def _fitted(text: str, begin: int, stop: int, whole: Sequence[Span], width: int)
 def _untorn(text: str, start: int, end: int, width: int) -> Iterator[Span]:
     """Yield a word, or the lines of one that is wider than a line and no terminal's to break."""
     word = text[start:end]
-    if cells(word) <= width or wcswidth(word) <= width or not any(map(_tearable, _letters(word))):
+    if (
+        cells(word) <= width
+        or wcswidth(word) <= width
+        or not any(map(_tearable, iter_graphemes(word)))
+    ):
         yield start, end
         return
     for begin, stop in _pieces(word, width):
@@ -146,7 +160,7 @@ def _pieces(text: str, width: int) -> Iterator[Span]:
     """Yield where a text is broken if its letters fill line after line."""
     begin = place = column = 0
     if cells(text) > width:
-        for letter in _letters(text):
+        for letter in iter_graphemes(text):
             size = cells(letter)
             if column and column + size > width:
                 yield begin, place

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
-from icu4py.breakers import CharacterBreaker
-from wcwidth import wcswidth
+from wcwidth import iter_graphemes, wcswidth
 
 from rapid_cli.text.wrapping import cells, lines, rows
 
@@ -47,6 +47,20 @@ WIDTH = some.integers(1, 10) | some.integers(1, 130)
 SCRIPTS_WITHOUT_SPACES = re.compile(
     "[\u0e00-\u17ff\u2e80-\u9fff\uff00-\uff9f\U00020000-\U0003ffff]"
 )
+
+
+@pytest.fixture
+def without_icu(monkeypatch):
+    """A machine for which ICU is not built."""
+    monkeypatch.setitem(sys.modules, "icu4py.breakers", None)
+
+
+def test_without_icu_lines_end_at_spaces_and_between_letters_of_scripts_without_them(without_icu):
+    text = "The landlord of the silver-grey 宿屋 was 彼は昨日行きました ok"
+    assert broken(text, 12) == [
+        *("The landlord", "of the", "silver-grey", "宿屋 was 彼", "は昨日行きま", "した ok"),
+    ]
+    assert broken("a  embargoed word ", 9) == ["a", "embargoed", "word "]
 
 
 def broken(text, width, **options):
@@ -180,7 +194,7 @@ def test_no_drawn_row_is_wider_than_the_window(text, width):
     found = rows(text, width)
     shown = [text[start:end] for start, end in found]
     for row in shown:
-        assert wcswidth(row) <= width or len(list(CharacterBreaker(row, "root"))) == 1
+        assert wcswidth(row) <= width or len(list(iter_graphemes(row))) == 1
     assert "".join("".join(shown).split()) == "".join(text.split())
 
 
