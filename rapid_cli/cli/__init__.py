@@ -19,6 +19,7 @@ from rapid_cli.cli.options.library import IndexOptions, SearchOptions
 from rapid_cli.cli.options.models import CheckOptions, TuneOptions
 from rapid_cli.cli.options.open import OpenOptions
 from rapid_cli.cli.options.parameters import Collection, Json, Models, Quiet, taking_options
+from rapid_cli.cli.options.serve import ServeOptions
 from rapid_cli.cli.streams import standard_streams
 
 app = typer.Typer(
@@ -140,6 +141,15 @@ def remove(
     from rapid_cli.cli.commands.library import remove
 
     remove(names, collection, quiet=quiet)
+
+
+@app.command()
+@taking_options
+def serve(options: ServeOptions) -> None:
+    """Answer questions of other programs, over HTTP, in the forms of OpenAI and its own."""
+    from rapid_cli.cli.commands.serve import run
+
+    run(options)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from functools import cache
 import llama_cpp
 from llama_cpp._ggml import libggml
 
-from rapid_cli.machine import control_groups, crashes
+from rapid_cli.machine import control_groups, crashes, stopping
 
 logger = logging.getLogger("rapid_cli.llama")
 
@@ -94,25 +94,30 @@ _ENDING = tuple(
 
 
 class Interruption:
-    """Whether a signal that ends the command came while a native call was running.
+    """Whether a native call is to end early: for a signal that ends the command, or as wished.
 
     A native call returns to Python only when it is done, which can take minutes. llama.cpp asks
     `callback` between the steps of its graph (on CPU and Metal) whether to give up. What a signal's
-    handler raises would be lost there, so it is called afterwards.
+    handler raises would be lost there, so it is called afterwards. Signals come to the main thread
+    alone; other threads are stopped as `machine.stopping` says.
     """
 
     def __init__(self) -> None:
         self._caught: int | None = None
+        self._wish = stopping.wish()
         self.callback = llama_cpp.ggml_abort_callback(self._asked)
 
     def _asked(self, _user_data: ctypes.c_void_p) -> bool:
-        return self._caught is not None
+        return self._caught is not None or self._wish()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Turn such a signal into the callback's answer, and let its handler raise afterwards."""
+        """Let the callback say so, and raise afterwards: what the handler raises, or Stopped."""
+        self._wish = stopping.wish()
         if threading.current_thread() is not threading.main_thread():
             yield
+            if self._wish():
+                raise stopping.Stopped
             return
         self._caught = None
         usual = {each: signal.getsignal(each) for each in _ENDING}

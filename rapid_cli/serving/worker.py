@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.errors import RapidError
+from rapid_cli.machine.stopping import stopped_by
 
 MOST_WAITING = 16
 """So many pieces of work may wait by default."""
@@ -35,16 +36,48 @@ class Job(Generic[T]):
         self._work = work
         self._cancelled = threading.Event()
         self._loop = asyncio.get_running_loop()
-        self._told: asyncio.Queue[T | Exception | None] = asyncio.Queue()
+        self._told: asyncio.Queue[T | BaseException | None] = asyncio.Queue()
+        self._begun = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    async def begin(self, seconds: float) -> None:
+        """Wait for the first thing that is told, but not longer; raise what went wrong until then.
+
+        The work then ends if the wait does.
+        """
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._begun.wait()
+            if self._failure is not None:
+                raise self._failure
+        except BaseException:
+            self.cancel()
+            raise
 
     async def events(self) -> AsyncGenerator[T, None]:
         """Yield what the work tells until it is done, and raise what goes wrong in it.
 
-        If the iteration is left, the work ends before its next event.
+        If the iteration is left, the work ends.
         """
+        async with aclosing(self.patient_events(None)) as events:
+            async for event in events:
+                if event is not None:
+                    yield event
+
+    async def patient_events(self, patience: float | None) -> AsyncGenerator[T | None, None]:
+        """Yield as `events` does, and None whenever nothing is told for `patience` seconds."""
         try:
-            while (told := await self._told.get()) is not None:
-                if isinstance(told, Exception):
+            while True:
+                try:
+                    async with asyncio.timeout(patience):
+                        told = await self._told.get()
+                except TimeoutError:
+                    yield None
+                    continue
+                if told is None:
+                    return
+                if isinstance(told, BaseException):
                     raise told
                 yield told
         finally:
@@ -65,19 +98,19 @@ class Job(Generic[T]):
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
-        """End the work before its next event."""
+        """End the work before its next event, and native calls that take long in it."""
         self._cancelled.set()
 
     def run(self, rapid: Rapid) -> None:
         """Do the work; this is for the worker's thread."""
         try:
-            with closing(self._work(rapid)) as events:
+            with stopped_by(self._cancelled.is_set), closing(self._work(rapid)) as events:
                 for event in events:
                     if self.is_cancelled:
                         return
                     self._tell(event)
             self._tell(None)
-        except Exception as error:  # it is for whoever waits
+        except BaseException as error:  # it is for whoever waits, and the thread goes on
             self._tell(error)
 
     def refuse(self, error: Exception) -> None:
@@ -85,9 +118,15 @@ class Job(Generic[T]):
         self.cancel()
         self._tell(error)
 
-    def _tell(self, told: T | Exception | None) -> None:
+    def _tell(self, told: T | BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(self._told.put_nowait, told)
+            self._loop.call_soon_threadsafe(self._put, told)
+
+    def _put(self, told: T | BaseException | None) -> None:
+        if isinstance(told, BaseException):
+            self._failure = told
+        self._told.put_nowait(told)
+        self._begun.set()
 
 
 class Worker:
@@ -111,6 +150,7 @@ class Worker:
     def waiting(self) -> int:
         """How many pieces of work wait for their turn."""
         with self._changed:
+            self._forget_cancelled()
             return self._count()
 
     def submit(self, client: str, work: Work[T]) -> Job[T]:
@@ -119,18 +159,15 @@ class Worker:
         with self._changed:
             if self._is_ending:
                 raise Ended("the server is ending", "ask again when it runs")
+            self._forget_cancelled()
             if self._current is not None and self._count() >= self._most_waiting:
                 raise Busy(f"{self._count()} questions wait already", "ask again later")
             self._waiting.setdefault(client, deque()).append(job)
             self._changed.notify()
         return job
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the work in hand before its next event, refuse what waits, and wait for that."""
+    def end(self) -> None:
+        """End the work in hand, refuse what waits, and take no more; `join` waits for that."""
         with self._changed:
             self._is_ending = True
             jobs = [job for each in self._waiting.values() for job in each]
@@ -140,10 +177,36 @@ class Worker:
             self._changed.notify()
         for job in jobs:
             job.refuse(Ended("the server ended", "ask again when it runs"))
-        self._thread.join()
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait until the thread has ended, or for so many seconds; tell whether it has."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to work; once `end` was called this is of no use any more."""
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, and wait for that."""
+        self.end()
+        self.join()
 
     def _count(self) -> int:
-        return sum(not job.is_cancelled for jobs in self._waiting.values() for job in jobs)
+        return sum(map(len, self._waiting.values()))
+
+    def _forget_cancelled(self) -> None:
+        """Leave out what nobody waits for, so that who comes and goes takes no room."""
+        for client, jobs in list(self._waiting.items()):
+            left = deque(job for job in jobs if not job.is_cancelled)
+            if left:
+                self._waiting[client] = left
+            else:
+                del self._waiting[client]
 
     def _work(self) -> None:
         while (job := self._next()) is not None:

@@ -21,7 +21,7 @@ PACKAGES = {
     "config errors",
     "bench": "session answering models retrieval decoding documents figures config errors",
     "evaluation": "session answering models storage text decoding documents figures errors",
-    "serving": "api errors",
+    "serving": "api session answering library models machine documents errors",
     "api": "session answering library models text decoding documents errors",
     "session": "answering library llama preflight models reader retrieval storage machine text "
     "documents config errors",
@@ -73,11 +73,13 @@ OWNERS = {
     "rich": "cli",
     "sentence_transformers": "retrieval.torch_embedder retrieval.reranker",
     "sqlite3": "storage.sqlite",
+    "starlette": "serving",
     "tokenizers": "retrieval.onnx_embedder",
     "textual_image": "cli.render.pictures",
     "torch": "retrieval.torch_embedder retrieval.reranker",
     "transformers": "retrieval.torch_embedder",
     "typer": "cli",
+    "uvicorn": "serving",
     "watchfiles": "library.watching",
     "wcwidth": "text.wrapping",
 }

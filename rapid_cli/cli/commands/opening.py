@@ -38,6 +38,7 @@ from rapid_cli.library.sources import Gathered, exists, gather
 from rapid_cli.machine.gpus import idle_gpu
 from rapid_cli.machine.paths import reads_like_question
 from rapid_cli.models.prompts import Turn
+from rapid_cli.models.specs import ModelSpec
 
 
 def sources_and_question(words: Sequence[str], command: str) -> tuple[list[str], str]:
@@ -182,17 +183,15 @@ def open_answering(
         with Bars(errors) as bars:
             _, target = rapid.find_models(progress=copy_progress(bars)).target
         with open_sources(rapid.library, sources, errors) as gathered:
-            if target.gpu_layers != 0:  # else the CPU was chosen
-                note(errors, _what_is_idle(used=bool(accelerators())))
+            tell_idle_gpu(target, errors, used=bool(accelerators()))
             yield Answering(rapid, gathered, chosen, choices, errors)
 
 
-def _what_is_idle(*, used: bool) -> str:
-    """Return a word on a GPU that llama.cpp was not built for, if there is one."""
-    idle = idle_gpu(used=used)
-    if idle is None:
-        return ""
-    return f"{idle.name} is not used, since llama.cpp was built without it: {idle.install}"
+def tell_idle_gpu(target: ModelSpec, errors: Console, *, used: bool) -> None:
+    """Tell of a GPU that llama.cpp was not built for, unless the CPU was chosen."""
+    if target.gpu_layers != 0 and (idle := idle_gpu(used=used)):
+        text = f"{idle.name} is not used, since llama.cpp was built without it: {idle.install}"
+        note(errors, text)
 
 
 def _choices(chosen: AnswerOptions) -> Choices:
