@@ -147,7 +147,7 @@ def remove(
 @taking_options
 def serve(options: ServeOptions) -> None:
     """Answer questions of other programs, over HTTP, in the forms of OpenAI and its own."""
-    from rapid_cli.cli.commands.serve import run
+    from rapid_cli.cli.commands.serving.serve import run
 
     run(options)
 

@@ -39,6 +39,7 @@ class Job(Generic[T]):
         self._told: asyncio.Queue[T | BaseException | None] = asyncio.Queue()
         self._begun = asyncio.Event()
         self._failure: BaseException | None = None
+        self._is_done = False
 
     async def begin(self, seconds: float) -> None:
         """Wait for the first thing that is told, but not longer; raise what went wrong until then.
@@ -97,6 +98,11 @@ class Job(Generic[T]):
         """Whether nobody waits for it any more."""
         return self._cancelled.is_set()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+        return self._is_done or self.is_cancelled
+
     def cancel(self) -> None:
         """End the work before its next event, and native calls that take long in it."""
         self._cancelled.set()
@@ -109,14 +115,18 @@ class Job(Generic[T]):
                     if self.is_cancelled:
                         return
                     self._tell(event)
-            self._tell(None)
+            self._end(None)
         except BaseException as error:  # it is for whoever waits, and the thread goes on
-            self._tell(error)
+            self._end(error)
 
     def refuse(self, error: Exception) -> None:
         """Say that the work is not done, and why."""
         self.cancel()
         self._tell(error)
+
+    def _end(self, told: BaseException | None) -> None:
+        self._is_done = True
+        self._tell(told)
 
     def _tell(self, told: T | BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits
@@ -160,7 +170,7 @@ class Worker:
             if self._is_ending:
                 raise Ended("the server is ending", "ask again when it runs")
             self._forget_cancelled()
-            if self._current is not None and self._count() >= self._most_waiting:
+            if self._count() + self._is_busy() > self._most_waiting:
                 raise Busy(f"{self._count()} questions wait already", "ask again later")
             self._waiting.setdefault(client, deque()).append(job)
             self._changed.notify()
@@ -195,6 +205,9 @@ class Worker:
         """End, and wait for that."""
         self.end()
         self.join()
+
+    def _is_busy(self) -> bool:
+        return self._current is not None and not self._current.is_over
 
     def _count(self) -> int:
         return sum(map(len, self._waiting.values()))

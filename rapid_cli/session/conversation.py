@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cached_property, partial
@@ -113,37 +113,39 @@ class Desk:
         earlier = [turn.question for turn in turns]  # a follow-up seldom names what it is about
         library, ids = sources.library, list(sources.documents)
         find = partial(library.search, question, ids, earlier=earlier)
-        begun = self._searcher.submit(find, AHEAD)
 
         def search(limit: int) -> list[Passage]:
             found = begun.result()
             enough = limit <= AHEAD or len(found) < AHEAD
             return found[:limit] if enough else find(limit)
 
-        seconds = Seconds(index=index_seconds, load=self._load())
-        request = Request(
-            f"{question}\n{instruction}" if instruction else question,
-            list(sources.documents.values()),
-            search,
-            self.pair,
-            options,
-            contexts=self._contexts,
-            profiles=self._session.profiles,
-            seconds=seconds,
-            started=started,
-            clock=time.perf_counter,
-            turns=turns,
-        )
-        with closing(answer(request)) as events:
-            for event in events:
-                if begun.done():
-                    begun.result()  # raises what went wrong in the library as soon as it is known
-                if isinstance(event, Finished):
-                    result = replace(event.answer, question=question)
-                    cited = (yield from self._cited(result, sources)) if self._cites else result
-                    yield Finished(cited)
-                else:
-                    yield event
+        begun = self._searcher.submit(find, AHEAD)
+        try:
+            seconds = Seconds(index=index_seconds, load=self._load())
+            request = Request(
+                f"{question}\n{instruction}" if instruction else question,
+                list(sources.documents.values()),
+                search,
+                self.pair,
+                options,
+                contexts=self._contexts,
+                profiles=self._session.profiles,
+                seconds=seconds,
+                started=started,
+                clock=time.perf_counter,
+                turns=turns,
+            )
+            with closing(answer(request)) as events:
+                for event in events:
+                    if begun.done():
+                        begun.result()  # raises what went wrong in the library once it is known
+                    if isinstance(event, Finished):
+                        result = replace(event.answer, question=question)
+                        yield Finished((yield from self._cited(result, sources)))
+                    else:
+                        yield event
+        finally:
+            wait([begun])  # else it would still be in the library when the next question is asked
 
     def _load(self) -> float | None:
         """Load the models, and return the seconds that took; None if they were loaded before."""
@@ -155,6 +157,8 @@ class Desk:
 
     def _cited(self, result: Answer, sources: Sources) -> Generator[Note, None, Answer]:
         """Match the answer's sentences to passages; an answer is not lost because that fails."""
+        if not self._cites:
+            return result
         before = time.perf_counter()
         library, ids = sources.library, list(sources.documents)
 

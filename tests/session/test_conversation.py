@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -32,10 +33,14 @@ class Searched:
         return PASSAGES[:limit]
 
 
-def answered(sources: Searched, instruction: str, turns: tuple[Turn, ...] = ()):
-    loader = SimpleNamespace(load_pair=lambda files: self_pair(MODEL))
+def desk_of(model: Model) -> Desk:
+    loader = SimpleNamespace(load_pair=lambda files: self_pair(model))
     session = SimpleNamespace(loader=loader, profiles=Known(), states=None)
-    with Desk(session, None, cites=False) as desk:
+    return Desk(session, None, cites=False)
+
+
+def answered(sources: Searched, instruction: str, turns: tuple[Turn, ...] = ()):
+    with desk_of(MODEL) as desk:
         *_, last = desk.ask("Who?", sources, options("rag"), turns, instruction=instruction)
     assert isinstance(last, Finished)
     return last.answer
@@ -60,3 +65,20 @@ def test_what_was_asked_before_goes_into_the_search_oldest_first() -> None:
     sources = Searched()
     answered(sources, "", (Turn("Who came?", (3,)), Turn("When?", (4,))))
     assert sources.earlier == ("Who came?", "When?")
+
+
+def test_a_question_that_is_given_up_leaves_no_search_behind() -> None:
+    going, over = threading.Event(), threading.Event()
+
+    class Slow(Searched):
+        def search(self, question, document_ids, limit, *, earlier=(), reranked=True):
+            assert going.wait(10)
+            over.set()
+            return PASSAGES[:limit]
+
+    with desk_of(MODEL) as desk:
+        events = desk.ask("Who?", Slow(), options("long-context"))
+        next(events)
+        threading.Timer(0.05, going.set).start()
+        events.close()
+        assert over.is_set()
