@@ -41,7 +41,7 @@ def application(endpoints: Endpoints, rules: Rules, log: Log) -> Guard:
         exception_handlers={
             HTTPException: _refused_by_router,
             RapidError: _failed,
-            Exception: _failed,  # uvicorn logs them
+            Exception: _failed,  # it is raised again afterwards, and logged
             Gone: _gone,
         },
     )

@@ -7,7 +7,9 @@ that it takes the server for (`Host`), and by where it is from itself (`Origin`)
 from __future__ import annotations
 
 import hmac
+import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rapid_cli.errors import ConfigError
 from rapid_cli.serving.errors import Refused, error_json, headers
@@ -24,6 +25,7 @@ from rapid_cli.serving.sse import Ascii
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+logger = logging.getLogger(__name__)
 TOKEN = "RAPID_TOKEN"
 """The variable with the token that clients of the server must show."""
 SHORTEST_TOKEN = 16
@@ -43,6 +45,9 @@ ALWAYS = {
     "Cache-Control": "no-store",
 }
 """Headers of each response that does not have them of its own."""
+
+HOST = re.compile(r"(\[(?P<number>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(:\d+)?", re.ASCII)
+"""What a `Host` header may be."""
 
 Log = Callable[[str], None]
 
@@ -109,12 +114,9 @@ class Rules:
 
         Names of other people's may lead here, too. Numbers lead where they say.
         """
-        try:
-            name = urlsplit(f"http://{header}").hostname or ""
-        except ValueError:
+        if not (found := HOST.fullmatch(header)):
             return False
-        if not header or "@" in header or "/" in header:
-            return False
+        name = (found["number"] or found["name"]).lower()
         if name in ("localhost", self.host.lower()):
             return True
         local = is_loopback(self.address)
@@ -171,7 +173,10 @@ class Guard:
             response = Ascii(error_json(error), error.status, headers(error))
             await response(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # it was told to the client as far as that is of use
+            logger.error("a request failed", exc_info=error)
 
 
 def _completed(given: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -115,6 +115,11 @@ class Server:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
 
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        return self._workers[0].waiting
+
     def run(self, *, ready: Callable[[], None] = lambda: None) -> int | None:
         """Serve until `end` or a signal, whose number is returned; `ready` is called at first.
 

@@ -15,6 +15,7 @@ import pytest
 
 from rapid_cli.errors import ContextFull, IncompatibleModels, ModelError, NativeError
 from rapid_cli.llama import LlamaContext, Weights, check_pair, compute_devices, context
+from rapid_cli.machine import stopping
 from rapid_cli.models.specs import ModelSpec
 from tests.support.repository import REPOSITORY
 from tests.support.tiny_hybrids import write_hybrid
@@ -261,6 +262,34 @@ def test_ctrl_c_ends_a_long_reading_in_the_middle_of_a_batch(weights, tokens, mo
         except KeyboardInterrupt:  # which would end pytest
             pytest.fail("one Ctrl-C interrupted twice")
         assert len(long) == 20
+
+
+def test_a_reading_in_another_thread_ends_in_the_middle_of_a_batch_as_wished(
+    weights, tokens, monkeypatch
+):
+    monkeypatch.setattr(context, "READ_BATCH", 2048)
+    over, ended = threading.Event(), []
+
+    def read(long):
+        try:
+            with stopping.stopped_by(over.is_set):
+                read_through(long, (tokens * 60)[:2048])
+        except stopping.Stopped:
+            ended.append(time.monotonic())
+
+    with LlamaContext(weights, length=2100, rows=2) as long:
+        read_through(long, tokens[:10])
+        thread = threading.Thread(target=read, args=(long,))
+        thread.start()
+        time.sleep(0.3)
+        over.set()
+        wished = time.monotonic()
+        thread.join()
+        assert ended[0] - wished < 0.8
+        assert len(long) == 10
+        logits = long.extend(tokens[10:12], rows=2)
+        assert same(logits, read_afresh(weights, tokens[:12], rows=2))
+        assert read_through(long, tokens[12:20]) == [8]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
