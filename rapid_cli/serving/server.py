@@ -120,6 +120,11 @@ class Server:
         """How many questions wait."""
         return self._workers[0].waiting
 
+    @property
+    def in_hand(self) -> int:
+        """How many questions and searches wait or are in work."""
+        return sum(worker.waiting + worker.is_busy for worker in self._workers)
+
     def run(self, *, ready: Callable[[], None] = lambda: None) -> int | None:
         """Serve until `end` or a signal, whose number is returned; `ready` is called at first.
 

@@ -163,6 +163,12 @@ class Worker:
             self._forget_cancelled()
             return self._count()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is in work for which somebody waits."""
+        current = self._current
+        return current is not None and not current.is_over
+
     def submit(self, client: str, work: Work[T]) -> Job[T]:
         """Hand over work of a client, within an event loop; Busy if too much waits already."""
         job = Job(work)
@@ -170,7 +176,7 @@ class Worker:
             if self._is_ending:
                 raise Ended("the server is ending", "ask again when it runs")
             self._forget_cancelled()
-            if self._count() + self._is_busy() > self._most_waiting:
+            if self._count() + self.is_busy > self._most_waiting:
                 raise Busy(f"{self._count()} questions wait already", "ask again later")
             self._waiting.setdefault(client, deque()).append(job)
             self._changed.notify()
@@ -205,9 +211,6 @@ class Worker:
         """End, and wait for that."""
         self.end()
         self.join()
-
-    def _is_busy(self) -> bool:
-        return self._current is not None and not self._current.is_over
 
     def _count(self) -> int:
         return sum(map(len, self._waiting.values()))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -405,6 +406,26 @@ with Store(Path({str(tmp_path)!r})) as store:
         assert other.communicate(timeout=60)[0] == "5\n"
         fill(store, "book", 6)
         assert len(stored_chunks(store, "book")) == 6
+
+
+@pytest.mark.slow
+def test_two_threads_with_a_store_each_hand_the_folder_to_each_other(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.use("minilm", DIMENSION, 100)
+        fill(store, "book", 5)
+
+    def look(turns: int) -> list[int]:
+        with Store(tmp_path) as mine:
+            found = []
+            for turn in range(turns):
+                found.append(len(stored_chunks(mine, "book")))
+                if turn % 2:
+                    mine.rest()
+            return found
+
+    with ThreadPoolExecutor(2) as threads:
+        for found in threads.map(look, [8, 8]):
+            assert found == [5] * 8
 
 
 def test_a_store_that_is_never_handed_on_is_a_store_error(
