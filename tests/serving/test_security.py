@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from rapid_cli.errors import ConfigError
-from rapid_cli.serving.errors import Refused
-from rapid_cli.serving.security import Rules, find_token, is_loopback
-from rapid_cli.serving.server import listening
+from rapid_cli.serving.http.errors import Refused
+from rapid_cli.serving.http.security import Rules, find_token, is_loopback
+from rapid_cli.serving.http.server import listening
 from tests.support.rapid import rapid
 from tests.support.servers import Running, serving, serving_process
 

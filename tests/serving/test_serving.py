@@ -149,8 +149,8 @@ def test_while_a_text_is_read_comments_tell_how_far(slow) -> None:
 
 
 def test_what_waits_long_is_told_that_it_does(slow, monkeypatch) -> None:
-    monkeypatch.setattr("rapid_cli.serving.sse.FIRST_SECONDS", 0.05)
-    monkeypatch.setattr("rapid_cli.serving.sse.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("rapid_cli.serving.http.sse.FIRST_SECONDS", 0.05)
+    monkeypatch.setattr("rapid_cli.serving.http.sse.PATIENCE_SECONDS", 0.05)
     rapid, server = slow
     with Leaving(server, "/v1/ask", ASK):
         until(lambda: rapid.asked)

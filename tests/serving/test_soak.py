@@ -14,7 +14,7 @@ import openai
 import psutil
 import pytest
 
-from rapid_cli.serving.fields import LARGEST_BODY
+from rapid_cli.serving.http.fields import LARGEST_BODY
 from tests.support.servers import Running, serving
 
 CLIENTS, ROUNDS = 8, 25

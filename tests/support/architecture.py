@@ -15,7 +15,7 @@ from tests.support.repository import REPOSITORY
 CODE = REPOSITORY / "rapid_cli"
 PAGE = REPOSITORY / "docs" / "architecture.md"
 PACKAGES = {
-    "cli": "doctor bench evaluation api session answering library llama models storage "
+    "cli": "doctor bench evaluation serving api session answering library llama models storage "
     "machine text decoding documents figures config errors",
     "doctor": "session library llama preflight models retrieval storage machine text documents "
     "config errors",
@@ -73,13 +73,13 @@ OWNERS = {
     "rich": "cli",
     "sentence_transformers": "retrieval.torch_embedder retrieval.reranker",
     "sqlite3": "storage.sqlite",
-    "starlette": "serving",
+    "starlette": "serving.http",
     "tokenizers": "retrieval.onnx_embedder",
     "textual_image": "cli.render.pictures",
     "torch": "retrieval.torch_embedder retrieval.reranker",
     "transformers": "retrieval.torch_embedder",
     "typer": "cli",
-    "uvicorn": "serving",
+    "uvicorn": "serving.http",
     "watchfiles": "library.watching",
     "wcwidth": "text.wrapping",
 }

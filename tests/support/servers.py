@@ -17,8 +17,8 @@ import httpx
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.library.sources import Gathered
-from rapid_cli.serving.server import Address, Server
-from rapid_cli.serving.subjects import Subjects
+from rapid_cli.serving.http.server import Address, Server
+from rapid_cli.serving.http.subjects import Subjects
 from tests.support.rapid import COMMAND, environment
 
 START_SECONDS = 60.0

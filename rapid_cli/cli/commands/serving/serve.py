@@ -19,9 +19,9 @@ from rapid_cli.cli.options.serve import ServeOptions
 from rapid_cli.cli.render.console import Bars, console, tell
 from rapid_cli.cli.render.documents import render_indexing
 from rapid_cli.library.sources import STANDARD_INPUT, Gathered
-from rapid_cli.serving.security import find_token
-from rapid_cli.serving.server import Address, Server, Stuck
-from rapid_cli.serving.subjects import Subjects
+from rapid_cli.serving.http.security import find_token
+from rapid_cli.serving.http.server import Address, Server, Stuck
+from rapid_cli.serving.http.subjects import Subjects
 
 LOADING = "loading the models"
 

@@ -24,8 +24,8 @@ from rapid_cli.api.rapid import Rapid, Said
 from rapid_cli.api.report import Json, coverage_note
 from rapid_cli.documents import Document
 from rapid_cli.models.specs import ModelsFile
-from rapid_cli.serving.errors import Refused
-from rapid_cli.serving.subjects import Subjects
+from rapid_cli.serving.http.errors import Refused
+from rapid_cli.serving.http.subjects import Subjects
 from rapid_cli.serving.worker import Work
 from rapid_cli.session.offers import is_here
 

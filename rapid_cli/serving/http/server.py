@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,18 +13,18 @@ import uvicorn
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.errors import ConfigError
-from rapid_cli.serving.application import application
-from rapid_cli.serving.endpoints import Endpoints
-from rapid_cli.serving.security import TOKEN, Log, Rules, is_loopback
-from rapid_cli.serving.subjects import Subjects
+from rapid_cli.serving.http.application import application
+from rapid_cli.serving.http.endpoints import Endpoints
+from rapid_cli.serving.http.security import TOKEN, Log, Rules, is_loopback
+from rapid_cli.serving.http.subjects import Subjects
+from rapid_cli.serving.signals import signals
 from rapid_cli.serving.worker import MOST_WAITING, Worker
 
-ENDING = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGTERM") if hasattr(signal, name)
-)
 MOST_SEARCHES = 64
 """Searches take a fraction of a second, so more of them may wait."""
 MOST_CONNECTIONS = 512
+LONGEST_HEAD = 1 << 16
+"""Bytes of an address and headers; an address may hold a passage that is looked for."""
 END_SECONDS = 5
 """In which responses must end when the server does."""
 WORK_SECONDS = 10.0
@@ -104,6 +102,7 @@ class Server:
                 proxy_headers=False,
                 server_header=False,
                 limit_concurrency=MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=LONGEST_HEAD,
                 timeout_graceful_shutdown=END_SECONDS,
             ),
             self._end_work,
@@ -130,7 +129,7 @@ class Server:
 
         Stuck if the work in hand does not end.
         """
-        with _signals(self.end) as caught:
+        with signals(self.end) as caught:
             self._listener.listen()
             for worker in self._workers:
                 worker.start()
@@ -172,29 +171,3 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Do nothing."""
         yield
-
-
-@contextmanager
-def _signals(end: Callable[[], None]) -> Iterator[list[int]]:
-    """Let signals that end a command call `end` alone; those that came are in the list.
-
-    One that is ignored, as `nohup` has it, stays so.
-    """
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def catch(number: int, _: object) -> None:
-        caught.append(number)
-        end()
-
-    before = {each: signal.getsignal(each) for each in ENDING}
-    mine = [each for each, usual in before.items() if usual is not signal.SIG_IGN]
-    for each in mine:
-        signal.signal(each, catch)
-    try:
-        yield caught
-    finally:
-        for each in mine:
-            signal.signal(each, before[each])

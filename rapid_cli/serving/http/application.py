@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rapid_cli.errors import RapidError
-from rapid_cli.serving import pages
-from rapid_cli.serving.endpoints import Endpoints
-from rapid_cli.serving.errors import Refused, error_json, headers, refused
-from rapid_cli.serving.security import Guard, Log, Rules
-from rapid_cli.serving.sse import Ascii, Gone
+from rapid_cli.serving.http import pages
+from rapid_cli.serving.http.endpoints import Endpoints
+from rapid_cli.serving.http.errors import Refused, error_json, headers, refused
+from rapid_cli.serving.http.security import Guard, Log, Rules
+from rapid_cli.serving.http.sse import Ascii, Gone
 
 if TYPE_CHECKING:
     from starlette.requests import Request

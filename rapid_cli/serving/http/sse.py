@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.responses import JSONResponse, StreamingResponse
 
 from rapid_cli.errors import RapidError
-from rapid_cli.serving.errors import error_json
+from rapid_cli.serving.http.errors import error_json
 from rapid_cli.serving.worker import Job
 
 if TYPE_CHECKING:

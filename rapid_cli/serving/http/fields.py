@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rapid_cli.serving.errors import Refused
+from rapid_cli.serving.http.errors import Refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -12,10 +12,10 @@ from typing import Any, cast
 from rapid_cli.api.choices import Choices
 from rapid_cli.api.rapid import Said
 from rapid_cli.api.report import Json
-from rapid_cli.serving.asking import Question, Told
-from rapid_cli.serving.errors import Refused
-from rapid_cli.serving.fields import Fields, missing, wrong
-from rapid_cli.serving.sse import comment, message
+from rapid_cli.serving.http.asking import Question, Told
+from rapid_cli.serving.http.errors import Refused
+from rapid_cli.serving.http.fields import Fields, missing, wrong
+from rapid_cli.serving.http.sse import comment, message
 
 OWN = "rapid"
 """The key of what other servers know nothing of, in requests and in answers."""

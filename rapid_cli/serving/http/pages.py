@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from rapid_cli.serving.errors import Refused
-from rapid_cli.serving.security import PAGE_POLICY
+from rapid_cli.serving.http.errors import Refused
+from rapid_cli.serving.http.security import PAGE_POLICY
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -19,8 +19,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rapid_cli.errors import ConfigError
-from rapid_cli.serving.errors import Refused, error_json, headers
-from rapid_cli.serving.sse import Ascii
+from rapid_cli.serving.http.errors import Refused, error_json, headers
+from rapid_cli.serving.http.sse import Ascii
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

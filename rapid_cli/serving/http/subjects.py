@@ -11,7 +11,7 @@ from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Entry
 from rapid_cli.library.events import IndexingEvent
 from rapid_cli.library.sources import Gathered
-from rapid_cli.serving.errors import Refused
+from rapid_cli.serving.http.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,9 @@ def _named(rapid: Rapid, names: Sequence[str]) -> list[Entry]:
         if not entries:
             shown = name if len(name) <= 200 else f"{name[:200]}…"
             message = f"the library has no document {shown!r}"
-            raise Refused(404, message, "GET /v1/sources lists them", code="document_not_found")
+            raise Refused(
+                404, message, "`rapid list` shows what it holds", code="document_not_found"
+            )
         found += entries
     return found
 

@@ -16,17 +16,17 @@ from rapid_cli.documents import Chunk, Document, Passage
 from rapid_cli.library.events import FileDone, FileSkipped
 from rapid_cli.library.sources import Gathered
 from rapid_cli.models.specs import ModelsFile
-from rapid_cli.serving.asking import Question, Told, answering, pairs_here, require_pair
-from rapid_cli.serving.completions import (
+from rapid_cli.serving.http.asking import Question, Told, answering, pairs_here, require_pair
+from rapid_cli.serving.http.completions import (
     model_json,
     models_json,
     read_choices,
     read_completion,
 )
-from rapid_cli.serving.errors import Refused
-from rapid_cli.serving.fields import Fields, read_object, wrong
-from rapid_cli.serving.sse import Ascii, Events, attended, begun, comment, message
-from rapid_cli.serving.subjects import Subjects
+from rapid_cli.serving.http.errors import Refused
+from rapid_cli.serving.http.fields import Fields, read_object, wrong
+from rapid_cli.serving.http.sse import Ascii, Events, attended, begun, comment, message
+from rapid_cli.serving.http.subjects import Subjects
 from rapid_cli.serving.worker import Job, Work, Worker
 
 if TYPE_CHECKING:
