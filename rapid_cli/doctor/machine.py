@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rapid_cli.config import home
 from rapid_cli.doctor.examination import Examination
 from rapid_cli.doctor.findings import Finding, NotChecked, ok_unless
-from rapid_cli.machine.guard.secrets import PLAIN_HTTP, TOKEN, TOKEN_URL
+from rapid_cli.machine.guard.secrets import CLIENT_TOKEN, PLAIN_HTTP, TOKEN, TOKEN_URL
 from rapid_cli.models.memory import GIB, gib
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = "rapid-cli"
 NAMED = (
     *("llama-cpp-python", "chromadb", "sentence-transformers", "torch", "onnxruntime"),
-    *("tokenizers", "pypdf", "pypdfium2", "huggingface-hub", "numpy"),
+    *("tokenizers", "pypdf", "pypdfium2", "huggingface-hub", "numpy", "starlette", "uvicorn"),
 )
 """Libraries whose versions are worth a look when something is wrong."""
 LITTLE_MEMORY, LITTLE_DISK = GIB, 2 * GIB
@@ -32,7 +32,7 @@ SHOWN = (
     *("RAPID_HOME", "RAPID_MODELS", TOKEN_URL, PLAIN_HTTP),
     *("HF_HOME", "HF_HUB_OFFLINE", "HF_ENDPOINT"),
 )
-SECRET = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", TOKEN)
+SECRET = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", TOKEN, CLIENT_TOKEN)
 NARROW = 60
 """Columns; sources and statistics are hard to read on fewer."""
 MARKS = "✓✗·…"

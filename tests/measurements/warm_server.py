@@ -100,14 +100,12 @@ def main() -> None:
         timed([*ask, "What is this about?"], environment)  # it is read now
         with served(text, environment) as client:
             own_forms(client, "What is this about?")  # what was read is restored now
-            for question in QUESTIONS:
+            for question, other in zip(QUESTIONS, reversed(QUESTIONS), strict=True):
                 first, _ = timed([*ask, question], environment)
                 rows.setdefault("a new process", []).append(first)
-                for name, way in (
-                    ("the server, /v1/ask", own_forms),
-                    ("the server, /v1/chat/completions", forms_of_openai),
-                ):
-                    rows.setdefault(name, []).append(way(client, question))
+                rows.setdefault("the server, /v1/ask", []).append(own_forms(client, question))
+                named = rows.setdefault("the server, /v1/chat/completions", [])
+                named.append(forms_of_openai(client, f"{other} Tell me."))
     print("| first token of | median | slowest |\n|---|---|---|")
     for name, seconds in rows.items():
         print(f"| {name} | {median(seconds):.2f} s | {max(seconds):.2f} s |")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.rapid import rapid
@@ -188,6 +190,23 @@ def test_what_is_too_large_is_refused_before_it_is_read(server: Running) -> None
 
     assert server.client.post("/v1/ask", content=pieces()).status_code == 413
     assert server.get("/health").status_code == 200
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(server: Running, monkeypatch) -> None:
+    monkeypatch.setattr("rapid_cli.serving.http.fields.BODY_SECONDS", 0.05)
+
+    def slowly():
+        yield b'{"question": '
+        time.sleep(0.5)
+        yield b'"Who?"}'
+
+    assert server.client.post("/v1/ask", content=slowly()).status_code == 408
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_added_or_removed(server: Running, method: str) -> None:
+    for path in ("/v1/sources", "/v1/sources/ferry.md", "/v1/passage", "/static/x.html", "/"):
+        assert server.client.request(method, path, content=b"x").status_code in (404, 405)
 
 
 def test_unknown_paths_and_wrong_methods_are_told_in_the_same_form(server: Running) -> None:

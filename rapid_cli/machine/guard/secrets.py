@@ -9,6 +9,8 @@ from rapid_cli.errors import ConfigError, StoreError
 
 TOKEN, TOKEN_URL = "RAPID_STORE_TOKEN", "RAPID_STORE_URL"
 """The token for the server of the library, and the URL of the server that it is for."""
+CLIENT_TOKEN = "RAPID_TOKEN"
+"""The token that clients of this machine's own server must show."""
 PLAIN_HTTP = "RAPID_PLAIN_HTTP"
 """The hosts to which tokens may go over http://, in a network that the user trusts."""
 PORTS = {"http": 80, "https": 443}

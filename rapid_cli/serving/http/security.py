@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rapid_cli.errors import ConfigError
+from rapid_cli.machine.guard.secrets import CLIENT_TOKEN
 from rapid_cli.serving.http.errors import Refused, error_json, headers
 from rapid_cli.serving.http.sse import Ascii
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
-TOKEN = "RAPID_TOKEN"
-"""The variable with the token that clients of the server must show."""
 SHORTEST_TOKEN = 16
 FREE_PATHS = ("/", "/health")
 FREE_FOLDER = "/static/"
@@ -57,8 +56,8 @@ def find_token(file: Path | None) -> str:
 
     ConfigError if it is none that nobody guesses, or that cannot be sent.
     """
-    place = f"the file {file}" if file else TOKEN
-    token = _read(file) if file else os.environ.get(TOKEN, "").strip()
+    place = f"the file {file}" if file else CLIENT_TOKEN
+    token = _read(file) if file else os.environ.get(CLIENT_TOKEN, "").strip()
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise ConfigError(f"{place} holds more than a token", "it is one line of ASCII, no spaces")
     if (token and len(token) < SHORTEST_TOKEN) or (file and not token):

@@ -13,9 +13,10 @@ import uvicorn
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.errors import ConfigError
+from rapid_cli.machine.guard.secrets import CLIENT_TOKEN
 from rapid_cli.serving.http.application import application
 from rapid_cli.serving.http.endpoints import Endpoints
-from rapid_cli.serving.http.security import TOKEN, Log, Rules, is_loopback
+from rapid_cli.serving.http.security import Log, Rules, is_loopback
 from rapid_cli.serving.http.subjects import Subjects
 from rapid_cli.serving.signals import signals
 from rapid_cli.serving.worker import MOST_WAITING, Worker
@@ -59,7 +60,7 @@ def listening(host: str, port: int, *, has_token: bool) -> socket.socket:
     family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     if not is_loopback(str(address[0])) and not has_token:
         message = f"whoever reaches {host} could read your documents, as there is no token"
-        hint = f"set {TOKEN}, or give --token-file; or listen on 127.0.0.1 alone"
+        hint = f"set {CLIENT_TOKEN}, or give --token-file; or listen on 127.0.0.1 alone"
         raise ConfigError(message, hint)
     listener = socket.socket(family, kind, protocol)
     try:
