@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 
+from rapid_cli.api.choices import Choices
+from rapid_cli.serving.http.asking import Told
+from rapid_cli.serving.http.completions import Completion, read_completion
+from rapid_cli.serving.http.fields import Fields
 from tests.support.servers import Running
 
 QUESTION = "Who is the landlord of the inn?"
@@ -212,3 +218,54 @@ def test_an_unknown_model_and_document_are_not_found(client: openai.OpenAI, stre
 def test_a_model_whose_files_are_not_here_tells_how_to_get_them(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="rapid models pull qwen3-4b"):
         client.chat.completions.create(model="qwen3-4b", messages=ASKED)
+
+
+ANSWER = {
+    "answer": "Peter Coffin.",
+    "thinking": "Who was it?",
+    "finish_reason": "stop",
+    "sources": [],
+    "citations": [],
+    "context": {"target_tokens": 9, "restored_tokens": 5},
+    "stats": {"tokens": 7},
+}
+
+
+def completion(**more: object) -> Completion:
+    return read_completion(Fields({"messages": [USER], **more}), "starter")
+
+
+def test_what_a_model_thinks_first_is_no_part_of_the_answer() -> None:
+    said = completion().whole(ANSWER)["choices"][0]["message"]
+    assert said["reasoning_content"] == "Who was it?"
+    assert said["content"] == "Peter Coffin."
+
+    async def told():
+        for name, text in (("thought", "Who was it?"), ("piece", "Peter Coffin.")):
+            yield Told(name, {"text": text})
+        yield None
+        yield Told("answer", ANSWER)
+
+    async def streamed() -> str:
+        return "".join([chunk async for chunk in completion(stream=True).chunks(told())])
+
+    text = asyncio.run(streamed())
+    assert ": waiting\n\n" in text
+    lines = [line for line in text.splitlines() if line.startswith("data: {")]
+    deltas = [json.loads(line.removeprefix("data: "))["choices"][0]["delta"] for line in lines]
+    assert [delta.get("reasoning_content") for delta in deltas] == [None, "Who was it?", None, None]
+    assert [delta.get("content") for delta in deltas] == ["", None, "Peter Coffin.", None]
+
+
+def test_choices_are_what_was_asked_for() -> None:
+    own = {
+        "strategy": "rag",
+        "eta": 5,
+        "gamma": 3,
+        "top_k": 2,
+        "retrieve_tokens": 64,
+        "fresh": True,
+    }
+    wanted = {"temperature": 0.5, "top_p": 0.9, "seed": 4, "max_tokens": 9}
+    choices = completion(**wanted, max_completion_tokens=8, rapid=own).question.choices
+    assert choices == Choices(pair="starter", **(wanted | {"max_tokens": 8}), **own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -15,6 +16,8 @@ import pytest
 
 from rapid_cli.answering.answer import Event, Prefilled
 from rapid_cli.api.rapid import Rapid
+from rapid_cli.serving.http.server import Address, Server, Stuck
+from rapid_cli.serving.http.subjects import Subjects
 from tests.support.rapid import rapid
 from tests.support.servers import Process, Running, serving, serving_process
 
@@ -201,6 +204,66 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(at_home: Path, caplog) 
             assert "inside" not in response.text
         assert server.get("/health").status_code == 200
     assert "secret of the inside" in caplog.text
+
+
+def test_what_was_read_stays_in_memory_and_is_kept_on_disk(server: Running, home: Path) -> None:
+    first = server.post("/v1/ask", {**ASK, "strategy": "long-context"}).json()["context"]
+    asked = {**ASK, "question": "What is a bed?", "strategy": "long-context"}
+    again = server.post("/v1/ask", asked).json()["context"]
+    assert again["restored_tokens"] == first["document_tokens"]
+    kept = json.loads(rapid("cache", "list", "--json", home=home).stdout)
+    assert "ferry.md" in {each["name"] for each in kept}
+
+
+def test_work_that_does_not_end_is_no_reason_to_wait_forever(at_home, monkeypatch) -> None:
+    monkeypatch.setattr("rapid_cli.serving.http.server.WORK_SECONDS", 0.1)
+    deaf = threading.Event()
+
+    class Deaf(Rapid):
+        def stream(self, *given, **more):
+            assert deaf.wait(20)
+            return super().stream(*given, **more)
+
+    models = at_home / "models.toml"
+    stuck: list[Stuck] = []
+    with Deaf(models) as answering, Rapid(models) as searching:
+        log: list[str] = []
+        server = Server(Address(), answering, searching, Subjects(["ferry.md"]), log.append)
+
+        def run() -> None:
+            try:
+                server.run(ready=ready.set)
+            except Stuck as error:
+                stuck.append(error)
+
+        ready = threading.Event()
+        thread = in_thread(run)
+        assert ready.wait(10)
+        response = in_thread(lambda: httpx.post(f"{server.url}/v1/ask", json=ASK, trust_env=False))
+        until(lambda: server.in_hand)
+        server.end()
+        thread.join(10)
+        assert [each.signal for each in stuck] == [None]
+        deaf.set()
+        response.join()
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-"], 2, "a server has no standard input"),
+        (["nothing-here.txt"], 1, "nothing-here.txt"),
+        (["--pair", "nobody"], 1, "nobody"),
+        (["--token-file", "nothing-here.txt"], 1, "the token in nothing-here.txt cannot be read"),
+        (["--host", "no such host"], 1, "there is no address 'no such host'"),
+    ],
+)
+def test_what_cannot_be_served_is_told_at_once(home: Path, words, code: int, said: str) -> None:
+    done = rapid("serve", "--port", 0, *words, home=home)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Listening" not in done.stderr
 
 
 def test_an_empty_library_can_be_served_and_says_so(furnish, tmp_path, monkeypatch) -> None:

@@ -33,7 +33,14 @@ WORK_SECONDS = 10.0
 
 
 class Stuck(Exception):
-    """The work in hand did not end, and neither models nor library can be closed."""
+    """The work in hand did not end, and neither models nor library can be closed.
+
+    `signal` is the number of the one that came, if any did.
+    """
+
+    def __init__(self, signal: int | None) -> None:
+        super().__init__()
+        self.signal = signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ class Server:
             finally:
                 self._end_work()
                 if not all(worker.join(WORK_SECONDS) for worker in self._workers):
-                    raise Stuck
+                    raise Stuck(caught[0] if caught else None)
         return caught[0] if caught else None
 
     def end(self) -> None:

@@ -91,6 +91,7 @@ def _serve(server: Server) -> int | None:
 
     try:
         return server.run(ready=ready)
-    except Stuck:  # nothing that it uses can be closed
+    except Stuck as stuck:
+        tell(console(), "What was in work did not end, and is cut off.", "yellow")
         sys.stderr.flush()
-        os._exit(128 + signal.SIGTERM)
+        os._exit(128 + (stuck.signal or signal.SIGTERM))  # nothing that it uses can be closed
