@@ -114,10 +114,11 @@ def _told(place: Record) -> str:
     return f"page {place['page']}" + (f" (printed {told_label(label)})" if label else "")
 
 
-def draw(wanted: Cited, library: Library) -> PagePicture:
+def draw(wanted: Cited, library: Library, *, width: int | None = None) -> PagePicture:
     """Return the page of a place as a picture with its quote marked; DocumentError if it cannot be.
 
-    A quote that is not on the page is no error, as scans and pictures have no letters.
+    A quote that is not on the page is no error, as scans and pictures have no letters. The
+    picture has `width` pixels in a row, by default as many as are usual.
     """
     page = wanted.page
     assert page is not None
@@ -128,6 +129,7 @@ def draw(wanted: Cited, library: Library) -> PagePicture:
         wanted.quote,
         passage=wanted.passage,
         document_id=wanted.document_id,
+        **({} if width is None else {"width": width}),
     )
 
 

@@ -21,7 +21,7 @@ PACKAGES = {
     "config errors",
     "bench": "session answering models retrieval decoding documents figures config errors",
     "evaluation": "session answering models storage text decoding documents figures errors",
-    "serving": "api session answering library models machine documents errors",
+    "serving": "api session answering library models machine text documents errors",
     "api": "session answering library models text decoding documents errors",
     "session": "answering library llama preflight models reader retrieval storage machine text "
     "documents config errors",

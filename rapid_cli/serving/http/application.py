@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from rapid_cli.errors import RapidError
 from rapid_cli.serving.http import pages
-from rapid_cli.serving.http.endpoints import Endpoints
+from rapid_cli.serving.http.answers import Answers
+from rapid_cli.serving.http.documents import Documents
 from rapid_cli.serving.http.errors import Refused, error_json, headers, refused
 from rapid_cli.serving.http.security import Guard, Log, Rules
 from rapid_cli.serving.http.sse import Ascii, Gone
@@ -22,21 +23,22 @@ if TYPE_CHECKING:
 CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def application(endpoints: Endpoints, rules: Rules, log: Log) -> Guard:
-    """Return the application that serves these endpoints to whom the rules let in."""
+def application(answers: Answers, documents: Documents, rules: Rules, log: Log) -> Guard:
+    """Return the application that serves all this to whom the rules let in."""
     app = Starlette(
         routes=[
             Route("/", pages.index),
             Route("/static/{name}", pages.static),
-            Route("/health", endpoints.health),
-            Route("/v1/models", endpoints.models),
-            Route("/v1/models/{name:path}", endpoints.model),
-            Route("/v1/chat/completions", endpoints.complete, methods=["POST"]),
-            Route("/v1/ask", endpoints.ask, methods=["POST"]),
-            Route("/v1/search", endpoints.search, methods=["POST"]),
-            Route("/v1/sources", endpoints.sources),
-            Route("/v1/sources/refresh", endpoints.refresh, methods=["POST"]),
-            Route("/v1/passage", endpoints.passage),
+            Route("/health", _health),
+            Route("/v1/models", answers.models),
+            Route("/v1/models/{name:path}", answers.model),
+            Route("/v1/chat/completions", answers.complete, methods=["POST"]),
+            Route("/v1/ask", answers.ask, methods=["POST"]),
+            Route("/v1/search", documents.search, methods=["POST"]),
+            Route("/v1/sources", documents.sources),
+            Route("/v1/sources/refresh", documents.refresh, methods=["POST"]),
+            Route("/v1/passage", documents.passage),
+            Route("/v1/page", documents.page),
         ],
         exception_handlers={
             HTTPException: _refused_by_router,
@@ -47,6 +49,11 @@ def application(endpoints: Endpoints, rules: Rules, log: Log) -> Guard:
     )
     app.router.redirect_slashes = False
     return Guard(app, rules, log)
+
+
+async def _health(_: Request) -> Response:
+    """Tell that the server works, and nothing else."""
+    return Ascii({"status": "ok"})
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -18,6 +18,8 @@ BODY_SECONDS = 30.0
 """In which all of a body must have come."""
 LARGEST_NUMBER = 2**53
 """Beyond it, JSON does not tell whole numbers apart everywhere."""
+LONGEST_NUMBER = 12
+"""Digits of a number in an address."""
 DEEPEST = 64
 """So many arrays and objects may stand within each other."""
 
@@ -123,6 +125,23 @@ def wrong(param: str | None, wanted: str, value: object) -> Refused:
 def missing(param: str) -> Refused:
     """Return the error of a field that must be there."""
     return Refused(400, f"{param} is missing or empty", param=param, code="missing_parameter")
+
+
+def client_of(request: Request, user: str | None = None) -> str:
+    """Return who asks, for whom turns are taken: whoever a program says, or an address."""
+    if user:
+        return f"user {user}"
+    return f"address {request.client.host}" if request.client else ""
+
+
+def count_in(request: Request, name: str, usual: int) -> int:
+    """Return a whole number in the address of a request."""
+    said = request.query_params.get(name, "")
+    if not said:
+        return usual
+    if not (said.isascii() and said.isdecimal() and len(said) <= LONGEST_NUMBER):
+        raise wrong(name, "a whole number", said)
+    return int(said)
 
 
 async def read_object(request: Request) -> Fields:

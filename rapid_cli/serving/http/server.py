@@ -14,8 +14,9 @@ import uvicorn
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.errors import ConfigError
 from rapid_cli.machine.guard.secrets import CLIENT_TOKEN
+from rapid_cli.serving.http.answers import Answers
 from rapid_cli.serving.http.application import application
-from rapid_cli.serving.http.endpoints import Endpoints
+from rapid_cli.serving.http.documents import Documents
 from rapid_cli.serving.http.security import Log, Rules, is_loopback
 from rapid_cli.serving.http.subjects import Subjects
 from rapid_cli.serving.signals import signals
@@ -97,11 +98,14 @@ class Server:
         answers = Worker(rapid, most_waiting=address.most_waiting)
         searches = Worker(searching, most_waiting=MOST_SEARCHES)
         self._workers = (answers, searches)
-        endpoints = Endpoints(subjects, rapid.models_file, rapid.pair, answers, searches)
+        served = (
+            Answers(subjects, rapid.models_file, rapid.pair, answers),
+            Documents(subjects, searches, answers),
+        )
         rules = Rules(address.host, str(name), address.token)
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                application(endpoints, rules, log),
+                application(*served, rules, log),
                 http="h11",
                 ws="none",
                 lifespan="off",

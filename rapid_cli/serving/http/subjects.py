@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rapid_cli.api.rapid import Rapid
-from rapid_cli.documents import Document
+from rapid_cli.documents import Document, is_file
 from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Entry
 from rapid_cli.library.events import IndexingEvent
@@ -79,6 +80,12 @@ class Subjects:
         """Return the one document that a name means."""
         entries = _named(rapid, [name])
         return next(iter(self._documents(rapid, entries).values()))
+
+    def file(self, rapid: Rapid, name: str) -> Entry:
+        """Return a document that a name means, by a path at which it is, if there is one."""
+        entries = _named(rapid, [name])
+        there = (entry for entry in entries if is_file(entry.path) and Path(entry.path).exists())
+        return next(there, entries[0])
 
     def _documents(self, rapid: Rapid, entries: Iterable[Entry]) -> dict[str, Document]:
         """Return documents, of which those in memory are not read again."""
