@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import JSONResponse, StreamingResponse
 
@@ -32,12 +33,16 @@ class Ascii(JSONResponse):
 
     def render(self, content: object) -> bytes:
         """Return the bytes of an object."""
-        return f"{json.dumps(content)}\n".encode()
+        return f"{_dumped(content)}\n".encode()
+
+
+def _dumped(data: object) -> str:
+    return json.dumps(data).replace("\x7f", "\\u007f")
 
 
 def message(data: object, name: str = "") -> str:
     """Return an event: an object as JSON, or a word that is none."""
-    text = data if isinstance(data, str) else json.dumps(data)
+    text = data if isinstance(data, str) else _dumped(data)
     return f"event: {name}\ndata: {text}\n\n" if name else f"data: {text}\n\n"
 
 
@@ -59,10 +64,11 @@ class Events(StreamingResponse):
         )
         self._job = job
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send them."""
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send them, as long as the client is there."""
         try:
-            await super().__call__(scope, receive, send)
+            with suppress(Gone):
+                await _unless_left(receive, self.stream_response(send))
         finally:
             self._job.cancel()
 
@@ -87,17 +93,10 @@ async def begun(job: Job[T]) -> AsyncIterator[T | None]:
 
 
 async def attended(request: Request, job: Job[T]) -> T:
-    """Return the result of a job; ClientGone, and it is cancelled, if the client leaves before."""
-    result = asyncio.ensure_future(job.result())
-    leaving = asyncio.ensure_future(_left(request))
+    """Return the result of a job; Gone, and it is cancelled, if the client leaves before."""
     try:
-        await asyncio.wait({result, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if result.done():
-            return result.result()
-        raise Gone
+        return await _unless_left(request.receive, job.result())
     finally:
-        for each in (result, leaving):
-            each.cancel()
         job.cancel()
 
 
@@ -105,6 +104,20 @@ class Gone(Exception):
     """The client has left, and hears nothing."""
 
 
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Return what work returns, or raise Gone if the client leaves before; the work ends then."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise Gone
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
