@@ -546,6 +546,7 @@ def test_a_tuning_is_there_or_stale_or_not(home, examination, starter_path):
 def test_the_environment_is_told_without_its_secrets(examination, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("RAPID_STORE_TOKEN", "secret too")
+    monkeypatch.setenv("RAPID_TOKEN", "secret of the server")
     monkeypatch.setenv("HF_ENDPOINT", "https://me:password@mirror.example/hub")
     finding = only(machine.check_environment, examination)
     assert "HF_TOKEN is set" in finding.text

@@ -12,6 +12,7 @@ from rapid_cli.machine.guard.surroundings import CONNECTING, clean_environment
     [
         *(
             "RAPID_STORE_TOKEN",
+            "RAPID_TOKEN",
             "HF_TOKEN",
             "AWS_SECRET_ACCESS_KEY",
             "SSH_AUTH_SOCK",
