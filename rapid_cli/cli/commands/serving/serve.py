@@ -87,7 +87,7 @@ def _serve(server: Server) -> int | None:
     """Serve until a signal comes, and return its number."""
 
     def ready() -> None:
-        tell(console(), f"Listening on {server.url} until Ctrl-C.")
+        tell(console(), f"Listening on {server.url} until Ctrl-C.", whole=server.url)
 
     try:
         return server.run(ready=ready)
