@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader, BufferedWriter, FileIO, RawIOBase, TextIOWrapper
 from select import select
 from typing import Any, TextIO, cast
@@ -136,6 +136,40 @@ def require_output() -> None:
     if _Output in _closed:
         hint = "let it go to a file, as in `> answer.txt`, or leave out `>&-`"
         raise RapidError("there is no standard output: it is closed", hint)
+
+
+@contextmanager
+def for_a_protocol() -> Iterator[tuple[RawIOBase, RawIOBase]]:
+    """Give standard input and output to a protocol, which nothing else may read or write.
+
+    Meanwhile what else is printed, by libraries too, goes to standard error, and who else reads
+    finds nothing.
+    """
+    require_input()
+    require_output()
+    sys.stdout.flush()
+    with ExitStack() as stack:
+        incoming, outgoing = (
+            stack.enter_context(_diverted(number, instead))
+            for number, instead in ((0, _nothing()), (1, os.dup(2)))
+        )
+        stack.callback(sys.stdout.flush)  # what was printed meanwhile, before it is as it was
+        yield _Input(FileIO(incoming, closefd=False)), _Output(FileIO(outgoing, "w", closefd=False))
+
+
+@contextmanager
+def _diverted(number: int, instead: int) -> Iterator[int]:
+    """Let a descriptor lead elsewhere, and return another one for where it leads.
+
+    That is not closed: a thread may wait for it until the program ends.
+    """
+    private = os.dup(number)
+    os.dup2(instead, number)
+    os.close(instead)
+    try:
+        yield private
+    finally:
+        os.dup2(private, number)
 
 
 def _open_all() -> None:
