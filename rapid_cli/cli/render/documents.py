@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,14 @@ def render_indexing(
     events: Iterable[IndexingEvent], bars: Bars, errors: Console, counts: Counter[str]
 ) -> None:
     """Show documents being read and embedded, and add up `counts`."""
+    for _ in shown_indexing(events, bars, errors, counts):
+        pass
+
+
+def shown_indexing(
+    events: Iterable[IndexingEvent], bars: Bars, errors: Console, counts: Counter[str]
+) -> Iterator[IndexingEvent]:
+    """Do as `render_indexing` does, and yield each event that was shown."""
     embedded = 0  # chunks of the documents before
     for event in events:
         match event:
@@ -72,6 +80,7 @@ def render_indexing(
                 tell(errors, _passed_over(kinds), "dim")
             case Pending():
                 tell(errors, _pending(event), "yellow")
+        yield event
     bars.close()
 
 
