@@ -16,6 +16,7 @@ from rapid_cli.cli.options.answering import EXPLAINED, AskOptions, ChatOptions, 
 from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.options.evaluate import EvaluateOptions
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
+from rapid_cli.cli.options.mcp import McpOptions
 from rapid_cli.cli.options.models import CheckOptions, TuneOptions
 from rapid_cli.cli.options.open import OpenOptions
 from rapid_cli.cli.options.parameters import Collection, Json, Models, Quiet, taking_options
@@ -88,6 +89,15 @@ def ask(options: AskOptions) -> None:
 def chat(options: ChatOptions) -> None:
     """Keep asking: what was read stays read, and follow-ups know the conversation."""
     from rapid_cli.cli.commands.chat import run
+
+    run(options)
+
+
+@app.command()
+@taking_options
+def mcp(options: McpOptions) -> None:
+    """Let other programs search and ask, by the Model Context Protocol on stdin and stdout."""
+    from rapid_cli.cli.commands.mcp import run
 
     run(options)
 

@@ -51,6 +51,7 @@ PROGRAMS = {
 FIRST = "machine"
 """What the package itself imports: it must come before any library."""
 OWNERS = {
+    "anyio": "serving.mcp",
     "chromadb": "library.vectors",
     "defusedxml": "reader",
     "filelock": "storage.locks",
@@ -62,11 +63,14 @@ OWNERS = {
     "llama_cpp": "llama",
     "lxml": "reader",
     "matplotlib": "bench.plots evaluation.plots figures",
+    "mcp": "serving.mcp",
+    "mcp_types": "serving.mcp",
     "onnxruntime": "retrieval.onnx_embedder",
     "packaging": "doctor",
     "PIL": "cli.render.pictures reader.pdf.pictures",
     "platformdirs": "config models.models_file",
     "prompt_toolkit": "cli.commands.chat",
+    "pydantic": "serving.mcp serving.told serving.tools",
     "psutil": "doctor llama reader storage.partial",
     "pypdf": "reader.pdf",
     "pypdfium2": "reader.pdf",

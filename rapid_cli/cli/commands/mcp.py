@@ -1,0 +1,67 @@
+"""`rapid mcp`, once its command line is understood."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+
+import typer
+from rich.console import Console
+
+from rapid_cli.api.rapid import Rapid
+from rapid_cli.cli.boundary import SKIPPED
+from rapid_cli.cli.commands.trust import models_file_in_force
+from rapid_cli.cli.options.mcp import McpOptions
+from rapid_cli.cli.render.console import Bars, console
+from rapid_cli.cli.render.documents import shown_indexing
+from rapid_cli.cli.streams import for_a_protocol
+from rapid_cli.library.events import IndexingEvent
+from rapid_cli.library.sources import STANDARD_INPUT, Gathered
+from rapid_cli.serving.mcp import serve
+from rapid_cli.serving.offered import Offered
+from rapid_cli.serving.worker import Work
+
+
+def run(options: McpOptions) -> None:
+    """Answer a client on standard input and output until it leaves."""
+    sources = options.sources or []
+    if STANDARD_INPUT in sources:
+        raise typer.BadParameter("the client is on standard input: name a file")
+    errors = console(quiet=options.quiet)
+    with for_a_protocol() as (incoming, outgoing), _opened(options, errors) as rapid:
+        gathered = Gathered(rapid.library) if sources else None
+        serve(
+            rapid,
+            Offered(gathered),
+            incoming,
+            outgoing,
+            first=_reading(sources, gathered, errors) if gathered else None,
+            remembers=rapid.models_file.settings.history and not options.no_log,
+        )
+    if gathered and gathered.skipped:
+        raise typer.Exit(SKIPPED)
+
+
+def _opened(options: McpOptions, errors: Console) -> Rapid:
+    return Rapid(
+        models_file_in_force(options.models, errors),
+        pair=options.pair,
+        target=options.target,
+        drafter=options.drafter,
+        collection=options.collection,
+        ocr=options.ocr,
+        encoding=options.encoding,
+        device=options.device,
+        context_length=options.context_length,
+    )
+
+
+def _reading(sources: Sequence[str], gathered: Gathered, errors: Console) -> Work[IndexingEvent]:
+    """Return the work of reading the sources, which is shown meanwhile."""
+
+    def read(rapid: Rapid) -> Generator[IndexingEvent, None, None]:
+        with Bars(errors) as bars:
+            yield from shown_indexing(rapid.adding(sources, gathered), bars, errors, Counter())
+            yield from shown_indexing(rapid.completing(gathered), bars, errors, Counter())
+
+    return read
