@@ -38,6 +38,7 @@ from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.hub.pulling import Pulled
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, ModelSpec, RerankerSpec
+from rapid_cli.serving.tools import TOOLS
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import RunSettings
 from tests.api.test_report import DOCUMENTS, make_answer
@@ -247,6 +248,17 @@ def test_the_pairs_are_those_of_the_packaged_file() -> None:
         assert name in packaged
         assert row[2] == same[3]
         assert row[3].split(" GB")[0] == same[4].split(" GB")[0]
+
+
+def test_the_tools_of_mcp_are_those_of_the_table_with_what_they_take() -> None:
+    table = DOCS["mcp"].table("Tools")
+    assert table.codes() == [tool.name for tool in TOOLS]
+    for tool, row in zip(TOOLS, table.rows, strict=True):
+        takes = [field.name for field in fields(tool.takes)]
+        assert [code for code in CODE.findall(row[1]) if code in takes] == takes
+        for field in fields(tool.takes):
+            if isinstance(field.default, int | str):
+                assert str(field.default) in row[1].replace("`", ""), field.name
 
 
 SPECS = {

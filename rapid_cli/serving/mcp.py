@@ -10,7 +10,7 @@ from contextlib import aclosing
 from functools import cache
 from importlib.metadata import version
 from io import RawIOBase
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
@@ -32,9 +32,6 @@ from rapid_cli.serving.offered import Offered
 from rapid_cli.serving.told import Progress, Told
 from rapid_cli.serving.tools import TOOLS, Arguments, Means, Steps, Tool
 from rapid_cli.serving.worker import Work, Worker
-
-if TYPE_CHECKING:
-    from anyio import AsyncFile
 
 logger = logging.getLogger(__name__)
 CLIENT = "mcp"
@@ -83,7 +80,7 @@ async def _serve(
     )
     lines = Lines(incoming, outgoing)
     begun = asyncio.create_task(_begun(tools, first, lines))
-    file = cast("AsyncFile[str]", lines)
+    file: Any = lines
     async with stdio_server(file, file) as (read, write):
         await server.run(read, write, server.create_initialization_options())
     if begun.done():

@@ -12,6 +12,8 @@ from rapid_cli.library.sources import Gathered
 
 SHORTEST_ID = 8
 """So many letters of an id's beginning are enough."""
+LONGEST_NAME = 200
+"""So much is told of a name that leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,16 @@ class Offered:
 
     def _find(self, rapid: Rapid, name: str) -> list[str]:
         """Return what a name means: a path, a file name, or an id or its beginning."""
-        found = [entry.document_id for entry in rapid.library.find(name)]
+        entries = [] if "\0" in name else rapid.library.find(name)
+        found = [entry.document_id for entry in entries]
         if self.gathered is not None:
             documents = self.gathered.documents
             found = [each for each in found if each in documents] or [
                 each.id for each in documents.values() if _means(name, each)
             ]
         if not found:
-            raise StoreError(f"there is no document {name!r}", "the list of documents has them all")
+            message = f"there is no document {name[:LONGEST_NAME]!r}"
+            raise StoreError(message, "the list of documents has them all")
         return found
 
 

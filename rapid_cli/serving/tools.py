@@ -159,7 +159,7 @@ class Ask:
                     said = f"read {done:,} of {read:,} tokens"
                     yield Progress(done, read + self.max_tokens, said)
                 case Decoded(stats=stats):
-                    said = f"wrote {stats.tokens:,} tokens"
+                    said = f"wrote {stats.tokens:,} of at most {self.max_tokens:,} tokens"
                     yield Progress(read + stats.tokens, read + self.max_tokens, said)
                 case Finished(answer=answer):
                     return answer

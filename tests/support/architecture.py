@@ -51,7 +51,6 @@ PROGRAMS = {
 FIRST = "machine"
 """What the package itself imports: it must come before any library."""
 OWNERS = {
-    "anyio": "serving.mcp",
     "chromadb": "library.vectors",
     "defusedxml": "reader",
     "filelock": "storage.locks",
