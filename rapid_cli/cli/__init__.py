@@ -97,7 +97,7 @@ def chat(options: ChatOptions) -> None:
 @taking_options
 def mcp(options: McpOptions) -> None:
     """Let other programs search and ask, by the Model Context Protocol on stdin and stdout."""
-    from rapid_cli.cli.commands.mcp import run
+    from rapid_cli.cli.commands.serving.mcp import run
 
     run(options)
 

@@ -45,8 +45,8 @@ class Lines:
             self.end()
 
     def end(self) -> None:
-        """Let there be no more lines."""
-        self._lines.put_nowait(None)
+        """Let there be no more lines; this may be called by any thread, or for a signal."""
+        self._tell(None)
 
     async def flush(self) -> None:
         """Do nothing: nothing is held back."""

@@ -29,8 +29,9 @@ from rapid_cli.api.rapid import Rapid
 from rapid_cli.errors import RapidError
 from rapid_cli.serving.lines import Lines
 from rapid_cli.serving.offered import Offered
+from rapid_cli.serving.signals import signals
 from rapid_cli.serving.told import Progress, Told
-from rapid_cli.serving.tools import TOOLS, Arguments, Means, Steps, Tool
+from rapid_cli.serving.tools import TOOLS, Arguments, Ask, Means, Steps, Tool
 from rapid_cli.serving.worker import Work, Worker
 
 logger = logging.getLogger(__name__)
@@ -51,25 +52,28 @@ Context = ServerRequestContext[dict[str, Any], Any]
 
 def serve(
     rapid: Rapid,
+    searching: Rapid,
     offered: Offered,
     incoming: RawIOBase,
     outgoing: RawIOBase,
     *,
     first: Work[Any] | None = None,
     remembers: bool = True,
-) -> None:
-    """Answer a client until it closes what is `incoming`.
+) -> int | None:
+    """Answer a client until it closes what is `incoming`, or until a signal, which is returned.
 
     The `first` work is done before all that the client wants, and its RapidError ends the server.
-    With `remembers`, answers go into the history.
+    With `remembers`, answers go into the history. What is `searching` does what takes no model, so
+    that nobody waits for minutes to see a passage.
     """
-    with Worker(rapid) as worker:
-        asyncio.run(_serve(_Tools(worker, offered, remembers), incoming, outgoing, first))
+    with Worker(rapid) as answers, Worker(searching) as searches:
+        tools = _Tools(answers, searches, offered, remembers)
+        return asyncio.run(_serve(tools, incoming, outgoing, first))
 
 
 async def _serve(
     tools: _Tools, incoming: RawIOBase, outgoing: RawIOBase, first: Work[Any] | None
-) -> None:
+) -> int | None:
     server = Server(
         "rapid",
         title="rapid",
@@ -81,19 +85,20 @@ async def _serve(
     lines = Lines(incoming, outgoing)
     begun = asyncio.create_task(_begun(tools, first, lines))
     file: Any = lines
-    async with stdio_server(file, file) as (read, write):
-        await server.run(read, write, server.create_initialization_options())
+    with signals(lines.end) as caught:
+        async with stdio_server(file, file) as (read, write):
+            await server.run(read, write, server.create_initialization_options())
     if begun.done():
         begun.result()
     else:
         begun.cancel()
+    return caught[0] if caught else None
 
 
 async def _begun(tools: _Tools, first: Work[Any] | None, lines: Lines) -> None:
     """Do the first work; the conversation ends with it if it fails."""
     try:
-        if first is not None:
-            await tools.done(first)
+        await tools.begin(first)
     except RapidError:
         lines.end()
         raise
@@ -102,16 +107,22 @@ async def _begun(tools: _Tools, first: Work[Any] | None, lines: Lines) -> None:
 class _Tools:
     """The tools, as the protocol has them."""
 
-    def __init__(self, worker: Worker, offered: Offered, remembers: bool) -> None:
-        self._worker = worker
+    def __init__(
+        self, answers: Worker, searches: Worker, offered: Offered, remembers: bool
+    ) -> None:
+        self._answers = answers
+        self._searches = searches
         self._offered = offered
         self._remembers = remembers
+        self._have_begun = asyncio.Event()
 
-    async def done(self, work: Work[Any]) -> None:
-        """Do work whose results nobody waits for."""
-        async with aclosing(self._worker.submit(CLIENT, work).events()) as events:
-            async for _ in events:
-                pass
+    async def begin(self, first: Work[Any] | None) -> None:
+        """Do the first work, then all that is called for."""
+        if first is not None:
+            async with aclosing(self._answers.submit(CLIENT, first).events()) as events:
+                async for _ in events:
+                    pass
+        self._have_begun.set()
 
     async def listed(self, _: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
         """Return what tools there are."""
@@ -138,7 +149,9 @@ class _Tools:
 
         told: Told | None = None
         tell = _sparing(time.monotonic)
-        async with aclosing(self._worker.submit(CLIENT, work).events()) as events:
+        worker = self._answers if isinstance(arguments, Ask) else self._searches
+        await self._have_begun.wait()
+        async with aclosing(worker.submit(CLIENT, work).events()) as events:
             async for event in events:
                 if not isinstance(event, Progress):
                     told = event

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console
@@ -28,32 +29,45 @@ def run(options: McpOptions) -> None:
     if STANDARD_INPUT in sources:
         raise typer.BadParameter("the client is on standard input: name a file")
     errors = console(quiet=options.quiet)
-    with for_a_protocol() as (incoming, outgoing), _opened(options, errors) as rapid:
+    with (
+        for_a_protocol() as (incoming, outgoing),
+        _opened(options, errors) as (rapid, searching),
+    ):
         gathered = Gathered(rapid.library) if sources else None
-        serve(
+        number = serve(
             rapid,
+            searching,
             Offered(gathered),
             incoming,
             outgoing,
             first=_reading(sources, gathered, errors) if gathered else None,
             remembers=rapid.models_file.settings.history and not options.no_log,
         )
+    if number is not None:
+        raise typer.Exit(128 + number)
     if gathered and gathered.skipped:
         raise typer.Exit(SKIPPED)
 
 
-def _opened(options: McpOptions, errors: Console) -> Rapid:
-    return Rapid(
-        models_file_in_force(options.models, errors),
-        pair=options.pair,
-        target=options.target,
-        drafter=options.drafter,
-        collection=options.collection,
-        ocr=options.ocr,
-        encoding=options.encoding,
-        device=options.device,
-        context_length=options.context_length,
-    )
+@contextmanager
+def _opened(options: McpOptions, errors: Console) -> Iterator[tuple[Rapid, Rapid]]:
+    """Open what answers, and what searches meanwhile."""
+    models_file = models_file_in_force(options.models, errors)
+    with (
+        Rapid(
+            models_file,
+            pair=options.pair,
+            target=options.target,
+            drafter=options.drafter,
+            collection=options.collection,
+            ocr=options.ocr,
+            encoding=options.encoding,
+            device=options.device,
+            context_length=options.context_length,
+        ) as rapid,
+        Rapid(models_file, pair=options.pair, collection=options.collection) as searching,
+    ):
+        yield rapid, searching
 
 
 def _reading(sources: Sequence[str], gathered: Gathered, errors: Console) -> Work[IndexingEvent]:
