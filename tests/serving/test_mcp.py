@@ -243,7 +243,7 @@ def test_a_cancelled_answer_ends_and_nobody_waits_for_it(home: Path) -> None:
         await begun.wait()
         await told(server, "search", question=QUESTION)  # beside the answer
         assert not answer.done()
-        next_one = asyncio.create_task(told(server, "ask", question=QUESTION, strategy="rag"))
+        next_one = asyncio.create_task(told(server, "ask", question=QUESTION, **SHORT))
         before = time.perf_counter()
         answer.cancel()
         await next_one
