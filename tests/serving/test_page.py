@@ -377,6 +377,23 @@ def test_what_goes_wrong_is_said_in_the_place_of_the_answer(
         assert opened.text("#status") == said
 
 
+def test_who_waits_is_told_how_many_others_do(browser: Any) -> None:
+    script = scripted(("comment", "3 wait"), ("wait", 1.0), ("comment", "0 wait"), ("wait", 1.0))
+    with tab(browser, script) as opened:
+        opened.ask()
+        opened.wait(".progress:has-text('waiting, as 3 questions wait')")
+        opened.wait(".progress:has-text('working …')")
+
+
+def test_an_empty_library_is_told_with_what_to_do(browser: Any) -> None:
+    with serving(scripted(sources=[])) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_selector("#welcome:has-text('There are no documents yet.')")
+        assert page.is_disabled("#send")
+        page.close()
+
+
 def test_a_reader_of_the_screen_is_told_what_matters(browser: Any) -> None:
     script = scripted(*READ, ("wait", 0.5), *WRITTEN[:2], ("wait", 0.5), *WRITTEN)
     with tab(browser, script) as opened:

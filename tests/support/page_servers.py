@@ -23,7 +23,7 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 Event = tuple[str, Any]
-"""A name, and what is said; a number of seconds to wait under "wait"."""
+"""A name, and what is said; under "wait" seconds of silence, under "comment" what is no event."""
 
 
 @dataclass
@@ -84,6 +84,8 @@ def serving(script: Script) -> Iterator[str]:
         def _tell(self, name: str, said: Any) -> None:
             if name == "wait":
                 time.sleep(said)
+            elif name == "comment":
+                self.wfile.write(f": {said}\n\n".encode())
             else:
                 self.wfile.write(f"event: {name}\ndata: {json.dumps(said)}\n\n".encode())
 

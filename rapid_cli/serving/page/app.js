@@ -98,7 +98,7 @@ find("question").addEventListener("keydown", (event) => {
 });
 find("question").addEventListener("input", fit);
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || find("locked").open) return;
+  if (event.key !== "Escape" || event.isComposing || find("locked").open) return;
   if (running) running.abort();
   else if (find("sources").open) {
     find("sources").open = false;

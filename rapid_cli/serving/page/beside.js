@@ -63,7 +63,7 @@ async function page(source, place) {
   };
   try {
     const response = await ask(address("/v1/page", parameters));
-    const isMarked = response.headers.get("X-Rapid-Marked") === "true";
+    const isMarked = /^(true|yes|1)$/.test(response.headers.get("X-Rapid-Marked"));
     return [await drawn(await response.blob(), source, place, isMarked)];
   } catch (error) {
     return [...(await passage(source, place)), quiet(error.message)];

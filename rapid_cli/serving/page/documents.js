@@ -5,6 +5,7 @@ import { ask } from "./server.js";
 
 const SHOWN = 200;
 const MANY = 8;
+const NONE = "There are no documents yet. Index some with `rapid index`, and load this page again.";
 
 let documents = [];
 const left = new Set(); // the ids of those that are not asked about
@@ -14,6 +15,7 @@ export async function load() {
   const { sources } = await (await ask("/v1/sources")).json();
   documents = [...new Map(sources.map((each) => [each.document_id, each])).values()];
   find("filter").hidden = documents.length <= MANY;
+  if (!documents.length) find("welcome").textContent = NONE;
   show();
 }
 
@@ -51,7 +53,7 @@ function show() {
       ? `and ${counted(more)} more: filter them`
       : documents.length
         ? "No document has these letters in its name."
-        : "There are none: index some with `rapid index`, and load this page again.";
+        : NONE;
   count();
 }
 

@@ -7,6 +7,7 @@ import { sentence } from "./server.js";
 import { line } from "./statistics.js";
 
 const SHOWN = 5;
+const ENOUGH = 3000; // milliseconds of reading that say how fast it is
 const UNSUPPORTED = "no passage supports this";
 const READING = { target: "reading the text", drafter: "reading the passages" };
 
@@ -60,16 +61,17 @@ export class Turn {
     }
   }
 
+  /** Take the word of the server that it is not silent for ever: how many questions wait. */
   wait(said) {
     if (this.hasBegun) return;
-    this.progress.textContent = `waiting for its turn (${said})`;
-    announce("Waiting for its turn.");
+    const number = Number.parseInt(said, 10);
+    this.progress.textContent = number ? `waiting, as ${count(number, "question")} wait` : "working …";
   }
 
   read({ role, done, total }) {
-    const words = `${READING[role]}: ${counted(done)} of ${counted(total)} tokens`;
     if (this.role !== role) {
       this.role = role;
+      this.since = { time: performance.now(), done };
       announce(`${READING[role]}.`);
       this.bar = make("progress", { "aria-label": READING[role] });
       this.words = make("span");
@@ -78,7 +80,8 @@ export class Turn {
     this.hasBegun = true;
     this.bar.max = total;
     this.bar.value = done;
-    this.words.textContent = words;
+    const left = remaining(this.since, performance.now(), done, total);
+    this.words.textContent = `${READING[role]}: ${counted(done)} of ${counted(total)} tokens${left}`;
   }
 
   note(text) {
@@ -131,7 +134,7 @@ export class Turn {
     if (answer.finish_reason === "length") this.note("The answer was cut at its greatest length.");
     this.rest.replaceChildren(...this.sources(answer));
     this.numbers.textContent = line(answer);
-    announce(`${answer.answer} ${count(answer.sources.length)}.`);
+    announce(`${answer.answer} ${count(answer.sources.length, "source")}.`);
     this.open(answer);
   }
 
@@ -217,6 +220,15 @@ export class Turn {
   }
 }
 
-function count(number) {
-  return number === 1 ? "1 source" : `${number} sources`;
+function count(number, what) {
+  return number === 1 ? `1 ${what}` : `${counted(number)} ${what}s`;
+}
+
+/** Return how long the rest of reading takes at the speed so far, once that can be told. */
+function remaining(since, time, done, total) {
+  const speed = (done - since.done) / (time - since.time);
+  if (time - since.time < ENOUGH || speed <= 0 || done >= total) return "";
+  const seconds = (total - done) / speed / 1000;
+  if (seconds > 90) return `, about ${Math.round(seconds / 60)} minutes left`;
+  return `, about ${Math.ceil(seconds / 5) * 5} seconds left`;
 }
