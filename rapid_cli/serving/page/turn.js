@@ -132,7 +132,7 @@ export class Turn {
     this.end();
     this.said.replaceChildren(make("p", {}, ...this.marked(answer)));
     if (answer.finish_reason === "length") this.note("The answer was cut at its greatest length.");
-    this.rest.replaceChildren(...this.sources(answer));
+    this.rest.replaceChildren(...this.legend(answer), ...this.sources(answer));
     this.numbers.textContent = line(answer);
     announce(`${answer.answer} ${count(answer.sources.length, "source")}.`);
     this.open(answer);
@@ -191,6 +191,13 @@ export class Turn {
       return mark;
     });
     return make("span", { className: "supported" }, text, "\u2060", ...marks);
+  }
+
+  /** Say what the sign means at sentences that nothing supports, if there are any. */
+  legend(answer) {
+    if (answer.citations.every((each) => each.sources.length)) return [];
+    const sign = make("span", { className: "hint", "aria-hidden": "true" }, "?");
+    return [make("p", { className: "legend" }, sign, ` ${UNSUPPORTED}`)];
   }
 
   sources(answer) {
