@@ -38,7 +38,7 @@ from rapid_cli.models.formats import WeightFormat
 from rapid_cli.models.hub.pulling import Pulled
 from rapid_cli.models.models_file import load_models_file
 from rapid_cli.models.specs import EmbedderSpec, GlobalSettings, ModelPair, ModelSpec, RerankerSpec
-from rapid_cli.serving.tools import TOOLS
+from rapid_cli.serving.mcp.tools import TOOLS
 from rapid_cli.session.copies import WeightCopy
 from rapid_cli.session.tuned import RunSettings
 from tests.api.test_report import DOCUMENTS, make_answer

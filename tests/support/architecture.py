@@ -70,7 +70,7 @@ OWNERS = {
     "platformdirs": "config models.models_file",
     "prompt_toolkit": "cli.commands.chat",
     "psutil": "doctor llama reader storage.partial",
-    "pydantic": "serving.mcp serving.told serving.tools",
+    "pydantic": "serving.mcp",
     "pypdf": "reader.pdf",
     "pypdfium2": "reader.pdf",
     "rich": "cli",

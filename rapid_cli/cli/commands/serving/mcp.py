@@ -18,8 +18,8 @@ from rapid_cli.cli.render.documents import shown_indexing
 from rapid_cli.cli.streams import for_a_protocol
 from rapid_cli.library.events import IndexingEvent
 from rapid_cli.library.sources import STANDARD_INPUT, Gathered
-from rapid_cli.serving.mcp import serve
-from rapid_cli.serving.offered import Offered
+from rapid_cli.serving.mcp.offered import Offered
+from rapid_cli.serving.mcp.server import serve
 from rapid_cli.serving.worker import Work
 
 

@@ -28,8 +28,8 @@ from rapid_cli.api.rapid import Rapid
 from rapid_cli.api.report import coverage_note
 from rapid_cli.documents import Document, Passage
 from rapid_cli.errors import DocumentError, RapidError
-from rapid_cli.serving.offered import Offered
-from rapid_cli.serving.told import (
+from rapid_cli.serving.mcp.offered import Offered
+from rapid_cli.serving.mcp.told import (
     AnsweredSentence,
     DocumentList,
     Found,

@@ -1,4 +1,4 @@
-"""A server of the Model Context Protocol: tools of documents and models for other programs."""
+"""The server of MCP: it lists the tools, does what is called for, and tells what goes wrong."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.errors import RapidError
-from rapid_cli.serving.lines import Lines
-from rapid_cli.serving.offered import Offered
+from rapid_cli.serving.mcp.lines import Lines
+from rapid_cli.serving.mcp.offered import Offered
+from rapid_cli.serving.mcp.told import Progress, Told
+from rapid_cli.serving.mcp.tools import TOOLS, Arguments, Ask, Means, Steps, Tool
 from rapid_cli.serving.signals import signals
-from rapid_cli.serving.told import Progress, Told
-from rapid_cli.serving.tools import TOOLS, Arguments, Ask, Means, Steps, Tool
 from rapid_cli.serving.worker import Work, Worker
 
 logger = logging.getLogger(__name__)
