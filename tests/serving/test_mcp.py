@@ -97,6 +97,8 @@ def session(home: Path) -> dict[str, Any]:
 
         tools = (await server.list_tools()).tools
         listed = await told(server, "list_documents")
+        some = await told(server, "list_documents", containing="TIME")
+        first = await told(server, "list_documents", limit=1)
         found = await told(server, "search", question=QUESTION, limit=3)
         shown = await told(
             server, "show_passage", passage=found["passages"][0]["passage"], surroundings=300
@@ -118,6 +120,8 @@ def session(home: Path) -> dict[str, Any]:
         return {
             "tools": tools,
             "listed": listed,
+            "some": some,
+            "first": first,
             "found": found,
             "shown": shown,
             "done": done,
@@ -151,6 +155,8 @@ def test_the_documents_of_the_library_are_listed_without_their_paths(
         ("ferry.txt", 1),
         ("timetable.pdf", 2),
     ]
+    assert [each["name"] for each in session["some"]["documents"]] == ["timetable.pdf"]
+    assert (session["first"]["documents"], session["first"]["total"]) == (listed[:1], 2)
     assert str(home.parent) not in json.dumps([session["listed"], session["answer"]])
 
 

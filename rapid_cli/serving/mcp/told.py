@@ -41,15 +41,18 @@ class ListedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentList:
-    """All documents that can be asked about."""
+    """The documents that can be asked about, or the first of them."""
 
     documents: list[ListedDocument]
+    total: Annotated[int, Field(description="how many there are, shown or not")]
 
     def text(self) -> str:
         """Return a line for each document."""
         lines = [
             f"{each.name} ({_counted(each.pages, 'page')}, id {each.id})" for each in self.documents
         ]
+        if more := self.total - len(lines):
+            lines.append(f"and {more:,} more: say what letters their names have")
         return "\n".join(lines) or "There are no documents."
 
 

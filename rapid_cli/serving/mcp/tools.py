@@ -80,12 +80,21 @@ class ListDocuments:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
+    containing: Annotated[
+        str, Field(max_length=1000, description="Only those with these letters in their names.")
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=10_000, description="How many documents at most.")] = 200
+
     def work(self, means: Means) -> Steps:
         """Give the list."""
+        letters = self.containing.casefold()
         listed = means.offered.listed(means.rapid)
-        yield DocumentList(
-            [ListedDocument(each.id[:ID_LETTERS], title(each.name), each.pages) for each in listed]
-        )
+        found = [each for each in listed if letters in each.name.casefold()]
+        shown = [
+            ListedDocument(each.id[:ID_LETTERS], title(each.name), each.pages)
+            for each in found[: self.limit]
+        ]
+        yield DocumentList(shown, len(found))
 
 
 @dataclass(frozen=True)
@@ -212,7 +221,8 @@ TOOLS = [
         "list_documents",
         "List the documents",
         "List the documents that can be searched and asked about, with their names, ids and "
-        "numbers of pages. Use it first, to learn what there is.",
+        "numbers of pages, all of them or those with some letters in their names. Use it first, to "
+        "learn what there is.",
         ListDocuments,
         DocumentList,
     ),
