@@ -99,7 +99,7 @@ async def _begun(tools: _Tools, first: Work[Any] | None, lines: Lines) -> None:
     """Do the first work; the conversation ends with it if it fails."""
     try:
         await tools.begin(first)
-    except RapidError:
+    except Exception:
         lines.end()
         raise
 

@@ -74,8 +74,11 @@ def _reading(sources: Sequence[str], gathered: Gathered, errors: Console) -> Wor
     """Return the work of reading the sources, which is shown meanwhile."""
 
     def read(rapid: Rapid) -> Generator[IndexingEvent, None, None]:
-        with Bars(errors) as bars:
-            yield from shown_indexing(rapid.adding(sources, gathered), bars, errors, Counter())
-            yield from shown_indexing(rapid.completing(gathered), bars, errors, Counter())
+        try:
+            with Bars(errors) as bars:
+                yield from shown_indexing(rapid.adding(sources, gathered), bars, errors, Counter())
+                yield from shown_indexing(rapid.completing(gathered), bars, errors, Counter())
+        finally:
+            rapid.library.rest()  # who searches needs it, and other processes
 
     return read
