@@ -164,8 +164,17 @@ def test_an_answer_is_streamed_marked_and_shown_beside_the_page_that_it_cites(
             "Page 7 of timetable.pdf, with the cited words marked"
         )
         assert opened.page.evaluate("document.querySelector('#beside img').naturalWidth") == 60
+        opened.page.click("#before")
+        opened.wait("#beside-title:has-text('timetable.pdf, page 6')")
+        opened.wait("#beside img[alt^='Page 6']")
+        opened.page.click("#after")
+        opened.wait("#beside-title:has-text('timetable.pdf, page 7 (printed v)')")
+        opened.wait("#beside img[alt^='Page 7']")
+        pages = [(each["page"], each.get("find")) for each in script.looked]
+        assert pages == [("7", NINE["quote"]), ("6", None), ("7", NINE["quote"])]
         opened.page.click(".mark >> nth=1")
         assert opened.wait("#beside mark").inner_text() == "twelve  passengers. Dogs"
+        assert not opened.page.is_visible("#before")
         assert opened.text(".passage").startswith("Of the sound.")
         assert "notes.md, “Ferries”" in opened.text("#beside-title")
 

@@ -20,17 +20,38 @@ export function hasRoom() {
 
 /** Show a source where it is cited; `by` is the button that asked for that. */
 export async function show(source, place, by = null) {
-  const number = ++latest;
   opener = by;
-  const where = { ...source, ...place };
-  const words = told(where);
-  find("beside-title").replaceChildren(name(source.document), words && `, ${words}`);
-  fill(make("p", { className: "quiet" }, "…"));
   find("beside").hidden = false;
   document.body.classList.add("is-beside");
   if (by && !hasRoom()) find("beside-title").focus();
+  await open(source, place, { ...source, ...place });
+  if (by) announce(`Beside the answer: ${find("beside-title").textContent}.`);
+}
+
+/** Show a place of a source: what is cited there is marked if it is where the citation says. */
+async function open(source, place, where) {
+  const number = ++latest;
+  const words = told(where);
+  find("beside-title").replaceChildren(name(source.document), words && `, ${words}`);
+  leaf(source, place, where);
+  fill(make("p", { className: "quiet" }, "…"));
   const shown = await (where.page === null ? passage(source, place) : page(source, where));
   if (number === latest) fill(...shown);
+}
+
+/** Let the pages before and after be shown, where there are any. */
+function leaf(source, place, where) {
+  const last = documentOf(source)?.pages ?? 0;
+  for (const [id, number] of [["before", where.page - 1], ["after", where.page + 1]]) {
+    const button = find(id);
+    button.hidden = where.page === null || last < 2;
+    button.disabled = number < 1 || number > last;
+    button.onclick = () => {
+      const is = number === place?.page;
+      const other = { ...source, page: number, last_page: number, page_label: null, section: null };
+      open(source, place, is ? { ...source, ...place } : { ...other, quote: "" });
+    };
+  }
 }
 
 /** Show nothing beside the answer. */
@@ -50,6 +71,7 @@ function fill(...children) {
   if (picture) URL.revokeObjectURL(picture);
   picture = image ? image.src : "";
   find("beside-content").replaceChildren(...children);
+  find("beside").scrollTop = 0;
   find("beside-content").querySelector("mark")?.scrollIntoView({ block: "center" });
 }
 
