@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -54,7 +54,8 @@ def _told_plainly() -> Iterator[None]:
         if isinstance(said := getattr(error, "message", None), str):
             from rapid_cli.text.printable import printable_line  # noqa: PLC0415 - for those who need it
 
-            error.message = printable_line(said)  # type: ignore[attr-defined]
+            with suppress(AttributeError):  # groups of errors have one that stays as it is
+                error.message = printable_line(said)  # type: ignore[attr-defined]
         raise
 
 
