@@ -84,12 +84,12 @@ def test_a_seed_repeats_an_answer(client: openai.OpenAI) -> None:
 
 
 def test_own_choices_go_in_the_body_and_other_documents_are_named_there(client) -> None:
-    own = {"strategy": "rag", "sources": ["stars.txt"], "top_k": 3, "gamma": "auto", "fresh": True}
+    own = {"strategy": "rag", "sources": ["ferry.md"], "top_k": 3, "gamma": "auto", "fresh": True}
     answer = client.chat.completions.create(
         model="starter", messages=ASKED, max_tokens=2, extra_body={"rapid": own}
     )
     sources = answer.choices[0].message.model_extra["rapid"]["sources"]
-    assert {source["document"] for source in sources} == {"stars.txt"}
+    assert {source["document"] for source in sources} == {"ferry.md"}
 
 
 def test_what_was_said_before_is_read_and_instructions_come_after_the_question(client) -> None:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.support.rapid import rapid
-from tests.support.servers import Running
+from tests.support.servers import Running, serving
 
 QUESTION = "Who is the landlord of the inn?"
 ASKED = {"question": QUESTION, "max_tokens": 4, "temperature": 0}
@@ -64,8 +64,6 @@ def test_a_search_is_the_object_of_the_command_line(server: Running, at_home) ->
     found = server.post("/v1/search", {"question": QUESTION, "limit": 1}).json()
     done = rapid("search", at_home / "ferry.md", QUESTION, "--limit", 1, "--json", home=at_home)
     assert found == json.loads(done.stdout)
-    stars = server.post("/v1/search", {"question": "star", "sources": ["stars.txt"]}).json()
-    assert {each["document"] for each in stars["passages"]} == {"stars.txt"}
 
 
 def test_documents_are_named_by_name_id_or_path_and_no_other_file_is_read(server, at_home) -> None:
@@ -81,6 +79,17 @@ def test_documents_are_named_by_name_id_or_path_and_no_other_file_is_read(server
         assert found.status_code == 404, name
         assert found.json()["error"]["code"] == "document_not_found"
         assert "swordfish" not in found.text
+
+
+def test_what_the_server_was_not_started_with_cannot_be_had_unless_that_is_all(
+    server, at_home
+) -> None:
+    asked = {"question": "star", "sources": ["stars.txt"]}
+    assert server.post("/v1/search", asked).status_code == 404
+    assert server.get("/v1/passage", params={"document": "stars.txt"}).status_code == 404
+    with serving(at_home / "models.toml") as whole:
+        stars = whole.post("/v1/search", asked).json()
+        assert {each["document"] for each in stars["passages"]} == {"stars.txt"}
 
 
 def test_a_passage_comes_with_its_surroundings(server: Running) -> None:

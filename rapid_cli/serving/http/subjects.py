@@ -26,8 +26,8 @@ class _Held:
 class Subjects:
     """The documents to ask about. Several threads may use it, each with a Rapid of its own.
 
-    `names` are files, folders and names as on the command line; none stand for the whole library,
-    whatever it holds when a question comes.
+    `names` are files, folders and names as on the command line, and nothing but their documents can
+    be asked about. None stand for the whole library, whatever it holds when a question comes.
     """
 
     def __init__(self, names: Sequence[str] = ()) -> None:
@@ -63,11 +63,11 @@ class Subjects:
         return sorted(mine, key=lambda entry: order[entry.document_id])
 
     def chosen(self, rapid: Rapid, names: Sequence[str] | None = None) -> Gathered:
-        """Return the documents of the library with these names, or those of the default.
+        """Return those of the documents with these names, or all of them.
 
         Refused if there are none.
         """
-        entries = self.entries(rapid) if names is None else _named(rapid, names)
+        entries = self.entries(rapid) if names is None else self._named(rapid, names)
         if not entries:
             hint = "index some with `rapid index`, or start the server with files"
             raise Refused(404, "there are no documents to ask about", hint, code="no_documents")
@@ -78,14 +78,27 @@ class Subjects:
 
     def document(self, rapid: Rapid, name: str) -> Document:
         """Return the one document that a name means."""
-        entries = _named(rapid, [name])
+        entries = self._named(rapid, [name])
         return next(iter(self._documents(rapid, entries).values()))
 
     def file(self, rapid: Rapid, name: str) -> Entry:
         """Return a document that a name means, by a path at which it is, if there is one."""
-        entries = _named(rapid, [name])
+        entries = self._named(rapid, [name])
         there = (entry for entry in entries if is_file(entry.path) and Path(entry.path).exists())
         return next(there, entries[0])
+
+    def _named(self, rapid: Rapid, names: Sequence[str]) -> list[Entry]:
+        """Return what names mean among the documents; Refused if one means none of them."""
+        found: list[Entry] = []
+        for name in names:
+            entries = [] if "\0" in name else rapid.library.find(name)
+            mine = [each for each in entries if self._ids is None or each.document_id in self._ids]
+            if not mine:
+                shown = name if len(name) <= 200 else f"{name[:200]}…"
+                message, hint = f"there is no document {shown!r}", "GET /v1/sources lists them"
+                raise Refused(404, message, hint, code="document_not_found")
+            found += mine
+        return found
 
     def _documents(self, rapid: Rapid, entries: Iterable[Entry]) -> dict[str, Document]:
         """Return documents, of which those in memory are not read again."""
@@ -100,21 +113,6 @@ class Subjects:
                 self._held[entry.document_id] = held
             found[entry.document_id] = held.document
         return found
-
-
-def _named(rapid: Rapid, names: Sequence[str]) -> list[Entry]:
-    """Return what names mean in the library; a file that is not in there is not read."""
-    found: list[Entry] = []
-    for name in names:
-        entries = [] if "\0" in name else rapid.library.find(name)
-        if not entries:
-            shown = name if len(name) <= 200 else f"{name[:200]}…"
-            message = f"the library has no document {shown!r}"
-            raise Refused(
-                404, message, "`rapid list` shows what it holds", code="document_not_found"
-            )
-        found += entries
-    return found
 
 
 def _document(rapid: Rapid, document_id: str) -> Document:
