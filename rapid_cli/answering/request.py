@@ -69,7 +69,9 @@ class Request:
         room = self.options.longest_draft + 1
         length = reading.size + self.options.max_tokens + room
         rows = max(room, MOST_ROWS) if reading.reminded else room
-        return self.contexts.reader(role, model, length=length, rows=rows)
+        reader = self.contexts.reader(role, model, length=length, rows=rows)
+        reader.context.steady = self.options.seed is not None
+        return reader
 
     def costs(self, key: str, context: Context, measure: Callable[[], Costs]) -> Costs:
         """Return what is known of costs at the length of `context`, or else measure and keep it."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rapid_cli.errors import ContextFull, NativeError
 from rapid_cli.llama import native
 from rapid_cli.llama.weights import Weights, threads_of
+from rapid_cli.machine.load import current_load
 from rapid_cli.models.memory import LENGTH_STEP
 from rapid_cli.models.specs import ModelSpec
 
@@ -49,7 +50,9 @@ class LlamaContext:
 
     `length` is the most tokens it can hold, `rows` the most tokens one `extend` may be asked
     logits for. `vocabulary_size` cuts the logits to the tokens a pair of models shares. `spec` says
-    how to run it, by default that of the weights, and `note` tells a person what is special.
+    how to run it, by default that of the weights, and `note` tells a person what is special. Where
+    it is `steady`, results do not depend on what else the machine does: else there are as many
+    threads as CPUs are free, and with flash attention these decide how logits are rounded.
     """
 
     def __init__(
@@ -71,6 +74,9 @@ class LlamaContext:
         self._rows = rows
         self._length = 0
         self._floor = 0
+        self._threads = threads_of(spec)
+        self._load = None if weights.wholly_offloaded else current_load()
+        self.steady = False
         self.note = note
         self.capacity = -(-length // LENGTH_STEP) * LENGTH_STEP
         params = llama_cpp.llama_context_default_params()
@@ -79,7 +85,7 @@ class LlamaContext:
         params.n_batch, params.n_ubatch = self._batch_size, self._ubatch = sizes
         params.n_outputs_max = rows
         params.n_outputs_max_per_seq = 0  # as many as n_outputs_max
-        params.n_threads = params.n_threads_batch = threads_of(spec)
+        params.n_threads = params.n_threads_batch = self._computing = self._threads
         params.flash_attn_type = _FLASH_ATTENTION[weights.flash_attention_of(spec)]
         params.type_k = _CACHE_TYPES[spec.k_type]
         params.type_v = _CACHE_TYPES[spec.v_type]
@@ -222,6 +228,15 @@ class LlamaContext:
             )
         self._length = length
 
+    def _follow_load(self) -> None:
+        """Compute with as many threads as have a CPU each, unless all is to be as it always is."""
+        threads = self._threads
+        if self._load is not None and not self.steady:
+            threads = min(threads, self._load.threads())
+        if threads != self._computing:
+            llama_cpp.llama_set_n_threads(self._open(), threads, threads)
+            self._computing = threads
+
     def _interruptibly_decode(self, tokens: Sequence[int]) -> None:
         handle = self._open()
         # Only while reading: the callback is asked at every node of the graph, which a step of
@@ -242,6 +257,7 @@ class LlamaContext:
             )
         self._views.fill(tokens, self._length, rows)
         self._batch.n_tokens = len(tokens)
+        self._follow_load()
         code = llama_cpp.llama_decode(handle, self._batch)
         if code == 0:
             self._length += len(tokens)

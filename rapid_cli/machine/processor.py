@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rapid_cli.machine.control_groups import cpu_quota
 
-SPIN_COUNTS = {"AuthenticAMD": "500", "GenuineIntel": "1500"}
+SPIN_COUNTS = {"AuthenticAMD": "500"}
 OTHER_SPIN_COUNT = "5000"
 """How many times a thread of GNU's OpenMP spins before it sleeps, by vendor.
 

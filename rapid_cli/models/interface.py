@@ -21,7 +21,12 @@ class Restored:
 
 
 class ReadableContext(Context, Protocol):
-    """A context that can read a long prompt in pieces, and knows the size of its cache."""
+    """A context that can read a long prompt in pieces, and knows the size of its cache.
+
+    Where it is `steady`, what it computes does not depend on what else the machine does.
+    """
+
+    steady: bool
 
     def read(self, tokens: Tokens) -> Iterator[int]:
         """Read `tokens` without logits, yielding how many are done."""

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 
+import llama_cpp
 import numpy as np
 import pytest
 
@@ -579,3 +580,38 @@ def test_costs_with_so_many_threads_do_not_count_for_other_numbers(weights, monk
     before = weights.fingerprint
     monkeypatch.setattr("rapid_cli.llama.weights.available_cpus", lambda: 4096)
     assert weights.fingerprint != before
+
+
+class Crowded:
+    """A load that says how many threads may run."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def threads(self) -> int:
+        return self.count
+
+
+def test_threads_follow_the_load_unless_all_is_to_be_as_it_always_is(shallow_weights, monkeypatch):
+    set_to = []
+    real = llama_cpp.llama_set_n_threads
+
+    def watched(handle, decoding, reading):
+        set_to.append((decoding, reading))
+        real(handle, decoding, reading)
+
+    monkeypatch.setattr(llama_cpp, "llama_set_n_threads", watched)
+    monkeypatch.setattr("rapid_cli.llama.context.threads_of", lambda spec: 2)
+    load = Crowded(2)
+    monkeypatch.setattr("rapid_cli.llama.context.current_load", lambda: load)
+    with LlamaContext(shallow_weights, length=64, rows=1) as context:
+        alone = context.extend([5, 6, 7], rows=1).copy()
+        assert set_to == []
+        for load.count, wanted in ((1, 1), (1, 1), (9, 2)):
+            context.truncate(0)
+            assert np.array_equal(context.extend([5, 6, 7], rows=1), alone)
+            assert set_to[-1:] == [(wanted, wanted)]
+        assert set_to == [(1, 1), (2, 2)]
+        load.count, context.steady = 1, True
+        context.extend([8], rows=1)
+        assert set_to == [(1, 1), (2, 2)]

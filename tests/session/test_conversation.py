@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import pytest
+
 from rapid_cli.answering.answer import Finished
 from rapid_cli.documents import Document, Passage
 from rapid_cli.models.prompts import Turn
@@ -59,6 +61,16 @@ def test_without_citing_nothing_is_embedded_and_the_sources_are_there() -> None:
     answer = answered(Searched(), "")
     assert answer.sources
     assert not answer.citations
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_with_a_seed_nothing_depends_on_what_else_the_machine_does(seed) -> None:
+    model = Model(LOGITS)
+    loader = SimpleNamespace(load_pair=lambda files: self_pair(model))
+    session = SimpleNamespace(loader=loader, profiles=Known(), states=None)
+    with Desk(session, None, cites=False) as desk:
+        list(desk.ask("Who?", Searched(), options("rapid", seed=seed)))
+    assert [each.steady for each in model.opened] == [seed is not None] * 2
 
 
 def test_what_was_asked_before_goes_into_the_search_oldest_first() -> None:
