@@ -16,11 +16,10 @@ from rapid_cli.cli.options.answering import EXPLAINED, AskOptions, ChatOptions, 
 from rapid_cli.cli.options.bench import BenchOptions
 from rapid_cli.cli.options.evaluate import EvaluateOptions
 from rapid_cli.cli.options.library import IndexOptions, SearchOptions
-from rapid_cli.cli.options.mcp import McpOptions
 from rapid_cli.cli.options.models import CheckOptions, TuneOptions
 from rapid_cli.cli.options.open import OpenOptions
 from rapid_cli.cli.options.parameters import Collection, Json, Models, Quiet, taking_options
-from rapid_cli.cli.options.serve import ServeOptions
+from rapid_cli.cli.options.serving import McpOptions, ServeOptions
 from rapid_cli.cli.streams import standard_streams
 
 app = typer.Typer(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 
 import typer
 from rich.console import Console
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.cli.boundary import SKIPPED
-from rapid_cli.cli.commands.trust import models_file_in_force
-from rapid_cli.cli.options.mcp import McpOptions
+from rapid_cli.cli.commands.serving.opening import opened
+from rapid_cli.cli.options.serving import McpOptions
 from rapid_cli.cli.render.console import Bars, console
 from rapid_cli.cli.render.documents import shown_indexing
 from rapid_cli.cli.streams import for_a_protocol
@@ -31,7 +30,7 @@ def run(options: McpOptions) -> None:
     errors = console(quiet=options.quiet)
     with (
         for_a_protocol() as (incoming, outgoing),
-        _opened(options, errors) as (rapid, searching),
+        opened(options, errors) as (rapid, searching),
     ):
         gathered = Gathered(rapid.library) if sources else None
         number = serve(
@@ -47,27 +46,6 @@ def run(options: McpOptions) -> None:
         raise typer.Exit(128 + number)
     if gathered and gathered.skipped:
         raise typer.Exit(SKIPPED)
-
-
-@contextmanager
-def _opened(options: McpOptions, errors: Console) -> Iterator[tuple[Rapid, Rapid]]:
-    """Open what answers, and what searches meanwhile."""
-    models_file = models_file_in_force(options.models, errors)
-    with (
-        Rapid(
-            models_file,
-            pair=options.pair,
-            target=options.target,
-            drafter=options.drafter,
-            collection=options.collection,
-            ocr=options.ocr,
-            encoding=options.encoding,
-            device=options.device,
-            context_length=options.context_length,
-        ) as rapid,
-        Rapid(models_file, pair=options.pair, collection=options.collection) as searching,
-    ):
-        yield rapid, searching
 
 
 def _reading(sources: Sequence[str], gathered: Gathered, errors: Console) -> Work[IndexingEvent]:

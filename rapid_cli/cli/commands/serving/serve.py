@@ -6,16 +6,15 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import typer
 from rich.console import Console
 
 from rapid_cli.api.rapid import Rapid
 from rapid_cli.cli.commands.opening import copy_progress, tell_idle_gpu
-from rapid_cli.cli.commands.trust import models_file_in_force
-from rapid_cli.cli.options.serve import ServeOptions
+from rapid_cli.cli.commands.serving.opening import opened
+from rapid_cli.cli.options.serving import ServeOptions
 from rapid_cli.cli.render.console import Bars, console, tell
 from rapid_cli.cli.render.documents import render_indexing
 from rapid_cli.library.sources import STANDARD_INPUT, Gathered
@@ -39,34 +38,13 @@ def run(options: ServeOptions) -> None:
         tell(errors, line, "dim")
 
     with (
-        _opened(options, errors) as (rapid, searching),
+        opened(options, errors) as (rapid, searching),
         closing(Server(address, rapid, searching, subjects, log)) as server,
     ):
         _prepare(rapid, subjects, errors)
         number = _serve(server)
     if number is not None:
         raise typer.Exit(128 + number)
-
-
-@contextmanager
-def _opened(options: ServeOptions, errors: Console) -> Iterator[tuple[Rapid, Rapid]]:
-    """Open what answers, and what searches meanwhile."""
-    models_file = models_file_in_force(options.models, errors)
-    with (
-        Rapid(
-            models_file,
-            pair=options.pair,
-            target=options.target,
-            drafter=options.drafter,
-            collection=options.collection,
-            ocr=options.ocr,
-            encoding=options.encoding,
-            device=options.device,
-            context_length=options.context_length,
-        ) as rapid,
-        Rapid(models_file, pair=options.pair, collection=options.collection) as searching,
-    ):
-        yield rapid, searching
 
 
 def _prepare(rapid: Rapid, subjects: Subjects, errors: Console) -> None:
