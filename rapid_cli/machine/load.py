@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from threading import Lock
 from typing import NamedTuple
 
 from rapid_cli.machine.processor import available_cpus
@@ -43,6 +44,7 @@ class Load:
         self._cpus = cpus
         self._most = self._count = self._seen = most
         self._clock = clock
+        self._looking = Lock()
         self._looked = clock()
         self._before = taken()
 
@@ -51,11 +53,12 @@ class Load:
 
         Fewer are told only if two looks say so: what starts may be over in a moment.
         """
-        if self._clock() - self._looked >= LOOK_SECONDS:
-            left = max(1, min(self._most, int(self._left() + 0.5)))
-            self._count = max(left, min(self._count, self._seen))
-            self._seen = left
-        return self._count
+        with self._looking:  # target and drafter may compute at once, in two threads
+            if self._clock() - self._looked >= LOOK_SECONDS:
+                left = max(1, min(self._most, int(self._left() + 0.5)))
+                self._count = max(left, min(self._count, self._seen))
+                self._seen = left
+            return self._count
 
     def _left(self) -> float:
         """Return the CPUs that others did not take since the last look."""
