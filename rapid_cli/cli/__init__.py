@@ -78,6 +78,9 @@ def configure(
 @taking_options
 def ask(options: AskOptions) -> None:
     """Answer a question about documents."""
+    from rapid_cli.preflight.engine import begin
+
+    begin()  # beside what is imported next
     from rapid_cli.cli.commands.ask import run
 
     run(options)
@@ -87,6 +90,9 @@ def ask(options: AskOptions) -> None:
 @taking_options
 def chat(options: ChatOptions) -> None:
     """Keep asking: what was read stays read, and follow-ups know the conversation."""
+    from rapid_cli.preflight.engine import begin
+
+    begin()  # beside what is imported next
     from rapid_cli.cli.commands.chat import run
 
     run(options)

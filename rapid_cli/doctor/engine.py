@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from rapid_cli.machine.gpus import idle_gpu, install_command
 from rapid_cli.machine.processor import available_cpus
 from rapid_cli.models import hub
 from rapid_cli.models.memory import GIB, gib
-from rapid_cli.preflight.preflight import first_that_works, try_in_child
+from rapid_cli.preflight.preflight import first_that_works
 from rapid_cli.preflight.ways import remedy as engine_remedy
 
 if TYPE_CHECKING:
@@ -132,9 +131,8 @@ def _another_way() -> Finding:
     from rapid_cli.llama import will_offload  # noqa: PLC0415
 
     path = hub.locate(STARTER, STARTER_SPEC.name)
-    tried = partial(try_in_child, seconds=TIMEOUT_SECONDS)
     offloads = will_offload(STARTER_SPEC)
-    run = first_that_works(path, STARTER_SPEC, offloads=offloads, try_=tried)
+    run = first_that_works(path, STARTER_SPEC, offloads=offloads, seconds=TIMEOUT_SECONDS)
     if run.note:
         return Finding("warning", "starter", f"it {run.note}", run.remedy)
     return Finding("ok", "starter", "a token was computed at the second try")

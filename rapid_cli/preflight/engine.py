@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+
 from rapid_cli.config import home
 from rapid_cli.errors import ModelError, RapidError
-from rapid_cli.machine.child import Ended
+from rapid_cli.machine.child import Child, Ended
 from rapid_cli.preflight.children import SECONDS, start_engine
 from rapid_cli.preflight.records import FOLDER, Records
 from rapid_cli.preflight.ways import AS_IT_IS, Run, remedy
@@ -17,6 +19,18 @@ class _Guard:
     """Whether this process may load llama.cpp without trying it in a child first."""
 
     trusted = False
+    trial: Child | None = None
+    """The child that tries it, if it was started before it is needed."""
+
+
+def begin() -> None:
+    """Start the trial that `require` waits for, if there is to be one.
+
+    It runs beside what a command does before it needs llama.cpp.
+    """
+    if not _Guard.trusted and Records(home() / FOLDER).find(LOADS) is None:
+        _Guard.trial = start_engine()
+        atexit.register(_Guard.trial.end)
 
 
 def trust() -> None:
@@ -40,7 +54,7 @@ def require() -> None:
 def _loads() -> bool:
     """Tell whether a child loads it; if the child says why not, loading it here will say so too."""
     try:
-        start_engine().result(SECONDS)
+        (_Guard.trial or start_engine()).result(SECONDS)
     except Ended as ended:
         message = f"llama.cpp cannot be loaded: {ended.reason}"
         raise ModelError(message, remedy(ended.signal)) from None

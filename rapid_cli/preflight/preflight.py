@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 from rapid_cli.errors import ModelError, RapidError
-from rapid_cli.machine.child import Ended
+from rapid_cli.machine import processor
+from rapid_cli.machine.child import ChildResult, Ended
 from rapid_cli.models.memory import ModelShape
 from rapid_cli.models.specs import ModelSpec
 from rapid_cli.preflight.children import start_model, start_outline, timeout_seconds
 from rapid_cli.preflight.records import Records
-from rapid_cli.preflight.ways import AS_IT_IS, OUT_OF_MEMORY, Run, Way, remedy, ways_for
+from rapid_cli.preflight.ways import AMX, AS_IT_IS, OUT_OF_MEMORY, Run, Way, remedy, ways_for
 
 OPENING_SECONDS = 60.0
 ODD = "download the file again, or take one from somebody else: llama.cpp makes nothing of it"
 
-Try = Callable[[Path, ModelSpec], None]
-"""Runs the model at a path as a spec says; Ended if it crashes, ModelError if it says why not."""
+SMALL_BYTES = 500_000_000
+"""Up to this size a model may be tried in two ways at once, which takes its memory twice."""
 
 
-def try_in_child(path: Path, spec: ModelSpec, *, seconds: float | None = None) -> None:
-    """Run a model in a child process; raise Ended if it crashes, hangs or gives up.
+class Trial(Protocol):
+    """A child that runs a model; `machine.child.Child` is one."""
 
-    It hangs if it takes longer than `seconds`, by default a time that depends on its size.
-    ModelError if the child can say why it does not run, which is no crash.
+    def result(self, seconds: float) -> ChildResult:
+        """Wait for what came of it; Ended if it crashed, RapidError if it says why it does not."""
+
+    def end(self) -> None:
+        """Kill it if it still runs."""
+
+
+Start = Callable[[Path, ModelSpec], Trial]
+"""Starts a trial of the model at a path, as a spec says."""
+
+
+def require_works(trial: Trial, seconds: float) -> None:
+    """Raise Ended if a trial crashes, or hangs: if it takes longer than `seconds`.
+
+    ModelError if the child can say why the model does not run, which is no crash.
     """
-    limit = timeout_seconds(path) if seconds is None else seconds
     try:
-        start_model(path, spec).result(limit)
+        trial.result(seconds)
     except RapidError as error:
         raise ModelError(error.message, error.hint) from None
 
@@ -46,10 +62,10 @@ def require_opens(path: Path, name: str) -> None:
 class Preflight:
     """Finds a way to run each model, once for each machine and build of llama.cpp."""
 
-    def __init__(self, records: Records, *, try_: Try = try_in_child) -> None:
+    def __init__(self, records: Records, *, start: Start = start_model) -> None:
         """Keep what is found in `records`."""
         self._records = records
-        self._try = try_
+        self._start = start
 
     def way(
         self, path: Path, shape: ModelShape, spec: ModelSpec, *, offloads: bool
@@ -65,7 +81,7 @@ class Preflight:
         known = self._records.find(key)
         if known is not None:
             return known.way, ""
-        run = first_that_works(path, spec, offloads=offloads, try_=self._try)
+        run = first_that_works(path, spec, offloads=offloads, start=self._start)
         works = run_key(shape, run.way.applied(spec), offloads=offloads and run.way.gpu)
         self._records.put(works, Run(AS_IT_IS))
         self._records.put(key, run)
@@ -88,7 +104,7 @@ class Preflight:
         if spec.rpc:
             return
         try:
-            self._try(path, spec)
+            require_works(self._start(path, spec), timeout_seconds(path))
         except Ended as ended:
             raise _crashed(spec.name, ended, gpu=offloads) from None
         except ModelError:
@@ -97,27 +113,54 @@ class Preflight:
 
 
 def first_that_works(
-    path: Path, spec: ModelSpec, *, offloads: bool, try_: Try = try_in_child
+    path: Path,
+    spec: ModelSpec,
+    *,
+    offloads: bool,
+    start: Start = start_model,
+    seconds: float | None = None,
 ) -> Run:
     """Try one way after another until the model does not crash.
 
-    ModelError if it always does, with how it crashed as it is; or if the model itself is at fault,
-    at which llama.cpp crashes also without computing.
+    A trial hangs if it takes longer than `seconds`, by default a time that depends on the file.
+    ModelError if the model always crashes, with how it did as it is; or if the model itself is at
+    fault, at which llama.cpp crashes also without computing.
     """
+    limit = timeout_seconds(path) if seconds is None else seconds
     first: Ended | None = None
-    for way in ways_for(spec, offloads=offloads):
-        try:
-            try_(path, way.applied(spec))
-        except Ended as ended:
-            first = first or ended
-            if ended.signal == OUT_OF_MEMORY:
-                break
-        else:
-            return Run(way, first.reason, first.signal) if first else Run(way)
+    with closing(_trials(path, spec, ways_for(spec, offloads=offloads), start)) as trials:
+        for way, trial in trials:
+            try:
+                require_works(trial, limit)
+            except Ended as ended:
+                first = first or ended
+                if ended.signal == OUT_OF_MEMORY:
+                    break
+            else:
+                return Run(way, first.reason, first.signal) if first else Run(way)
     assert first is not None
     if first.signal != OUT_OF_MEMORY:
         require_opens(path, spec.name)
     raise _crashed(spec.name, first)
+
+
+def _trials(
+    path: Path, spec: ModelSpec, ways: list[Way], start: Start
+) -> Generator[tuple[Way, Trial], None, None]:
+    """Yield each way with its trial; where a crash is likely, the next one runs beside it."""
+    crash_is_likely = AMX in processor.flags()
+    at_once = 2 if crash_is_likely and path.stat().st_size <= SMALL_BYTES else 1
+    running: deque[tuple[Way, Trial]] = deque()
+    try:
+        for way in ways:
+            running.append((way, start(path, way.applied(spec))))
+            if len(running) == at_once:
+                yield running.popleft()
+        while running:
+            yield running.popleft()
+    finally:
+        for _, trial in running:
+            trial.end()
 
 
 def run_key(shape: ModelShape, spec: ModelSpec, *, offloads: bool) -> str:

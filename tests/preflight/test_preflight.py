@@ -17,11 +17,19 @@ from rapid_cli.llama import Weights, read_shape
 from rapid_cli.machine import processor
 from rapid_cli.machine.child import Ended
 from rapid_cli.models.specs import ModelSpec
+from rapid_cli.preflight import engine
 from rapid_cli.preflight import records as recording
-from rapid_cli.preflight.children import start_engine
-from rapid_cli.preflight.preflight import Preflight, run_key, try_in_child
+from rapid_cli.preflight.children import start_engine, start_model
+from rapid_cli.preflight.preflight import (
+    SMALL_BYTES,
+    Preflight,
+    first_that_works,
+    require_works,
+    run_key,
+)
 from rapid_cli.preflight.records import Records
 from rapid_cli.preflight.ways import (
+    AMX,
     AS_IT_IS,
     NOT_REPACKED,
     ON_CPU,
@@ -45,11 +53,38 @@ class Machine:
     def __init__(self, crashes=lambda _spec: None) -> None:
         self.crashes = crashes
         self.asked: list[ModelSpec] = []
+        self.trials: list[Trial] = []
 
-    def run(self, _path: Path, spec: ModelSpec) -> None:
+    def start(self, _path: Path, spec: ModelSpec) -> Trial:
         self.asked.append(spec)
-        if ended := self.crashes(spec):
-            raise ended
+        trial = Trial(self.crashes(spec))
+        self.trials.append(trial)
+        return trial
+
+
+class Trial:
+    """A child that ended before it was asked."""
+
+    def __init__(self, ended: Ended | None) -> None:
+        self.ended = ended
+        self.seen = self.stopped = False
+
+    def result(self, _seconds: float) -> dict[str, object]:
+        self.seen = True
+        if self.ended:
+            raise self.ended
+        return {}
+
+    def end(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def flags(monkeypatch):
+    """The features of a processor without AMX, whatever this one has."""
+    found: set[str] = set()
+    monkeypatch.setattr(processor, "flags", lambda *_: frozenset(found))
+    return found
 
 
 @pytest.fixture
@@ -58,11 +93,11 @@ def shape(starter_path):
 
 
 @pytest.fixture
-def found(tmp_path, starter_path, shape):
+def found(tmp_path, starter_path, shape, flags):
     """Find the way of a model on a machine; the records are the same each time."""
 
     def find(machine: Machine, spec: ModelSpec = SPEC, *, offloads: bool = False):
-        preflight = Preflight(Records(tmp_path / "runs"), try_=machine.run)
+        preflight = Preflight(Records(tmp_path / "runs"), start=machine.start)
         return preflight.way(starter_path, shape, spec, offloads=offloads)
 
     return find
@@ -134,6 +169,36 @@ def test_what_the_system_ends_for_want_of_memory_is_not_tried_in_other_ways(foun
         found(machine)
     assert "free memory" in raised.value.hint
     assert len(machine.asked) == 1
+
+
+def test_with_amx_the_next_way_is_tried_beside_the_first(found, flags):
+    flags.add(AMX)
+    machine = Machine()
+    assert found(machine) == (AS_IT_IS, "")
+    assert machine.asked == [SPEC, replace(SPEC, repack=False)]
+    assert [(trial.seen, trial.stopped) for trial in machine.trials] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_ways_that_are_tried_at_once_are_judged_in_their_order(found, flags):
+    flags.add(AMX)
+    machine = Machine(lambda spec: SIGSEGV if spec.gpu_layers != 0 else None)
+    way, _ = found(machine, offloads=True)
+    assert way == ON_CPU
+    assert [trial.seen for trial in machine.trials] == [True, True, True, False]
+    assert machine.trials[-1].stopped
+
+
+def test_with_amx_a_large_model_is_not_loaded_twice_at_once(tmp_path, flags):
+    flags.add(AMX)
+    path = tmp_path / "large.gguf"
+    with path.open("wb") as file:
+        file.truncate(SMALL_BYTES + 1)
+    machine = Machine()
+    assert first_that_works(path, SPEC, offloads=False, start=machine.start) == Run(AS_IT_IS)
+    assert machine.asked == [SPEC]
 
 
 def test_models_on_other_machines_are_not_sent_there_twice(found):
@@ -256,14 +321,14 @@ def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch, starter_path):
     stand_in = crashing_llama.stand_in(tmp_path / "path", when="always", how="hangs")
     monkeypatch.setenv("PYTHONPATH", stand_in["PYTHONPATH"])
     with pytest.raises(Ended, match="nothing came of it in 3 s"):
-        try_in_child(starter_path, SPEC, seconds=3)
+        require_works(start_model(starter_path, SPEC), 3)
 
 
 def test_what_llama_cpp_says_before_it_gives_up_is_the_cause(tmp_path, monkeypatch, starter_path):
     stand_in = crashing_llama.stand_in(tmp_path / "path", when="always", how="gives up")
     monkeypatch.setenv("PYTHONPATH", stand_in["PYTHONPATH"])
     with pytest.raises(Ended, match=r"llama\.cpp gave up: CUDA error"):
-        try_in_child(starter_path, SPEC)
+        require_works(start_model(starter_path, SPEC), 60)
 
 
 def test_what_is_wrong_with_a_model_is_no_crash_and_says_nothing_of_its_kind(tmp_path, shape):
@@ -282,6 +347,38 @@ def test_a_child_sees_the_devices_that_are_seen_here():
 
     child = start_engine()
     assert child.result(60) == {"devices": list(compute_devices())}
+
+
+@pytest.fixture
+def engines(monkeypatch, tmp_path):
+    """The trials that were started: the home knows none, and this process trusts nothing yet."""
+    started = []
+
+    def start() -> Trial:
+        started.append(Trial(None))
+        return started[-1]
+
+    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(engine._Guard, "trusted", False)
+    monkeypatch.setattr(engine._Guard, "trial", None)
+    monkeypatch.setattr(engine, "start_engine", start)
+    return started
+
+
+def test_a_trial_of_loading_that_was_begun_early_is_the_one_that_counts(engines):
+    engine.begin()
+    engine.require()
+    (trial,) = engines
+    assert trial.seen
+
+
+def test_no_trial_of_loading_is_begun_where_it_is_known_or_needless(engines, monkeypatch):
+    engine.require()
+    engine.begin()  # this process has loaded it
+    monkeypatch.setattr(engine._Guard, "trusted", False)
+    engine.begin()  # another one has
+    engine.require()
+    assert len(engines) == 1
 
 
 def test_weights_that_are_not_repacked_are_a_run_of_their_own(starter_path):

@@ -15,8 +15,8 @@ from tests.support.repository import REPOSITORY
 CODE = REPOSITORY / "rapid_cli"
 PAGE = REPOSITORY / "docs" / "architecture.md"
 PACKAGES = {
-    "cli": "doctor bench evaluation serving api session answering library llama models storage "
-    "machine text decoding documents figures config errors",
+    "cli": "doctor bench evaluation serving api session answering library llama preflight models "
+    "storage machine text decoding documents figures config errors",
     "doctor": "session library llama preflight models retrieval storage machine text documents "
     "config errors",
     "bench": "session answering models retrieval decoding documents figures config errors",
