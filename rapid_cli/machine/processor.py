@@ -10,7 +10,7 @@ from pathlib import Path
 from rapid_cli.machine.control_groups import cpu_quota
 
 SPIN_COUNTS = {"AuthenticAMD": "500"}
-OTHER_SPIN_COUNT = "5000"
+OTHER_SPIN_COUNT = "30000"
 """How many times a thread of GNU's OpenMP spins before it sleeps, by vendor.
 
 By default it spins 300,000 times, and two busy processes hold each other up; far fewer spins cost

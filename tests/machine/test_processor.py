@@ -57,7 +57,7 @@ def test_the_processor_tells_what_it_can_do(tmp_path):
 
 def test_spinning_is_bounded_by_the_processor_unless_the_user_has_said_how(tmp_path):
     path = tmp_path / "cpuinfo"
-    for vendor, count in (("AuthenticAMD", "500"), ("GenuineIntel", "5000")):
+    for vendor, count in (("AuthenticAMD", "500"), ("GenuineIntel", "30000")):
         path.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\n")
         environment: dict[str, str] = {}
         bound_spinning(environment, path)
@@ -67,7 +67,7 @@ def test_spinning_is_bounded_by_the_processor_unless_the_user_has_said_how(tmp_p
         bound_spinning(chosen, path)
         assert chosen == {name: "as I like"}
     bound_spinning(environment := {}, tmp_path / "none")
-    assert environment == {"GOMP_SPINCOUNT": "5000"}
+    assert environment == {"GOMP_SPINCOUNT": "30000"}
 
 
 @pytest.mark.slow

