@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +18,7 @@ from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.measuring import Clock, Costs
 from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Planner, SpeedPlanner
+from rapid_cli.decoding.shapes import PaddedContext, padded_costs, shapes_of
 from rapid_cli.decoding.stats import Round
 from rapid_cli.decoding.verification import Acceptance, likelihood_ratio, verify
 
@@ -54,10 +56,13 @@ class Drafters:
         """Return how many there are."""
         return len(self._drafters)
 
-    def add_model(self, context: Context, prompt: Tokens, costs: Costs) -> None:
+    def add_model(
+        self, context: Context, prompt: Tokens, costs: Costs, pairs: Costs | None = None
+    ) -> None:
         """Let a model draft, whose `context` has read all of its `prompt` but the last token.
 
-        What it writes ahead costs nothing any more, and is as likely to be accepted as the rest.
+        `costs` are those of its drafts, and `pairs` what `pair_costs` found, if it is known. What
+        it writes ahead costs nothing any more, and is as likely to be accepted as the rest.
         """
         writer = ModelDrafter(
             context,
@@ -66,6 +71,7 @@ class Drafters:
             rng=self.rng,
             advises=self.options.strategy.transfer,
             confidence=self.confidence,
+            singly=pairs is not None and pairs.get(1, math.inf) < pairs.get(2, 0.0),
             is_end=self.is_end,
             notes=self.notes,
         )
@@ -92,6 +98,7 @@ class Drafters:
         self,
         target: Context,
         costs: Costs,
+        steady: Costs | None = None,
         *,
         max_tokens: int,
         clock: Clock,
@@ -99,9 +106,13 @@ class Drafters:
     ) -> Iterator[Round]:
         """Decode an answer after the prompt, of which `target` has read all but the last token.
 
-        `costs` are those of its batches.
+        `costs` are those of its batches in turns, and `steady` those of batches that repeat a size:
+        where it pays, batches are filled up to few sizes.
         """
         options = self.options
+        steady = steady or {}
+        if shapes := shapes_of(costs, steady):
+            target = PaddedContext(target, shapes)
         return decode(
             target,
             self.prompt[-1],
@@ -114,7 +125,7 @@ class Drafters:
                 trust=self.trust,
                 accept=accept,
             ),
-            self._planner(costs),
+            self._planner(padded_costs(costs, steady)),
             max_tokens=max_tokens,
             is_end=self.is_end,
             clock=clock,

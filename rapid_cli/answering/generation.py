@@ -19,7 +19,14 @@ from rapid_cli.answering.readings import Reading
 from rapid_cli.answering.request import Request, Retrieval
 from rapid_cli.decoding.context import Context, Tokens
 from rapid_cli.decoding.drafting import ModelDrafter
-from rapid_cli.decoding.measuring import Costs, draft_costs, step_cost, verify_costs
+from rapid_cli.decoding.measuring import (
+    Costs,
+    draft_costs,
+    pair_costs,
+    steady_costs,
+    step_cost,
+    verify_costs,
+)
 from rapid_cli.decoding.stats import Round
 from rapid_cli.models.interface import PromptTokens
 
@@ -70,8 +77,9 @@ def generate(
     yield from steps
     last = prompt.all[-1]
     costs = _verify_costs(request, model.fingerprint, reader.context, last) if drafters else {}
+    steady = _steady_costs(request, reader, last, costs) if drafters else None
     rounds = drafters.decode(
-        reader.context, costs, max_tokens=options.max_tokens, clock=request.clock
+        reader.context, costs, steady, max_tokens=options.max_tokens, clock=request.clock
     )
     rounds = _remembered(rounds, reader, last)
     absence.witnesses.append(Witness(reader, reading))
@@ -95,10 +103,14 @@ def _add_model(
     request.seconds.prefill_drafter = clock() - before
     last, planned = prompt.all[-1], options.gamma is None
     costs: Costs = {}
+    pairs: Costs | None = None
     if planned:
         measure = partial(draft_costs, reader.context, last, options.sampling, clock)
         costs = request.costs(f"{model.fingerprint} drafts", reader.context, measure)
-    drafters.add_model(reader.context, prompt.all, costs)
+    if planned and not options.strategy.transfer:  # else it never has two tokens to read
+        measure = partial(pair_costs, reader.context, last, clock)
+        pairs = request.costs(f"{model.fingerprint} pairs", reader.context, measure)
+    drafters.add_model(reader.context, prompt.all, costs, pairs)
     absence.witnesses.append(Witness(reader, reading, drafters.writer))
     if not (planned and options.strategy.transfer):
         return {}
@@ -110,6 +122,19 @@ def _verify_costs(request: Request, key: str, context: Context, last: int) -> Co
     if request.options.gamma is not None:
         return step_cost(context, last, request.clock)
     return request.costs(key, context, partial(verify_costs, context, last, request.clock))
+
+
+def _steady_costs(request: Request, reader: PromptReader, last: int, turns: Costs) -> Costs | None:
+    """Return what batches of the target cost that repeat a size.
+
+    None if that does not matter: where lengths are not planned, which stay the same, or padding
+    could not be forgotten easily.
+    """
+    context = reader.context
+    if request.options.gamma is not None or not context.cuts_freely:
+        return None
+    measure = partial(steady_costs, context, last, turns, request.clock)
+    return request.costs(f"{request.pair.target.fingerprint} steady", context, measure)
 
 
 def _recall(

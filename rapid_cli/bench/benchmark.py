@@ -20,8 +20,17 @@ from rapid_cli.bench.measurements import (
 )
 from rapid_cli.decoding.context import Tokens, common_prefix
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.measuring import SIZES, Clock, Costs, draft_costs, verify_costs
+from rapid_cli.decoding.measuring import (
+    SIZES,
+    Clock,
+    Costs,
+    draft_costs,
+    pair_costs,
+    steady_costs,
+    verify_costs,
+)
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
+from rapid_cli.decoding.shapes import padded_costs
 from rapid_cli.decoding.stats import DecodingStats, Round
 from rapid_cli.decoding.verification import likelihood_ratio, trust_in_drafter
 from rapid_cli.models.interface import ReadableContext, reachable
@@ -149,14 +158,16 @@ class _Bench:
         seconds = yield from self.target.read(prompt, clock)
         cache_bytes = self.target.context.cache_bytes
         costs = verify_costs(self.target.context, prompt[-1], clock)
+        steady = steady_costs(self.target.context, prompt[-1], costs, clock)
         profiles: dict[str, DrafterProfile] = {}
         for name, drafter in self.drafters.items():
             short = self.material.drafter_prompt(length)
             took = yield from drafter.read(short, clock)
             drafting = draft_costs(drafter.context, short[-1], sampling, clock)
             weighing = verify_costs(drafter.context, short[-1], clock)
-            profiles[name] = DrafterProfile(len(short), took, drafting, weighing)
-        return LengthProfile(len(prompt), seconds, cache_bytes, costs, profiles)
+            pairs = pair_costs(drafter.context, short[-1], clock)
+            profiles[name] = DrafterProfile(len(short), took, drafting, weighing, pairs)
+        return LengthProfile(len(prompt), seconds, cache_bytes, costs, steady, profiles)
 
     def sample(self, variant: Variant, profile: LengthProfile, seed: int) -> Sample:
         """Decode one answer from the prompts as they were read."""
@@ -175,14 +186,16 @@ class _Bench:
             reader = self.drafters[variant.drafter]
             reader.rewind()
             known = profile.drafters[variant.drafter]
-            drafters.add_model(reader.context, reader.prompt, known.costs)
+            drafters.add_model(reader.context, reader.prompt, known.costs, known.pair_costs)
             weighing = known.weighing_costs
         if "prompt-lookup" in options.strategy.drafters and coin is None:
             drafters.add_lookup(weighing)  # a coin could not tell what a text repeats
         curves = drafters.cost_curves()
+        steady = _steady(variant, profile)
         rounds = drafters.decode(
             self.target.context,
             profile.verify_costs,
+            steady,
             max_tokens=self.max_tokens,
             clock=self.clock,
             accept=likelihood_ratio if coin is None else partial(_toss, coin),
@@ -198,7 +211,8 @@ class _Bench:
         draft_curves: Sequence[CostCurve],
     ) -> Sample:
         """Run the rounds, and predict from the cost curves what they should have taken."""
-        verify_curve = CostCurve(profile.verify_costs)
+        steady = _steady(variant, profile)
+        verify_curve = CostCurve(padded_costs(profile.verify_costs, steady))
         stats = DecodingStats()
         predicted, first_draft, first_token = 0.0, None, None
         started = self.clock()
@@ -225,6 +239,11 @@ class _Bench:
             first_draft_seconds=None if first_draft is None else before + first_draft,
             first_token_seconds=before + (first_token or 0.0),
         )
+
+
+def _steady(variant: Variant, profile: LengthProfile) -> Costs:
+    """Return what decides about padding: nothing where drafts are as long as asked for."""
+    return profile.steady_costs if variant.options.gamma is None else {}
 
 
 def _toss(

@@ -35,6 +35,7 @@ class DrafterProfile:
     prefill_seconds: float
     costs: Costs
     weighing_costs: Costs
+    pair_costs: Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class LengthProfile:
     prefill_seconds: float
     cache_bytes: int
     verify_costs: Costs
+    steady_costs: Costs
     drafters: Mapping[str, DrafterProfile]
 
 

@@ -39,6 +39,7 @@ class LengthRow:
     prefill_tokens_per_second: float
     cache_bytes: int
     verify_milliseconds: dict[int, float]
+    steady_milliseconds: dict[int, float]
     drafter_tokens: dict[str, int]
     draft_milliseconds: dict[str, dict[int, float]]
 
@@ -67,6 +68,7 @@ def length_row(profile: LengthProfile) -> LengthRow:
         profile.length / profile.prefill_seconds,
         profile.cache_bytes,
         _milliseconds(profile.verify_costs),
+        _milliseconds(profile.steady_costs),
         {name: drafter.length for name, drafter in profile.drafters.items()},
         {name: _milliseconds(drafter.costs) for name, drafter in profile.drafters.items()},
     )

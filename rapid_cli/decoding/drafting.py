@@ -71,12 +71,14 @@ class ModelDrafter:
         rng: np.random.Generator,
         advises: bool = False,
         confidence: float = 0.0,
+        singly: bool = False,
         is_end: Callable[[int], bool] = lambda _token: False,
         notes: list[Tokens] | None = None,
     ) -> None:
         """Take a `context` that has read the drafter's prompt except its `last` token.
 
-        Each draft is added to `notes`, after the end of the output that it follows.
+        Each draft is added to `notes`, after the end of the output that it follows. With `singly`
+        the two tokens that follow a draft which was accepted whole are read one by one.
         """
         self._context = context
         self._base = len(context)
@@ -87,6 +89,7 @@ class ModelDrafter:
         self._rng = rng
         self._advises = advises
         self._confidence = confidence
+        self._singly = singly
         self._is_end = is_end
         self._notes = [] if notes is None else notes
 
@@ -171,8 +174,12 @@ class ModelDrafter:
         common = min(common_prefix(self._read, sequence), len(sequence) - rows)
         self._context.truncate(self._base + common)
         del self._read[common:]
-        self._read += sequence[common:]
-        return self._context.extend(sequence[common:], rows=rows)
+        unread = sequence[common:]
+        self._read += unread
+        if self._singly and rows == 1 and len(unread) == 2:
+            self._context.extend(unread[:1], rows=1)
+            unread = unread[1:]
+        return self._context.extend(unread, rows=rows)
 
 
 class AdvisedDrafter:

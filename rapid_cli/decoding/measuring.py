@@ -7,6 +7,7 @@ from statistics import median
 from typing import Protocol
 
 from rapid_cli.decoding.context import Context
+from rapid_cli.decoding.costs import CostCurve
 from rapid_cli.decoding.sampling import SamplingParams, distribution
 
 Clock = Callable[[], float]
@@ -15,6 +16,10 @@ Costs = dict[int, float]
 
 SIZES = (1, 2, 4, 8, 9, 16)
 """Batch sizes timed: 9 stands where kernels for few rows end on CUDA."""
+WIDTHS = (2, 4, 8, 16)
+"""Batch sizes that others may be filled up to."""
+NOTICED = 0.1
+"""A change of width matters if it takes this share of the smallest batch, or more."""
 REPEATS = 3
 TIME_LIMIT_SECONDS = 2.0
 """Larger batches are left out if timing them would take longer; the curve goes on straight."""
@@ -45,6 +50,36 @@ def verify_costs(context: Context, token: int, clock: Clock) -> Costs:
             timings[size].append(_time(context, [token] * size, clock))
     timings[1] = [_time(context, [token], clock) for _ in range(2 * REPEATS)][REPEATS:]
     return {size: median(seconds) for size, seconds in timings.items()}
+
+
+def steady_costs(context: Context, token: int, turns: Costs, clock: Clock) -> Costs:
+    """Time batches that repeat one size, and leave the context as it was.
+
+    `turns` is what they take in turns. The smallest of WIDTHS is timed first; the others only if it
+    is clearly faster than in turns, and if they do not take long.
+    """
+    first, *others = WIDTHS
+    costs = {first: _steady(context, token, first, clock)}
+    in_turns = CostCurve(turns).at(first)
+    changing_matters = in_turns - costs[first] >= NOTICED * in_turns
+    if changing_matters and WIDTHS[-1] in turns:
+        costs |= {width: _steady(context, token, width, clock) for width in others}
+    return costs
+
+
+def pair_costs(context: Context, token: int, clock: Clock) -> Costs:
+    """Time three tokens: one by one, or the first two at once; leave the context as it was."""
+    base = len(context)
+    ways = {1: ([token], [token], [token]), 2: ([token, token], [token])}
+    timings: dict[int, list[float]] = {first: [] for first in ways}
+    for _ in range(1 + REPEATS):
+        for first, batches in ways.items():
+            started = clock()
+            for batch in batches:
+                context.extend(batch, rows=1)
+            timings[first].append(clock() - started)
+            context.truncate(base)
+    return {first: median(seconds[1:]) for first, seconds in timings.items()}
 
 
 def step_cost(context: Context, token: int, clock: Clock) -> Costs:
@@ -82,6 +117,11 @@ def _affordable(context: Context, token: int, clock: Clock) -> list[int]:
         if len(sizes) > 1 and REPEATS * (clock() - started) > TIME_LIMIT_SECONDS:
             break
     return sizes
+
+
+def _steady(context: Context, token: int, size: int, clock: Clock) -> float:
+    """Return the seconds of a batch that follows others of its size."""
+    return median([_time(context, [token] * size, clock) for _ in range(1 + REPEATS)][1:])
 
 
 def _time(context: Context, tokens: list[int], clock: Clock) -> float:

@@ -31,11 +31,16 @@ def test_costs_are_measured_once_for_each_model_and_then_reused(name):
     first = finished(pair, options(name), profiles=profiles, clock=clock)
     read = [len(reading.prompt) - 1 for reading in (first.target, first.drafter)]
     keys = [("table 4000", read[0]), ("table 5000 drafts", read[1])]
-    weighing = [] if name == "speculative" else [("table 5000", read[1])]
-    assert set(profiles.put_keys) == {*keys, *weighing}
-    assert len(profiles.put_keys) == len(keys + weighing)
+    pairs = ("table 5000 pairs", read[1])
+    more = [
+        ("table 4000 steady", read[0]),
+        pairs if name == "speculative" else ("table 5000", read[1]),
+    ]
+    assert sorted(profiles.put_keys) == sorted(keys + more)
     assert profiles.costs[keys[0]] == pytest.approx(dict.fromkeys((1, 2, 4, 8, 9, 16), 0.05))
     assert profiles.costs[keys[1]] == pytest.approx({1: 0.05, 4: 0.2})
+    assert profiles.costs[more[0]] == pytest.approx({2: 0.05})
+    assert profiles.costs.get(pairs, {1: 0.15, 2: 0.1}) == pytest.approx({1: 0.15, 2: 0.1})
     second = finished(pair, options(name), profiles=profiles, clock=clock)  # Kept refuses more
     assert second.text == first.text
     assert second.stats.drafted == first.stats.drafted
@@ -62,6 +67,31 @@ def test_draft_lengths_follow_the_known_costs():
 
     assert gamma({1: 1.0, 16: 1.1}) > 8
     assert gamma({1: 1.0, 2: 3.0, 16: 40.0}) < 2
+
+
+class Wide(Known):
+    """A machine on which a change of width takes long, and width itself little."""
+
+    def get(self, key, length):
+        costs = {size: 1 + 0.01 * size for size in (1, 2, 4, 8, 9, 16)}
+        changing = {} if "steady" in key or "drafts" in key else {2: 2.0, 4: 2.0, 8: 2.0, 16: 2.0}
+        return costs | changing
+
+
+@pytest.mark.parametrize("name", DRAFTED)
+@pytest.mark.parametrize("gamma", [None, 5])
+def test_planned_drafts_are_checked_in_batches_of_few_widths(name, gamma):
+    def answered(profiles):
+        pair = Pair("two", Model(LOGITS), Model(OTHER_LOGITS))
+        chosen = options(name, gamma=gamma, max_tokens=120, temperature=0)
+        answer = finished(pair, chosen, profiles=profiles)
+        return answer.text, answer.stats.rounds, pair.target.opened[0].extended
+
+    text, rounds, widths = answered(Wide({}))
+    unpadded, _, _ = answered(Known({1: 1.0, 2: 1.1, 4: 1.1, 8: 1.1, 16: 1.1}))
+    assert text == unpadded
+    decoding = set(widths[-rounds:])
+    assert decoding <= ({1, 2, 4, 8, 16, 17} if gamma is None else {6, *range(1, 6)})
 
 
 @pytest.mark.parametrize("name", ["rapid", "speculative", "auto"])

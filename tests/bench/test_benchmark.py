@@ -336,7 +336,12 @@ def made_sample(
 
 
 PROFILE = LengthProfile(
-    600, 2.0, 5_000, {1: 0.01, 8: 0.02}, {"small": DrafterProfile(512, 1.0, {1: 0.5}, {1: 0.5})}
+    600,
+    2.0,
+    5_000,
+    {1: 0.01, 8: 0.02},
+    {2: 0.015},
+    {"small": DrafterProfile(512, 1.0, {1: 0.5}, {1: 0.5}, {1: 1.5, 2: 1.5})},
 )
 
 
@@ -383,6 +388,7 @@ def test_a_profile_is_told_in_tokens_a_second_and_milliseconds():
     assert (row.context_length, row.cache_bytes) == (600, 5_000)
     assert row.prefill_tokens_per_second == 300
     assert row.verify_milliseconds == {1: 10, 8: 20}
+    assert row.steady_milliseconds == {2: 15}
     assert row.drafter_tokens == {"small": 512}
     assert row.draft_milliseconds == {"small": {1: 500}}
 

@@ -36,7 +36,7 @@ ROW = Row(
 PLAIN = replace(ROW, variant="long-context", drafter=None, speedup=1.0, acceptance_rate=None)
 ROWS = [PLAIN, ROW, replace(PLAIN, context_length=4_096), replace(ROW, context_length=4_096)]
 LENGTHS = [
-    LengthRow(length, 500.0, 10**6, {1: 10.0, 8: 25.0}, {"small": 100}, {"small": {1: 3.0}})
+    LengthRow(length, 500.0, 10**6, {1: 10.0, 8: 25.0}, {}, {"small": 100}, {"small": {1: 3.0}})
     for length in (512, 4_096)
 ]
 

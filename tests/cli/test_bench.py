@@ -36,7 +36,7 @@ ROW_FIELDS = {
 }
 STAGE_FIELDS = {
     *("context_length", "prefill_tokens_per_second", "cache_bytes", "verify_milliseconds"),
-    *("drafter_tokens", "draft_milliseconds"),
+    *("steady_milliseconds", "drafter_tokens", "draft_milliseconds"),
 }
 
 
@@ -125,6 +125,7 @@ def test_json_has_every_row_and_stage_and_nothing_else_is_on_stdout(home):
     assert all(set(stage) == STAGE_FIELDS for stage in stages)
     for stage in stages:
         assert set(stage["verify_milliseconds"]) == {"1", "2", "4", "8", "9", "16"}
+        assert "2" in stage["steady_milliseconds"]
         assert set(stage["draft_milliseconds"]["same"]) == {"1", "4"}
         assert stage["drafter_tokens"] == {"same": 512}
     assert stages[0]["cache_bytes"] < stages[1]["cache_bytes"]

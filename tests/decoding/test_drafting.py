@@ -52,6 +52,21 @@ def test_what_is_already_read_is_not_read_again():
     assert context.extended == [1]
 
 
+@pytest.mark.parametrize(("singly", "read"), [(False, [2, 1]), (True, [1, 1, 1])])
+def test_two_tokens_after_a_draft_that_was_accepted_whole_may_be_read_one_by_one(singly, read):
+    drafts = []
+    for way in (singly, not singly):
+        context = MarkovContext(random_logits(5, 1), [0, 4])
+        drafter = model_drafter(context, singly=way)
+        output = [*drafter([], 3).tokens, 2]
+        if way == singly:
+            context.extended.clear()
+        drafts.append(drafter(output, 2).tokens)
+        if way == singly:
+            assert context.extended == read
+    assert drafts[0] == drafts[1]
+
+
 def test_a_drafter_that_is_asked_twice_answers_from_the_same_place():
     context = MarkovContext(random_logits(5, 1), [0, 4])
     drafter = model_drafter(context, sampling=SamplingParams(0))

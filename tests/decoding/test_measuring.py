@@ -11,7 +11,10 @@ from rapid_cli.decoding.measuring import (
     REPEATS,
     SIZES,
     TIME_LIMIT_SECONDS,
+    WIDTHS,
     draft_costs,
+    pair_costs,
+    steady_costs,
     step_cost,
     verify_costs,
 )
@@ -110,3 +113,38 @@ def test_one_disturbed_draft_does_not_count():
     left = iter([9.0])
     costs, _ = measured(lambda size: 0.25 + next(left, 0.0), draft_costs)
     assert costs == {1: 0.25, 4: 1.0}
+
+
+def steady(cost, **settings):
+    """Return what sizes that repeat cost, and the context."""
+    turns, _ = measured(cost, **settings)
+    clock = FakeClock()
+    context = Timed(clock, cost, **settings)
+    return steady_costs(context, 6, turns, clock), context
+
+
+def test_what_a_change_of_width_costs_is_no_part_of_sizes_that_repeat():
+    costs, context = steady(cliff, change=0.005)
+    assert costs == pytest.approx({size: cliff(size) for size in WIDTHS})
+    assert context.tokens == PROMPT
+
+
+def test_where_a_change_of_width_costs_nothing_no_time_is_spent_on_it():
+    costs, context = steady(cliff, change=0.0005)
+    assert costs == pytest.approx({2: cliff(2)})
+    assert set(context.extended) == {2}
+
+
+def test_wide_batches_that_take_long_are_not_timed_again():
+    costs, _ = steady(lambda size: 0.1 * size, change=0.1)
+    assert list(costs) == [2]
+
+
+@pytest.mark.parametrize(("change", "singly"), [(0.0, False), (0.02, True)])
+def test_two_tokens_are_timed_with_the_step_that_follows_them(change, singly):
+    clock = FakeClock()
+    context = Timed(clock, lambda size: 0.01 + 0.005 * (size - 1), change=change)
+    costs = pair_costs(context, 6, clock)
+    assert costs == pytest.approx({1: 0.03, 2: 0.025 + 2 * change})
+    assert (costs[1] < costs[2]) == singly
+    assert context.tokens == PROMPT

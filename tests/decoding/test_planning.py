@@ -11,9 +11,12 @@ import pytest
 
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.costs import CostCurve
+from rapid_cli.decoding.measuring import SIZES, WIDTHS
 from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Plan, SpeedPlanner
+from rapid_cli.decoding.shapes import PaddedContext, padded_costs, shapes_of
 from rapid_cli.decoding.stats import Round
 from tests.support import h100
+from tests.support.fakes import MarkovContext
 
 TOKENS = 2_000
 LONGEST = 16
@@ -147,6 +150,47 @@ def test_on_an_h100_planned_lengths_come_near_the_best_and_auto_loses_nothing(
 def test_on_an_h100_what_sampling_takes_now_would_make_long_texts_faster(drafter, least):
     machine = on_h100(120_000, h100.drafted_now(drafter), 0.95)
     assert speedup(machine, shortest=1) >= least
+
+
+def decoding_on_h100(length: int, draft: float, coin: float, *, pads: bool, seed: int = 0) -> float:
+    """Return the speed-up where each change of width is paid, and drafts end early by chance."""
+    turns = {size: h100.verify(length, size) for size in SIZES}
+    repeated = {size: h100.steady(length, size) for size in WIDTHS} if pads else {}
+    shapes = shapes_of(turns, repeated)
+    context = MarkovContext(np.zeros((2, 2, 2)), [0])
+    target = PaddedContext(context, shapes) if shapes else context
+    arms = [arm(CostCurve({1: draft}, at_zero=0.0))]
+    planner = SpeedPlanner(
+        CostCurve(padded_costs(turns, repeated)), arms, shortest=1, longest=LONGEST
+    )
+    rng = np.random.default_rng(seed)
+    tokens, seconds, last = 0, 0.0, 1
+    while tokens < TOKENS:
+        planned = planner.plan([]).gamma
+        drafted = min(planned, int(rng.geometric(h100.ENDS)))
+        misses = np.flatnonzero(rng.random(drafted) >= coin)
+        accepted = int(misses[0]) if len(misses) else drafted
+        target.extend([0] * (drafted + 1), rows=drafted + 1)
+        width = context.extended[-1]
+        took = h100.steady(length, width) + h100.change(length) * (width != last)
+        done = Round((0,) * (accepted + 1), 0, planned, drafted, accepted, drafted * draft, took)
+        planner.observe(done)
+        tokens, seconds, last = tokens + accepted + 1, seconds + drafted * draft + took, width
+    return TOKENS * h100.verify(length, 1) / seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("drafter", h100.ALONE)
+@pytest.mark.parametrize(("length", "gain"), [(4_096, 1.02), (32_768, 1.05), (120_000, 1.0)])
+@pytest.mark.parametrize("coin", [0.77, 0.95])
+def test_on_an_h100_batches_that_keep_their_width_are_faster(drafter, length, gain, coin):
+    def speedup(*, pads):
+        draft = h100.drafted_now(drafter)
+        runs = [decoding_on_h100(length, draft, coin, pads=pads, seed=seed) for seed in range(3)]
+        return np.median(runs)
+
+    padded, plain = speedup(pads=True), speedup(pads=False)
+    assert padded >= gain * plain, (padded, plain)
 
 
 def with_aftermath(verify, more):

@@ -14,6 +14,7 @@ import llama_cpp
 import numpy as np
 import pytest
 
+from rapid_cli.decoding.shapes import PaddedContext
 from rapid_cli.errors import ContextFull, IncompatibleModels, ModelError, NativeError
 from rapid_cli.llama import LlamaContext, Weights, check_pair, compute_devices, context
 from rapid_cli.machine import stopping
@@ -615,3 +616,51 @@ def test_threads_follow_the_load_unless_all_is_to_be_as_it_always_is(shallow_wei
         load.count, context.steady = 1, True
         context.extend([8], rows=1)
         assert set_to == [(1, 1), (2, 2)]
+
+
+# Batches that keep their shape.
+
+
+def reused(opened):
+    """Return for how many batches llama.cpp has kept the graph of the one before."""
+    return llama_cpp.llama_perf_context(opened._open()).n_reused
+
+
+class Flat:
+    """A machine on which any width is as good as another."""
+
+    change = 1.0
+
+    def seconds(self, width):
+        return 1.0
+
+    def width(self, size):
+        return max(size, 8)
+
+
+@pytest.mark.parametrize(("pads", "kept"), [(False, 0), (True, 5)])
+def test_a_graph_is_kept_for_batches_that_are_filled_up(shallow_weights, tokens, pads, kept):
+    logits = []
+    with LlamaContext(shallow_weights, length=256, rows=8) as opened:
+        reading = PaddedContext(opened, Flat()) if pads else opened
+        reading.extend(tokens[:10], rows=1)
+        before, read = reused(opened), 10
+        for size in (3, 5, 2, 8, 4, 6):
+            logits.append(reading.extend(tokens[read : read + size], rows=size)[-1].copy())
+            read += size
+            assert len(reading) == read
+        assert reused(opened) - before == kept
+        reading.truncate(read)
+    assert same(np.stack(logits), read_afresh(shallow_weights, tokens[:38], rows=28)[ENDS])
+
+
+ENDS = np.cumsum((3, 5, 2, 8, 4, 6)) - 1
+
+
+def test_batches_that_ask_for_fewer_logits_have_another_shape(opened, tokens):
+    opened.extend(tokens[:8], rows=8)
+    before = reused(opened)
+    opened.extend(tokens[8:16], rows=8)
+    assert reused(opened) - before == 1
+    opened.extend(tokens[16:24], rows=5)
+    assert reused(opened) - before == 1

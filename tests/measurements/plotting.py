@@ -15,10 +15,14 @@ from rapid_cli.bench.report import LengthRow, Row
 
 
 def length_row(stage: dict[str, Any]) -> LengthRow:
-    """Return what was measured at a length; JSON has numbers as keys in the form of texts."""
+    """Return what was measured at a length; JSON has numbers as keys in the form of texts.
+
+    Earlier versions did not time batches that keep their width.
+    """
     verify, draft = stage["verify_milliseconds"], stage["draft_milliseconds"]
     return LengthRow(
-        **stage
+        **{"steady_milliseconds": {}}
+        | stage
         | {
             "verify_milliseconds": {int(size): cost for size, cost in verify.items()},
             "draft_milliseconds": {

@@ -150,7 +150,7 @@ class Known:
         self._verify, self._draft = verify or {1: 1.0, 16: 1.3}, draft or {1: 0.1, 4: 0.4}
 
     def get(self, key, length):
-        return self._draft if key.endswith("drafting") else self._verify
+        return self._draft if key.endswith("drafts") else self._verify
 
     def put(self, key, length, costs):
         raise AssertionError("measured although it was known")
