@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from statistics import median
 
 ENOUGH_PLAIN_ROUNDS = 8
 """So many rounds without a draft tell what a step takes now, whatever was measured before."""
@@ -31,7 +30,8 @@ class Round:
 class DecodingStats:
     """Counts over the rounds of one answer. Rates are None until there is something to rate.
 
-    `plain_seconds` is what a step of one token takes at this length, if that was measured.
+    `plain_seconds` is what a step of one token takes at this length, if that was measured. Of the
+    rounds without a draft those that follow one are not plain, since a step can take longer then.
     """
 
     tokens: int = 0
@@ -43,7 +43,9 @@ class DecodingStats:
     draft_seconds: float = 0.0
     verify_seconds: float = 0.0
     plain_seconds: float | None = None
-    undrafted_seconds: list[float] = field(default_factory=list)
+    plain_rounds: int = 0
+    plain_rounds_seconds: float = 0.0
+    _follows_draft: bool = field(default=False, init=False, repr=False)
 
     def add(self, done: Round) -> None:
         """Count one more round."""
@@ -55,8 +57,10 @@ class DecodingStats:
         self.transferred += done.transferred
         self.draft_seconds += done.draft_seconds
         self.verify_seconds += done.verify_seconds
-        if not done.drafted:
-            self.undrafted_seconds.append(done.verify_seconds)
+        if not done.drafted and not self._follows_draft:
+            self.plain_rounds += 1
+            self.plain_rounds_seconds += done.verify_seconds
+        self._follows_draft = done.drafted > 0
 
     @property
     def acceptance_rate(self) -> float | None:
@@ -77,9 +81,9 @@ class DecodingStats:
     def plain_tokens_per_second(self) -> float | None:
         """Speed of decoding without drafts: in rounds that had none, or as measured before.
 
-        The machine may have been busier, or idler, when a step was measured before.
+        The machine may have been busier, or idler, when a step was measured before. What other
+        programs take is in this speed as it is in that of the answer, so it is a mean, too.
         """
-        seen = self.undrafted_seconds
-        if self.plain_seconds and len(seen) < ENOUGH_PLAIN_ROUNDS:
+        if self.plain_seconds and self.plain_rounds < ENOUGH_PLAIN_ROUNDS:
             return 1 / self.plain_seconds
-        return 1 / median(seen) if seen else None
+        return self.plain_rounds / self.plain_rounds_seconds if self.plain_rounds_seconds else None

@@ -196,7 +196,7 @@ def test_a_drafter_is_named_only_where_a_model_drafts():
 
 def test_a_speedup_is_told_where_plain_decoding_was_measured_on_the_same_text():
     measured = make_answer(
-        stats=DecodingStats(tokens=12, rounds=6, undrafted_seconds=[0.1, 0.1, 0.4])
+        stats=DecodingStats(tokens=12, rounds=6, plain_rounds=3, plain_rounds_seconds=0.3)
     )
     stats = answer_json(measured, DOCUMENTS)["stats"]
     assert (stats["plain_tokens_per_second"], stats["speedup"]) == (10, 1.5)

@@ -42,5 +42,14 @@ def test_plain_speed_is_that_of_rounds_without_drafts_or_as_measured_before_whil
     assert stats.plain_tokens_per_second == 1, "an opinion is no part of plain decoding"
     stats.plain_seconds = 0.5
     assert stats.plain_tokens_per_second == 2
-    stats.undrafted_seconds = [0.25] * ENOUGH_PLAIN_ROUNDS
-    assert stats.plain_tokens_per_second == 4, "what a step takes now counts more"
+    for _ in range(ENOUGH_PLAIN_ROUNDS - 1):
+        stats.add(done([1], 0, 0))
+    assert stats.plain_rounds == ENOUGH_PLAIN_ROUNDS, "a step right after a draft is not plain"
+    assert stats.plain_tokens_per_second == 1, "what a step takes now counts more"
+
+
+def test_what_disturbs_a_step_disturbs_plain_decoding_as_well():
+    stats = DecodingStats()
+    for seconds in (1.0, 1.0, 4.0):
+        stats.add(Round((1,), 0, 0, 0, 0, 0.0, seconds))
+    assert stats.plain_tokens_per_second == stats.tokens / 6
