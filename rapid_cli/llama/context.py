@@ -106,6 +106,10 @@ class LlamaContext:
         self._batch = llama_cpp.llama_batch_init(params.n_batch, 0, 1)
         self._views = _BatchViews(self._batch, params.n_batch)
         self._interruption = native.Interruption()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Set up what a kind of context keeps besides: nothing here."""
 
     def __len__(self) -> int:
         """Return the number of tokens in the cache."""

@@ -48,20 +48,8 @@ class RecurrentContext(LlamaContext):
     together with the next ones.
     """
 
-    def __init__(
-        self,
-        weights: Weights,
-        *,
-        length: int,
-        rows: int,
-        vocabulary_size: int | None = None,
-        spec: ModelSpec | None = None,
-        note: str = "",
-    ) -> None:
-        """Allocate the cache; NativeError if llama.cpp cannot."""
-        super().__init__(
-            weights, length=length, rows=rows, vocabulary_size=vocabulary_size, spec=spec, note=note
-        )
+    def _prepare(self) -> None:
+        """Set up what is kept beside llama.cpp's own memory."""
         self._snapshots = int(llama_cpp.llama_n_rs_seq(self._open()))
         self._checkpoints = _Checkpoints(self._open())
         self._read: list[int] = []  # of which llama.cpp holds the first `_length`
