@@ -18,7 +18,7 @@ SIZES = (1, 2, 4, 8, 9, 16)
 """Batch sizes timed: 9 stands where kernels for few rows end on CUDA."""
 WIDTHS = (2, 4, 8, 16)
 """Batch sizes that others may be filled up to."""
-NOTICED = 0.1
+NOTICED = 0.05
 """A change of width matters if it takes this share of the smallest batch, or more."""
 REPEATS = 3
 TIME_LIMIT_SECONDS = 2.0

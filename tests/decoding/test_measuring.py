@@ -130,7 +130,7 @@ def test_what_a_change_of_width_costs_is_no_part_of_sizes_that_repeat():
 
 
 def test_where_a_change_of_width_costs_nothing_no_time_is_spent_on_it():
-    costs, context = steady(cliff, change=0.0005)
+    costs, context = steady(cliff, change=0.0003)
     assert costs == pytest.approx({2: cliff(2)})
     assert set(context.extended) == {2}
 

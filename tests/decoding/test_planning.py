@@ -11,7 +11,7 @@ import pytest
 
 from rapid_cli.decoding.acceptance import AcceptanceEstimate
 from rapid_cli.decoding.costs import CostCurve
-from rapid_cli.decoding.measuring import SIZES, WIDTHS
+from rapid_cli.decoding.measuring import NOTICED, SIZES, WIDTHS
 from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Plan, SpeedPlanner
 from rapid_cli.decoding.shapes import PaddedContext, padded_costs, shapes_of
 from rapid_cli.decoding.stats import Round
@@ -177,6 +177,11 @@ def decoding_on_h100(length: int, draft: float, coin: float, *, pads: bool, seed
         planner.observe(done)
         tokens, seconds, last = tokens + accepted + 1, seconds + drafted * draft + took, width
     return TOKENS * h100.verify(length, 1) / seconds
+
+
+@pytest.mark.parametrize("length", h100.VERIFY)
+def test_on_an_h100_a_change_of_width_is_noticed(length):
+    assert h100.change(length) >= NOTICED * h100.verify(length, WIDTHS[0])
 
 
 @pytest.mark.slow
