@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -105,3 +106,15 @@ def _row(group: Sequence[Sample], base: Mapping[tuple[int, int], float]) -> Row:
 
 def _speed(sample: Sample) -> float:
     return sample.stats.tokens / sample.decode_seconds
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory this process has held."""
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415 - a machine that only measures speed may lack it
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # noqa: PLC0415 - not everywhere
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -132,6 +132,8 @@ def read_for_trust(path: Path) -> tuple[bytes, list[str]]:
 def _content(path: Path) -> bytes:
     try:
         return read_small(path, MOST_BYTES)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist", "name the file, or go to its folder") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path} cannot be read: {reason}", "it must be valid TOML") from error

@@ -233,7 +233,11 @@ def test_a_file_with_mistakes_or_nothing_that_takes_trust_is_not_trusted(say, ag
     assert done.returncode == 1
     assert "history = 1 is not a value of type bool" in done.stderr
     assert "says nothing that needs trust" in say(MODELS, "trust").stdout
-    assert again("trust", "nowhere.toml").returncode == 1
+    missing = again("trust", "nowhere.toml")
+    assert missing.returncode == 1
+    assert missing.stderr == (
+        "rapid: nowhere.toml does not exist\n  name the file, or go to its folder\n"
+    )
     assert again("trust", "--list").stdout == ""
     assert again("trust", "--list", "--revoke").returncode == 2
 

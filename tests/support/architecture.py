@@ -69,7 +69,7 @@ OWNERS = {
     "PIL": "cli.render.pictures reader.pdf.pictures",
     "platformdirs": "config models.models_file",
     "prompt_toolkit": "cli.commands.chat",
-    "psutil": "doctor llama machine.load reader storage.partial",
+    "psutil": "bench.report doctor llama machine.load reader storage.partial",
     "pydantic": "serving.mcp",
     "pypdf": "reader.pdf",
     "pypdfium2": "reader.pdf",

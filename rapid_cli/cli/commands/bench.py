@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from rapid_cli.answering.strategies import STRATEGIES, Strategy, strategy_named
 from rapid_cli.bench.benchmark import run as measure
 from rapid_cli.bench.measurements import LengthProfile, PrefillProgress, Sample, Variant
 from rapid_cli.bench.plots import draw
-from rapid_cli.bench.report import LengthRow, Row, length_row, rows
+from rapid_cli.bench.report import LengthRow, Row, length_row, peak_memory_bytes, rows
 from rapid_cli.cli.boundary import INTERRUPTED
 from rapid_cli.cli.commands.bench_setup import Setup, synthetic_setup, text_setup
 from rapid_cli.cli.commands.trust import models_file_in_force
@@ -253,9 +252,3 @@ def _print_end(table: Sequence[Row]) -> None:
     print(f"Peak memory: {peak_memory_bytes() / 1e9:.2f} GB")
     if any(row.assumed_acceptance is not None for row in table):
         say("Acceptance was decided by a coin: these are speeds, not answers.")
-
-
-def peak_memory_bytes() -> int:
-    """Return the most memory this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

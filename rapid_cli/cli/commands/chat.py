@@ -174,7 +174,8 @@ def _save(chat: Chat, name: str) -> None:
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}", "give another") from error
     chat.saved.add(path)
-    chat.tell(f"Saved {len(chat.answers)} answers to {path}.")
+    count = len(chat.answers)
+    chat.tell(f"Saved {count} answer{'' if count == 1 else 's'} to {path}.")
 
 
 def _help(chat: Chat, _argument: str) -> None:
