@@ -11,6 +11,7 @@ from rapid_cli.documents import Document, Page, PagePicture
 from rapid_cli.errors import DocumentError, LibraryError
 from rapid_cli.machine.libraries import unimportable
 from rapid_cli.reader import kinds
+from rapid_cli.reader.archive import MEGABYTE
 from rapid_cli.reader.cleaning import clean, reason, without_embedded
 from rapid_cli.reader.finding import MAX_FILE, Found, find, load
 from rapid_cli.reader.formats.mail import marks
@@ -35,6 +36,8 @@ VERSION = 7
 MAX_TEXT = 16_000_000
 """Characters of a document, some 8,000 pages: what follows takes a multiple of their memory."""
 _WIDEST = 4  # bytes of a character
+_CROWDING = 128 * MEGABYTE
+"""Beside a file of so many bytes a library may find no room to be loaded in."""
 
 _ReadLines = Callable[[bytes, str], tuple[list[Line], tuple[str, ...]]]
 _Read = tuple[tuple[Page, ...], tuple[str, ...]]
@@ -114,6 +117,8 @@ def read_bytes(
     except Unrecognised as error:
         raise _not_in(encoding, name) from error
     except (ImportError, LibraryError) as error:  # which is not the file's fault
+        if len(raw) > _CROWDING:
+            raise MemoryError from error
         broken = unimportable(error) if isinstance(error, ImportError) else error
         raise DocumentError(f"{name} cannot be read: {broken.message}", broken.hint) from error
     except Exception as error:  # damage surfaces as whatever a library trips over

@@ -130,3 +130,17 @@ def test_damage_is_told_in_words_and_not_in_those_of_a_program() -> None:
     for error in (KeyError("/Root"), AttributeError("no setter"), IndexError(3), TypeError("x")):
         assert reason(error) == "its structure is damaged"
     assert reason(ValueError("a part of it is no XML")) == "a part of it is no XML"
+
+
+def test_a_library_that_has_no_room_beside_a_large_file_is_not_said_to_be_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ImportError("failed to map segment from shared object", name="numpy")
+
+    monkeypatch.setattr(reading, "_pages", fail)
+    with pytest.raises(DocumentError, match="numpy cannot be loaded"):
+        reading.read_bytes(b"some text", name="a.txt", path="/a.txt")
+    monkeypatch.setattr(reading, "_CROWDING", 8)
+    with pytest.raises(MemoryError):
+        reading.read_bytes(b"some text", name="a.txt", path="/a.txt")
