@@ -87,7 +87,7 @@ def draw_page(
         hint = "ask again about it as it is now, or look at it as it is by its name"
         raise DocumentError(f"{name} has changed since it was read", hint)
     if kinds.kind_of(BytesIO(raw), name) != kinds.PDF:
-        raise DocumentError(f"{name} has no pages to show", "only PDFs have: leave out the page")
+        raise DocumentError(f"{name} has no pages to show", "only PDFs have: ask for no page")
     # Imported here as it brings numpy, whose memory other files do without.
     from rapid_cli.reader.pdf.pictures import page_picture  # noqa: PLC0415
 

@@ -151,7 +151,7 @@ def test_tuning_prints_what_it_tried_keeps_what_it_chose_and_is_used(home, file,
 
     cleared = rapid("models", "clear", home=home)
     assert cleared.returncode == 0
-    assert "forgot the tuning of 1 models" in cleared.stdout
+    assert "forgot the tuning of 1 model and how models ran here" in cleared.stdout
     assert weights(home) == []
     assert path.exists()
     assert TunedModels(home / "tuned").entries() == []

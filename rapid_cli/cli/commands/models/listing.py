@@ -78,7 +78,8 @@ def clear(models: Path | None) -> None:
     with Session(models_file) as session:
         freed, forgotten = session.copies.clear(), session.tuned.clear()
         session.preflight.forget()
-    print(f"freed {freed / 1e6:,.0f} MB, forgot the tuning of {forgotten} models")
+    tuned = f"{forgotten} model{'' if forgotten == 1 else 's'}"
+    print(f"freed {freed / 1e6:,.0f} MB, forgot the tuning of {tuned} and how models ran here")
 
 
 def _pair_row(models_file: ModelsFile, pair: ModelPair) -> PairRow:
