@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -74,9 +74,22 @@ def simulate(machine: Machine, planner, *, seed: int, noise: float = 0.0) -> flo
     return seconds
 
 
+@cache
+def fixed(machine: Machine, length: int) -> float:
+    return simulate(machine, FixedGamma(length), seed=1)
+
+
 def best_fixed(machine: Machine, shortest: int) -> float:
-    lengths = range(shortest, LONGEST + 1)
-    return min(simulate(machine, FixedGamma(length), seed=1) for length in lengths)
+    return min(fixed(machine, length) for length in range(shortest, LONGEST + 1))
+
+
+def median_is(true: Callable[[float], bool], values: Iterator[float]) -> bool:
+    """Tell whether the median of three is on the true side of a bound.
+
+    Two of them decide that, so the third is worked out only where the first two differ.
+    """
+    first, second = true(next(values)), true(next(values))
+    return first if first == second else true(next(values))
 
 
 def planner_for(machine: Machine, *, shortest: int, learn: bool = True):
@@ -90,10 +103,10 @@ def planner_for(machine: Machine, *, shortest: int, learn: bool = True):
 def test_planned_lengths_come_within_5_percent_of_the_best_fixed_one(name, shortest):
     machine = MACHINES[name]
     best = best_fixed(machine, shortest)
-    planned = [
+    planned = (
         simulate(machine, planner_for(machine, shortest=shortest), seed=seed) for seed in range(3)
-    ]
-    assert np.median(planned) <= 1.05 * best
+    )
+    assert median_is(lambda seconds: seconds <= 1.05 * best, planned)
 
 
 @pytest.mark.slow
@@ -116,12 +129,13 @@ def on_h100(length: int, draft: float, coin: float) -> Machine:
     return Machine(partial(h100.verify, length), draft, lambda done: coin)
 
 
-def speedup(machine: Machine, shortest: int) -> float:
-    """Return the median over three runs of planned lengths against plain decoding."""
+def gains(machine: Machine, shortest: int, least: float) -> bool:
+    """Tell whether planned lengths, in the median of three runs, gain so much on plain decoding."""
+    plain = TOKENS * machine.verify(1)
     planned = (
         simulate(machine, planner_for(machine, shortest=shortest), seed=seed) for seed in range(3)
     )
-    return float(TOKENS * machine.verify(1) / np.median(list(planned)))
+    return median_is(lambda seconds: plain / seconds >= least, planned)
 
 
 def best_speedup(machine: Machine, coin: float) -> float:
@@ -141,15 +155,15 @@ def test_on_an_h100_planned_lengths_come_near_the_best_and_auto_loses_nothing(
     drafter, length, coin
 ):
     machine = on_h100(length, h100.drafted(drafter, length), coin)
-    assert speedup(machine, shortest=1) >= 0.95 * best_speedup(machine, coin)
-    assert speedup(machine, shortest=0) >= 0.96
+    assert gains(machine, 1, 0.95 * best_speedup(machine, coin))
+    assert gains(machine, 0, 0.96)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("drafter", "least"), [("1B Q8_0", 3.3), ("8B Q4_0", 1.95)])
 def test_on_an_h100_what_sampling_takes_now_would_make_long_texts_faster(drafter, least):
     machine = on_h100(120_000, h100.drafted_now(drafter), 0.95)
-    assert speedup(machine, shortest=1) >= least
+    assert gains(machine, 1, least)
 
 
 def decoding_on_h100(length: int, draft: float, coin: float, *, pads: bool, seed: int = 0) -> float:

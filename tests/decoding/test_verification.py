@@ -52,10 +52,11 @@ def outcomes(z, q, eta, draws, *, opinion=None, certain=None, seed=0):
     rng = np.random.default_rng(seed)
     counts = Counter()
     logits = np.stack([z, z])
-    opinions = (of_dense(q if opinion is None else opinion),) * 2
+    proposals = of_dense(q)
+    opinions = (proposals if opinion is None else of_dense(opinion),) * 2
+    drawn_from = (proposals,) if certain is None else None
     for _ in range(draws):
-        token = sample(of_dense(q), rng) if certain is None else certain
-        drawn_from = (of_dense(q),) if certain is None else None
+        token = sample(proposals, rng) if certain is None else certain
         draft = Draft((token,), drawn_from, opinions)
         verdict = verify(logits, draft, sampling=ONE, eta=eta, rng=rng)
         counts[token if verdict.accepted else verdict.token] += 1
@@ -172,8 +173,9 @@ def test_a_certain_draft_without_an_opinion_leaves_the_target_as_it_is():
     z, p, _ = two_distributions(4)
     rng = np.random.default_rng(0)
     counts = Counter()
+    logits = np.stack([z, z])
     for _ in range(8_000):
-        verdict = verify(np.stack([z, z]), Draft((2,)), sampling=ONE, eta=50, rng=rng)
+        verdict = verify(logits, Draft((2,)), sampling=ONE, eta=50, rng=rng)
         counts[2 if verdict.accepted else verdict.token] += 1
     assert agrees(counts, dict(enumerate(p)))
 
@@ -186,8 +188,9 @@ def test_the_bonus_token_after_a_whole_draft_is_weighed_too(eta):
     draft = Draft((0,), (certain,), (certain, of_dense(q)))
     rng = np.random.default_rng(0)
     counts = Counter()
+    logits = np.stack([sure, z])
     for _ in range(8_000):
-        verdict = verify(np.stack([sure, z]), draft, sampling=ONE, eta=eta, rng=rng)
+        verdict = verify(logits, draft, sampling=ONE, eta=eta, rng=rng)
         assert verdict.accepted == 1
         counts[verdict.token] += 1
     assert agrees(counts, dict(enumerate(transfer(p, q, eta))))
@@ -269,10 +272,11 @@ def test_a_broken_acceptance_rule_would_be_noticed(broken):
     z, p, q = two_distributions(1)
     rng = np.random.default_rng(0)
     counts = Counter()
+    logits, proposals = np.stack([z, z]), of_dense(q)
     for _ in range(8_000):
-        token = sample(of_dense(q), rng)
-        draft = Draft((token,), (of_dense(q),))
-        verdict = verify(np.stack([z, z]), draft, sampling=ONE, eta=0, rng=rng, accept=broken)
+        token = sample(proposals, rng)
+        draft = Draft((token,), (proposals,))
+        verdict = verify(logits, draft, sampling=ONE, eta=0, rng=rng, accept=broken)
         counts[token if verdict.accepted else verdict.token] += 1
     assert not agrees(counts, dict(enumerate(p)))
 
