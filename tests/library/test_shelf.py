@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from random import Random
 from uuid import uuid4
 
@@ -34,19 +35,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def databases(server: str) -> Iterator[list[ServerDatabase]]:
+    """Connections to the server, which take longer to make than most tests to run."""
+    opened: list[ServerDatabase] = []
+    yield opened
+    for database in opened:
+        database.close()
+
+
 @pytest.fixture
-def make(server: str) -> Iterator[Make]:
-    """Make the shelves of several libraries, all in one new collection, by their origin."""
+def make(server: str, databases: list[ServerDatabase]) -> Make:
+    """Make the shelves of several libraries, all in one new collection, by their origin.
+
+    Each has a connection of its own.
+    """
     collection = uuid4().hex
-    databases = []
+    taken = count()
 
     def make(origin: str, now: Callable[[], datetime] | None = None) -> Shelf:
-        databases.append(ServerDatabase(server))
-        return Shelf(databases[-1], collection, origin, now=now or (lambda: datetime.now(UTC)))
+        number = next(taken)
+        if number == len(databases):
+            databases.append(ServerDatabase(server))
+        return Shelf(databases[number], collection, origin, now=now or (lambda: datetime.now(UTC)))
 
-    yield make
-    for database in databases:
-        database.close()
+    return make
 
 
 def book(name: str = "book.pdf", text: str = "Whales are no fish.") -> Document:
