@@ -183,7 +183,8 @@ def test_an_interrupted_tuning_leaves_the_old_choice_and_no_copies(home, starter
     assert weights(home) == []
 
 
-def test_what_cannot_be_kept_leaves_no_copy_behind(home, small):
+def test_what_cannot_be_kept_leaves_no_copy_behind(home, small_files):
+    (home / "models.toml").write_text(models_of(small_files[1]))
     (home / "tuned").write_text("no folder")
     done = rapid("models", "tune", "--seconds", "1", home=home)
     assert done.returncode == 1
