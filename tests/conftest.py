@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rapid_cli.preflight.preflight import Preflight
     from rapid_cli.retrieval.embedder import Embedder
 
-HOME = pytest.StashKey[str]()
+FOLDER = pytest.StashKey[Path]()
 LOADING = {"embedder", "weights", "shallow_weights", "preflight", "furnish"}
 """Fixtures that load real models."""
 SHALLOW_LAYERS = 3
@@ -35,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Bytecode is kept, whatever the environment says of it: without, each of the hundreds of
     processes of the tests compiles the program anew.
+
+    One certificate is all that is trusted: nobody outside is asked, and every client of HTTP reads
+    all certificates, thrice for a connection to Chroma, which takes longer than most tests.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -42,12 +45,24 @@ def pytest_configure(config: pytest.Config) -> None:
         number, count = int(name.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         cpus = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cpus[number % len(cpus) :: count])
-    os.environ["RAPID_HOME"] = config.stash[HOME] = tempfile.mkdtemp(prefix="rapid-tests-")
+    folder = config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="rapid-tests-"))
+    os.environ["RAPID_HOME"] = str(folder / "home")
+    (folder / "home").mkdir(0o700)
+    os.environ["SSL_CERT_FILE"] = str(_one_certificate(folder / "one.pem"))
+
+
+def _one_certificate(path: Path) -> Path:
+    """Write the first of the certificates that clients of HTTP bring."""
+    import certifi
+
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----")
+    path.write_text(f"{first}{end}\n", encoding="utf-8")
+    return path
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what was kept."""
-    shutil.rmtree(config.stash[HOME], ignore_errors=True)
+    shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)
