@@ -8,14 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rapid_cli.retrieval.embedder import Embedder
 from tests.support.pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.models
 
@@ -84,13 +84,6 @@ class Place:
 def place(tmp_path: Path, embedder: Embedder, embedder_cache: Path) -> Place:
     embedder.embed(["anything"])  # exports it once for all of these tests
     return Place(tmp_path, embedder_cache)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_second_run_with_ocr_reads_the_pages_that_the_first_names(

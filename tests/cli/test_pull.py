@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -197,10 +198,19 @@ def interrupted(environment, hub, home):
 
 def until_there_are(home, size, child):
     until = time.monotonic() + 30
-    while sum(path.stat().st_size for path in partials(home)) < size:
+    while written(home) < size:
         assert time.monotonic() < until
         assert child.poll() is None, child.communicate()
         time.sleep(0.02)
+
+
+def written(home):
+    """Return the bytes of files that are not complete; one that becomes so meanwhile is none."""
+    total = 0
+    for path in partials(home):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def partials(home):

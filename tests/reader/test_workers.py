@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
 from tests.support.odd_pdfs import bomb, one_page, shown
 from tests.support.pdfs import make_pdf, make_scanned_pdf, outlined
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -94,13 +95,6 @@ def state(path: Path) -> list[str]:
 
 def is_gone(worker_id: int) -> bool:
     return state(Path("/proc", str(worker_id))) == []
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def seconds_used(worker_id: int) -> float:
