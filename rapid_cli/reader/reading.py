@@ -117,7 +117,8 @@ def read_bytes(
     except Unrecognised as error:
         raise _not_in(encoding, name) from error
     except (ImportError, LibraryError) as error:  # which is not the file's fault
-        if len(raw) > _CROWDING:
+        is_absent = isinstance(error.__cause__ or error, ModuleNotFoundError)
+        if len(raw) > _CROWDING and not is_absent:
             raise MemoryError from error
         broken = unimportable(error) if isinstance(error, ImportError) else error
         raise DocumentError(f"{name} cannot be read: {broken.message}", broken.hint) from error

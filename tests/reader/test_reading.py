@@ -135,12 +135,21 @@ def test_damage_is_told_in_words_and_not_in_those_of_a_program() -> None:
 def test_a_library_that_has_no_room_beside_a_large_file_is_not_said_to_be_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    unmapped = ImportError("failed to map segment from shared object", name="numpy")
+    absent = ModuleNotFoundError("No module named 'numpy'", name="numpy")
+    raised = [unmapped, unmapped, absent]
+
     def fail(*_: object, **__: object) -> None:
-        raise ImportError("failed to map segment from shared object", name="numpy")
+        raise raised.pop(0)
+
+    def read() -> None:
+        reading.read_bytes(b"some text", name="a.txt", path="/a.txt")
 
     monkeypatch.setattr(reading, "_pages", fail)
     with pytest.raises(DocumentError, match="numpy cannot be loaded"):
-        reading.read_bytes(b"some text", name="a.txt", path="/a.txt")
+        read()
     monkeypatch.setattr(reading, "_CROWDING", 8)
     with pytest.raises(MemoryError):
-        reading.read_bytes(b"some text", name="a.txt", path="/a.txt")
+        read()
+    with pytest.raises(DocumentError, match="there is no module numpy"):
+        read()
