@@ -56,12 +56,10 @@ class Drafters:
         """Return how many there are."""
         return len(self._drafters)
 
-    def add_model(
-        self, context: Context, prompt: Tokens, costs: Costs, pairs: Costs | None = None
-    ) -> None:
+    def add_model(self, context: Context, prompt: Tokens, costs: Costs, pairs: Costs) -> None:
         """Let a model draft, whose `context` has read all of its `prompt` but the last token.
 
-        `costs` are those of its drafts, and `pairs` what `pair_costs` found, if it is known. What
+        `costs` are those of its drafts, and `pairs` what `pair_costs` found, if it was asked. What
         it writes ahead costs nothing any more, and is as likely to be accepted as the rest.
         """
         writer = ModelDrafter(
@@ -71,7 +69,7 @@ class Drafters:
             rng=self.rng,
             advises=self.options.strategy.transfer,
             confidence=self.confidence,
-            singly=pairs is not None and pairs.get(1, math.inf) < pairs.get(2, 0.0),
+            singly=pairs.get(1, math.inf) < pairs.get(2, 0.0),
             is_end=self.is_end,
             notes=self.notes,
         )
@@ -98,7 +96,7 @@ class Drafters:
         self,
         target: Context,
         costs: Costs,
-        steady: Costs | None = None,
+        steady: Costs,
         *,
         max_tokens: int,
         clock: Clock,
@@ -110,7 +108,6 @@ class Drafters:
         where it pays, batches are filled up to few sizes.
         """
         options = self.options
-        steady = steady or {}
         if shapes := shapes_of(costs, steady):
             target = PaddedContext(target, shapes)
         return decode(

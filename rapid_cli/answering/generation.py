@@ -77,7 +77,7 @@ def generate(
     yield from steps
     last = prompt.all[-1]
     costs = _verify_costs(request, model.fingerprint, reader.context, last) if drafters else {}
-    steady = _steady_costs(request, reader, last, costs) if drafters else None
+    steady = _steady_costs(request, reader, last, costs) if drafters else {}
     rounds = drafters.decode(
         reader.context, costs, steady, max_tokens=options.max_tokens, clock=request.clock
     )
@@ -103,7 +103,7 @@ def _add_model(
     request.seconds.prefill_drafter = clock() - before
     last, planned = prompt.all[-1], options.gamma is None
     costs: Costs = {}
-    pairs: Costs | None = None
+    pairs: Costs = {}
     if planned:
         measure = partial(draft_costs, reader.context, last, options.sampling, clock)
         costs = request.costs(f"{model.fingerprint} drafts", reader.context, measure)
@@ -124,15 +124,15 @@ def _verify_costs(request: Request, key: str, context: Context, last: int) -> Co
     return request.costs(key, context, partial(verify_costs, context, last, request.clock))
 
 
-def _steady_costs(request: Request, reader: PromptReader, last: int, turns: Costs) -> Costs | None:
+def _steady_costs(request: Request, reader: PromptReader, last: int, turns: Costs) -> Costs:
     """Return what batches of the target cost that repeat a size.
 
-    None if that does not matter: where lengths are not planned, which stay the same, or padding
-    could not be forgotten easily.
+    Nothing where that does not matter: where lengths are not planned, and so stay the same, or
+    where padding could not be forgotten easily.
     """
     context = reader.context
     if request.options.gamma is not None or not context.cuts_freely:
-        return None
+        return {}
     measure = partial(steady_costs, context, last, turns, request.clock)
     return request.costs(f"{request.pair.target.fingerprint} steady", context, measure)
 

@@ -158,7 +158,9 @@ class _Bench:
         seconds = yield from self.target.read(prompt, clock)
         cache_bytes = self.target.context.cache_bytes
         costs = verify_costs(self.target.context, prompt[-1], clock)
-        steady = steady_costs(self.target.context, prompt[-1], costs, clock)
+        steady: Costs = {}
+        if self.target.context.cuts_freely:  # else padding could not be forgotten easily
+            steady = steady_costs(self.target.context, prompt[-1], costs, clock)
         profiles: dict[str, DrafterProfile] = {}
         for name, drafter in self.drafters.items():
             short = self.material.drafter_prompt(length)

@@ -85,7 +85,7 @@ class PaddedContext:
         needed, wanted = self._shapes.width(size), self._shapes.width(max(self._sizes))
         if size > self._width or self._saved(by=needed) >= self._shapes.change:
             self._width, self._wasted = needed, 0.0
-        self._wasted += self._saved(by=wanted)
+        self._wasted += max(self._saved(by=wanted), 0.0)
         if self._wasted > self._shapes.change:
             self._width, self._wasted = wanted, 0.0
         return self._width
@@ -96,7 +96,7 @@ class PaddedContext:
 
 
 def shapes_of(turns: Costs, steady: Costs) -> Shapes | None:
-    """Return what widths cost; None where a change of width costs next to nothing, or too much."""
+    """Return what widths cost; None where too little was timed, since it would not pay."""
     return Shapes(turns, steady) if set(WIDTHS) <= steady.keys() else None
 
 

@@ -28,7 +28,7 @@ class Trial(Protocol):
     """A child that runs a model; `machine.child.Child` is one."""
 
     def result(self, seconds: float) -> ChildResult:
-        """Wait for what came of it; Ended if it crashed, RapidError if it says why it does not."""
+        """Wait for what came of it; Ended if it crashed, RapidError if it says what is wrong."""
 
     def end(self) -> None:
         """Kill it if it still runs."""

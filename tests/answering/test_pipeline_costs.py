@@ -88,10 +88,11 @@ def test_planned_drafts_are_checked_in_batches_of_few_widths(name, gamma):
         return answer.text, answer.stats.rounds, pair.target.opened[0].extended
 
     text, rounds, widths = answered(Wide({}))
-    unpadded, _, _ = answered(Known({1: 1.0, 2: 1.1, 4: 1.1, 8: 1.1, 16: 1.1}))
+    unpadded, steps, sizes = answered(Known({1: 1.0, 2: 1.1, 4: 1.1, 8: 1.1, 16: 1.1}))
     assert text == unpadded
-    decoding = set(widths[-rounds:])
-    assert decoding <= ({1, 2, 4, 8, 16, 17} if gamma is None else {6, *range(1, 6)})
+    few = {1, 2, 4, 8, 16, 17}
+    assert (set(widths[-rounds:]) <= few) == (gamma is None)
+    assert not set(sizes[-steps:]) <= few, "drafts end at any length"
 
 
 @pytest.mark.parametrize("name", ["rapid", "speculative", "auto"])

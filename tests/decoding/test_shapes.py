@@ -14,27 +14,15 @@ from rapid_cli.decoding.planning import FixedGamma
 from rapid_cli.decoding.sampling import SamplingParams
 from rapid_cli.decoding.shapes import PaddedContext, Shapes, padded_costs, shapes_of
 from rapid_cli.decoding.verification import verify
-from tests.support.fakes import FakeClock, MarkovContext, random_logits
+from tests.support.fakes import FakeClock, FlatShapes, MarkovContext, random_logits
 
 TARGET, DRAFTER = random_logits(7, 1), random_logits(7, 2)
 PROMPT = [5, 0]
 
 
-class Flat:
-    """A machine on which a batch of one width costs what one of another does."""
-
-    change = 1.0
-
-    def seconds(self, width):
-        return 1.0
-
-    def width(self, size):
-        return next(width for width in (4, 8) if size <= width)
-
-
 def padded():
     inner = MarkovContext(TARGET, PROMPT)
-    return PaddedContext(inner, Flat()), inner
+    return PaddedContext(inner, FlatShapes(4, 8)), inner
 
 
 def test_logits_are_those_of_the_tokens_and_not_of_the_padding():

@@ -19,6 +19,7 @@ from rapid_cli.errors import ContextFull, IncompatibleModels, ModelError, Native
 from rapid_cli.llama import LlamaContext, Weights, check_pair, compute_devices, context
 from rapid_cli.machine import stopping
 from rapid_cli.models.specs import ModelSpec
+from tests.support.fakes import FlatShapes
 from tests.support.repository import REPOSITORY
 from tests.support.tiny_hybrids import write_hybrid
 
@@ -626,23 +627,11 @@ def reused(opened):
     return llama_cpp.llama_perf_context(opened._open()).n_reused
 
 
-class Flat:
-    """A machine on which any width is as good as another."""
-
-    change = 1.0
-
-    def seconds(self, width):
-        return 1.0
-
-    def width(self, size):
-        return max(size, 8)
-
-
 @pytest.mark.parametrize(("pads", "kept"), [(False, 0), (True, 5)])
 def test_a_graph_is_kept_for_batches_that_are_filled_up(shallow_weights, tokens, pads, kept):
     logits = []
     with LlamaContext(shallow_weights, length=256, rows=8) as opened:
-        reading = PaddedContext(opened, Flat()) if pads else opened
+        reading = PaddedContext(opened, FlatShapes(8)) if pads else opened
         reading.extend(tokens[:10], rows=1)
         before, read = reused(opened), 10
         for size in (3, 5, 2, 8, 4, 6):
