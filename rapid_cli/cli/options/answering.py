@@ -20,6 +20,7 @@ from rapid_cli.cli.options.parameters import (
     Ocr,
     PairName,
     Quiet,
+    Sources,
     Target,
 )
 from rapid_cli.models.specs import MOST_ETA
@@ -129,14 +130,7 @@ class AskOptions(AnswerOptions):
 class ChatOptions(AnswerOptions):
     """Options of `rapid chat`."""
 
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]...",
-            help="Files, folders or names in the library; without any, the whole library.",
-            show_default=False,
-        ),
-    ] = None
+    sources: Sources = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,14 @@ WORDS = typer.Argument(
     "The question comes last.",
     show_default=False,
 )
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SOURCE]...",
+        help="Files, folders or names in the library; without any, the whole library.",
+        show_default=False,
+    ),
+]
 Models = Annotated[
     Path | None, typer.Option("--models", metavar="FILE", help="The models.toml to use.")
 ]

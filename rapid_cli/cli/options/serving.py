@@ -18,6 +18,7 @@ from rapid_cli.cli.options.parameters import (
     Ocr,
     PairName,
     Quiet,
+    Sources,
     Target,
 )
 
@@ -26,14 +27,7 @@ from rapid_cli.cli.options.parameters import (
 class ServingOptions:
     """What clients may ask about, and with which models."""
 
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]...",
-            help="Files, folders or names in the library; without any, the whole library.",
-            show_default=False,
-        ),
-    ] = None
+    sources: Sources = None
     pair: PairName = None
     models: Models = None
     collection: Collection = None
