@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from rapid_cli.library.events import (
 )
 from rapid_cli.library.holdings import Holdings, key_of
 from rapid_cli.library.sharing import Unshared, Unstored
+from rapid_cli.library.vectors.chroma import DamagedStore
 from rapid_cli.library.vectors.store import NoStore, Store
 from rapid_cli.reader import reading
 from rapid_cli.reader.workers import Extractor
@@ -133,7 +135,15 @@ class Library(Holdings):
         pending = self._catalog.pending()
         for document_id in document_ids:
             if document_id in pending:
-                yield from self._embed(document_id)
+                yield from self._completed(document_id)
+
+    def _completed(self, document_id: str) -> Iterator[Embedded]:
+        """Embed a document, and once more if the store turns out to be damaged meanwhile."""
+        try:
+            yield from self._embed(document_id)
+        except DamagedStore as damage:
+            self._retrieval.restore(damage)
+            yield from self._embed(document_id)
 
     def add(self, document: Document) -> Iterator[Embedded]:
         """Enter a document and embed it."""
@@ -150,13 +160,13 @@ class Library(Holdings):
 
     def check(self) -> None:
         """Raise StoreError if the vectors are those of another embedder."""
-        self._store.check(self._embedder.identity)
+        self._retrieval.in_store(partial(self._store.check, self._embedder.identity))
 
     def sweep(self) -> None:
         """Remove the documents that no path holds any more, also those of an interrupted run."""
         for document_id in self._catalog.orphans():
             if not self._sharing.is_wanted(document_id):
-                self._store.remove(document_id)
+                self._unstore(document_id)
                 self._sharing.removed(document_id)
             self._catalog.forget(document_id)
 
@@ -214,7 +224,7 @@ class Library(Holdings):
             document = self.get(document_id)
             yield FileStarted(document.path, number, len(documents))
             self._enter_again(document_id)
-            yield from self._embed(document_id)
+            yield from self._completed(document_id)
             yield FileDone(document.path, "updated", document.warnings)
         self.adopt()
 
@@ -250,9 +260,12 @@ class Library(Holdings):
     def _cut(self, document: Document, version: int) -> None:
         """Enter a document with new chunks; vectors of chunks that were cut before go."""
         if self._catalog.holds(document.id):
-            self._store.remove(document.id)
+            self._unstore(document.id)
         chunks = self._split(document)
         self._catalog.put(document, chunks, cut=self._retrieval.key, reader=version)
+
+    def _unstore(self, document_id: str) -> None:
+        self._retrieval.in_store(partial(self._store.remove, document_id))
 
     def _split(self, document: Document) -> list[Chunk]:
         starts = self._embedder.token_starts(document.text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from rapid_cli.documents import Passage
 from rapid_cli.errors import StoreError
 from rapid_cli.library.catalog import Catalog
-from rapid_cli.library.vectors.chroma import REBUILD
+from rapid_cli.library.vectors.chroma import REBUILD, DamagedStore
 from rapid_cli.library.vectors.store import Store
 from rapid_cli.retrieval.embedder import Embedder
 from rapid_cli.retrieval.queries import RELATED, Query, query, rareness
@@ -33,6 +34,8 @@ FEW_DOCUMENTS = 10
 """Among more documents a question's "page 3" says nothing, unless it names the document."""
 
 Vector = NDArray[np.float32]
+Result = TypeVar("Result")
+logger = logging.getLogger(__name__)
 
 
 class Retrieval:
@@ -64,6 +67,34 @@ class Retrieval:
         self._store.use(
             embedder.identity, embedder.dimension, embedder.chunk_tokens, embedder.prompt
         )
+
+    def in_store(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` does with the store; if that is damaged, restore it and try again."""
+        try:
+            return work()
+        except DamagedStore as damage:
+            self.restore(damage)
+            return work()
+
+    def restore(self, damage: DamagedStore) -> None:
+        """Make the store anew from the copies of its vectors.
+
+        Chroma writes its index in place, so that a process which is killed may leave half of it.
+        `damage` is raised if some vectors have no copy, and where others have theirs there, too.
+        """
+        known = list(self._catalog.chunk_counts())
+        copied = (self._catalog.chunks.vectors([each], self.key) for each in known)
+        if self._store.database.shared or not all(copied):
+            raise damage
+        logger.warning("%s; it is made anew from the catalog", damage.message)
+        self._store.reset()
+        self.use_store()
+        for document_id in known:
+            chunks = self._catalog.chunks.of(document_id)
+            vectors = self._catalog.chunks.vectors([document_id], self.key)
+            if chunks and vectors:  # another process may have removed it just now
+                floats = np.frombuffer(vectors[document_id], np.float32)
+                self._store.add(chunks, floats.reshape(len(chunks), -1))
 
     def search(
         self,
@@ -175,9 +206,9 @@ class Retrieval:
             vectors = self._catalog.chunks.vectors(known, self.key)
             if len(vectors) == len(known):
                 return dict(_compared(embedded(), vectors, depth))
-        return self._in_store(embedded, known, min(depth, total))
+        return self.in_store(lambda: self._nearest(embedded, known, min(depth, total)))
 
-    def _in_store(
+    def _nearest(
         self, embedded: Callable[[], Vector], known: Sequence[str], depth: int
     ) -> dict[Key, float]:
         self.use_store()
@@ -185,7 +216,7 @@ class Retrieval:
         self._store.rest()  # answering takes its time
         # Chroma does not tell when files of its own are gone: it finds less.
         if len(found) < depth:
-            raise StoreError("some passages are missing from the library", REBUILD)
+            raise DamagedStore("some passages are missing from the library", REBUILD)
         return {(each.chunk.document_id, each.chunk.index): each.score for each in found}
 
 

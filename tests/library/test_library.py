@@ -389,38 +389,6 @@ def test_an_exact_search_does_without_the_store(home: Path, docs: Path) -> None:
         assert not (home / "chroma").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("lost", ["chroma", "chroma/*-*"])
-def test_lost_vectors_are_told_and_rebuilt(
-    home: Path, docs: Path, lost: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "EXACT_CHUNKS", 0)
-    write(docs / "long.txt", "lemon", sentences=1500)  # so many that Chroma writes its index
-    with opened(home) as library:
-        index(library, docs)
-        ids = [entry.document_id for entry in library.entries()]
-    for folder in home.glob(lost):
-        shutil.rmtree(folder)
-    with opened(home) as library:
-        with pytest.raises(StoreError) as caught:
-            library.search("apple", ids, 20)
-        assert "rapid index --rebuild" in caught.value.hint
-        assert list(library.rebuild())
-        assert len(library.search("apple", ids, 20)) == 20
-        assert_sound(library)
-
-
-def test_a_corrupt_chroma_database_is_rebuilt(home: Path, docs: Path) -> None:
-    with opened(home) as library:
-        index(library, docs)
-    (home / "chroma" / "chroma.sqlite3").write_bytes(b"not a database" * 1000)
-    with opened(home) as library:
-        with pytest.raises(StoreError, match="cannot be used"):
-            index(library, docs)
-        assert list(library.rebuild())
-        assert_sound(library)
-
-
 def test_a_question_finds_its_passage_in_the_documents_asked(
     library: OpenLibrary, docs: Path
 ) -> None:

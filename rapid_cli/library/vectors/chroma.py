@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "REBUILD",
     "Collection",
+    "DamagedStore",
     "Database",
     "FolderDatabase",
     "Where",
@@ -76,6 +77,10 @@ HINTS = {
     "cannot allocate memory": "end other programs, then try again",
     "unsupported version of sqlite3": "it is that of this Python: take a newer Python",
 }
+
+
+class DamagedStore(StoreError):
+    """What is in the folder cannot be used any more; whatever it held is to be stored again."""
 
 
 class Database(ABC):
@@ -297,6 +302,10 @@ class FolderDatabase(Database):
             super().close()
         finally:
             self._lock.release()
+
+    def _unusable(self, reason: str, hint: str) -> StoreError:
+        explained = super()._unusable(reason, hint)
+        return DamagedStore(explained.message, hint) if hint == REBUILD else explained
 
     def _hint(self, error: BaseException) -> str:
         said = str(error).lower()

@@ -1,0 +1,130 @@
+"""What becomes of a library whose vectors on disk are lost or damaged, as by a killed process."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rapid_cli.errors import StoreError
+from rapid_cli.library import search
+from tests.support.libraries import OpenLibrary, assert_sound, index, opened, write
+
+pytestmark = pytest.mark.slow
+
+LONG = 1500
+"""So many chunks that Chroma writes its index."""
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    write(folder / "apple.txt", "apple")
+    write(folder / "lemon.txt", "lemon", sentences=LONG)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, docs: Path) -> Path:
+    """A library with a text of each length, closed."""
+    with opened(tmp_path / "home") as library:
+        index(library, docs)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def in_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches go to the store, as in a large library."""
+    monkeypatch.setattr(search, "EXACT_CHUNKS", 0)
+
+
+def lose_copies(home: Path) -> None:
+    """Let the catalog have no vectors, as that of earlier versions."""
+    with closing(sqlite3.connect(home / "library.sqlite3")) as connection:
+        connection.executescript("DELETE FROM vectors")
+
+
+def found(library: OpenLibrary, limit: int = 20) -> int:
+    ids = [entry.document_id for entry in library.entries()]
+    return len(library.search("lemon", ids, limit))
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "chroma.sqlite3": lambda _: b"not a database" * 1000,
+    "*/index_metadata.pickle": lambda raw: raw[: len(raw) // 2],
+    "*/header.bin": lambda _: b"junk" * 25,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_mended_from_the_catalog_before_more_is_indexed(
+    home: Path, docs: Path, name: str
+) -> None:
+    damage(home, name)
+    write(docs / "melon.txt", "melon")
+    (docs / "apple.txt").unlink()
+    with opened(home) as library:
+        assert index(library, docs)["new"] == ["melon.txt"]
+        assert library.embedder.embedded <= 2 * 5, "what was embedded before is not again"
+        assert_sound(library)
+        library.store.probe()
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.usefixtures("in_store")
+def test_damage_is_mended_from_the_catalog_before_a_search(home: Path, name: str) -> None:
+    damage(home, name)
+    with opened(home) as library:
+        assert found(library) == 20
+        assert library.embedder.embedded == len(library.embedder.asked)
+        assert_sound(library)
+
+
+@pytest.mark.parametrize("lost", ["chroma", "chroma/*-*"])
+@pytest.mark.usefixtures("in_store")
+def test_lost_vectors_are_stored_again_or_told_where_there_is_no_copy(
+    home: Path, lost: str
+) -> None:
+    lose(home, lost)
+    with opened(home) as library:
+        assert found(library) == 20
+        assert_sound(library)
+    lose(home, lost)
+    lose_copies(home)
+    with opened(home) as library:
+        with pytest.raises(StoreError) as caught:
+            found(library)
+        assert "rapid index --rebuild" in caught.value.hint
+        assert list(library.rebuild())
+        assert found(library) == 20
+        assert_sound(library)
+
+
+@pytest.mark.usefixtures("in_store")
+def test_a_damaged_store_with_the_only_vectors_is_left_as_it_is(home: Path, docs: Path) -> None:
+    damage(home, "chroma.sqlite3")
+    lose_copies(home)
+    write(docs / "melon.txt", "melon")
+    with opened(home) as library:
+        for work in (lambda: index(library, docs), lambda: found(library)):
+            with pytest.raises(StoreError, match="cannot be used") as caught:
+                work()
+            assert "rapid index --rebuild" in caught.value.hint
+        assert (home / "chroma" / "chroma.sqlite3").read_bytes().startswith(b"not a database")
+        assert list(library.rebuild())
+        assert_sound(library)
+
+
+def damage(home: Path, name: str) -> None:
+    (file,) = (home / "chroma").glob(name)
+    file.write_bytes(DAMAGES[name](file.read_bytes()))
+
+
+def lose(home: Path, pattern: str) -> None:
+    for folder in home.glob(pattern):
+        shutil.rmtree(folder)
