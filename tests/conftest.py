@@ -214,6 +214,22 @@ def furnish(
     return furnish
 
 
+@pytest.fixture
+def familiar_home(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new home, in force, that has in common with others what takes processes to find out.
+
+    That is how models were seen to run here, and what their templates make of messages.
+    """
+    home = tmp_path / "home"
+    for name in ("runs", "cache/templates"):
+        common, own = shared / "familiar" / name, home / name
+        common.mkdir(parents=True, exist_ok=True)
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.symlink_to(common)
+    monkeypatch.setenv("RAPID_HOME", str(home))
+    return home
+
+
 @pytest.fixture(scope="session")
 def preflight(tmp_path_factory: pytest.TempPathFactory) -> Preflight:
     """What was seen to run here, shared by all tests that load models in this process."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.doctoring import of_default_pair
 from tests.support.rapid import rapid
 from tests.support.tiny_models import write_tiny, write_with_template
 
@@ -67,24 +68,27 @@ def run(folder: Path, *words: str):
 )
 def test_a_number_beyond_all_models_is_one_sentence_everywhere(folder, tiny, key, number, said):
     write_number(folder / "odd.gguf", tiny, key, number)
-    for words in (["models", "check"], ["ask", "book.txt", "Who sails?"], ["doctor"]):
+    for words in (["models", "check"], ["ask", "book.txt", "Who sails?"]):
         ended = run(folder, *words)
         both = ended.stdout + ended.stderr
         assert ended.returncode == 1, both
         assert "Traceback" not in both
         assert said in " ".join(both.split())
         assert "odd.gguf cannot be loaded" in " ".join(both.split())
+    finding = of_default_pair(folder / "models.toml", folder / "home")
+    assert finding.verdict == "failure"
+    assert said in finding.text
+    assert "odd.gguf cannot be loaded" in finding.text
 
 
 @pytest.mark.slow
 def test_a_template_without_an_end_is_one_sentence(folder, tiny):
     write_with_template(folder / "odd.gguf", tiny, ENDLESS)
-    for words in (["models", "check"], ["ask", "book.txt", "Who sails?"]):
-        ended = run(folder, *words)
-        both = " ".join((ended.stdout + ended.stderr).split())
-        assert ended.returncode == 1, both
-        assert "chat template cannot be used: it takes too much time or memory" in both
-        assert "Traceback" not in both
+    ended = run(folder, "ask", "book.txt", "Who sails?")
+    both = " ".join((ended.stdout + ended.stderr).split())
+    assert ended.returncode == 1, both
+    assert "chat template cannot be used: it takes too much time or memory" in both
+    assert "Traceback" not in both
 
 
 def test_what_a_template_makes_is_kept_with_what_can_be_made_again(folder, tiny):

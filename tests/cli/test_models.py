@@ -116,7 +116,7 @@ def weights(home: Path) -> list[str]:
 def test_tuning_prints_what_it_tried_keeps_what_it_chose_and_is_used(home, file, request):
     path = request.getfixturevalue(file)
     (home / "models.toml").write_text(models_of(path))
-    done = rapid("models", "tune", "--seconds", "2", "--json", home=home)
+    done = rapid("models", "tune", "--seconds", "1", "--json", home=home)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["model"], found["format"], found["machine"]) == ("smollm2", "Q4_1", machine())

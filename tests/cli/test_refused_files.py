@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.any_architecture import write_any
+from tests.support.doctoring import of_default_pair
 from tests.support.rapid import rapid
 from tests.support.tiny_models import write_tiny
 
@@ -76,7 +77,7 @@ def test_each_command_says_what_a_file_is_and_what_to_do(folder, name):
     write, said, hint = FILES[name]
     write(folder / name)
     (folder / "models.toml").write_text(MODELS.format(name))
-    for words in (["models", "check"], ["ask", "book.txt", "Who sails?"], ["doctor"]):
+    for words in (["models", "check"], ["ask", "book.txt", "Who sails?"]):
         models = ("--models", folder / "models.toml")
         ended = rapid(*words, *models, home=folder / "home", cwd=folder)
         both = " ".join((ended.stdout + ended.stderr).split())
@@ -84,6 +85,10 @@ def test_each_command_says_what_a_file_is_and_what_to_do(folder, name):
         assert "Traceback" not in both
         assert said in both
         assert hint in both
+    finding = of_default_pair(folder / "models.toml", folder / "home")
+    assert finding.verdict == "failure"
+    assert said in finding.text
+    assert hint in finding.hint
 
 
 def test_a_file_on_the_command_line_is_called_by_its_name(folder):

@@ -18,8 +18,12 @@ pytestmark = pytest.mark.slow
 SAID_CLOSED = "rapid: there is no standard output: it is closed\n"
 SAID_FULL = "rapid: standard output cannot be written: no space left on device\n"
 SAID_NO_INPUT = "standard input is closed"
-PRINTING = ["--help", "--version", "list", "list --json", "models list", "cache clear"]
-WORKING = ["search ferry.txt 'When?' -q", "index ferry.txt -q"]
+KINDS = ["--help", "list --json", "search ferry.txt 'When?' -q"]
+"""One command of each kind: of what prints help, a table, and what it found."""
+OTHERS = [
+    pytest.param(words, marks=pytest.mark.long)
+    for words in ("--version", "list", "models list", "cache clear", "index ferry.txt -q")
+]
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk is always full here")
 
 
@@ -52,10 +56,14 @@ def shell(command: str, home: Path, **more: str) -> subprocess.CompletedProcess[
 @pytest.mark.parametrize(
     "words",
     [
-        *PRINTING,
-        *WORKING,
-        *("ask ferry.txt 'When?'", "chat ferry.txt", "bench", "doctor"),
-        *("models check", "models tune", "models pull starter --json"),
+        *KINDS,
+        *OTHERS,
+        *("ask ferry.txt 'When?'", "bench"),
+        *(
+            pytest.param(words, marks=pytest.mark.long)
+            for words in ("chat ferry.txt", "doctor", "models check", "models tune")
+        ),
+        "models pull starter --json",
     ],
 )
 def test_closed_output_is_one_sentence_and_a_hint(home, words):
@@ -66,7 +74,7 @@ def test_closed_output_is_one_sentence_and_a_hint(home, words):
 
 
 @FULL
-@pytest.mark.parametrize("words", [*PRINTING, *WORKING])
+@pytest.mark.parametrize("words", [*KINDS, *OTHERS])
 def test_a_full_disk_under_the_output_is_one_sentence_and_a_hint(home, words):
     done = shell(f"rapid {words} > /dev/full", home)
     assert done.returncode == 1
@@ -79,10 +87,8 @@ def test_a_full_disk_under_both_outputs_is_an_exit_code(home):
     assert shell("rapid list > /dev/full 2>&1", home).returncode == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "stream"),
-    [*((words, "") for words in (*PRINTING, *WORKING)), *((words, "2>&1") for words in WORKING)],
-)
+@pytest.mark.parametrize("stream", ["", pytest.param("2>&1", marks=pytest.mark.long)])
+@pytest.mark.parametrize("words", [*KINDS, *OTHERS])
 def test_a_reader_that_has_left_ends_a_command_quietly(home, words, stream):
     done = shell(f'rapid {words} {stream} | true; exit "${{PIPESTATUS[0]}}"', home)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

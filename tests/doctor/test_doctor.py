@@ -191,6 +191,7 @@ def test_a_new_machine_is_fine_and_stays_new(tmp_path):
     assert not home.parent.exists()
 
 
+@pytest.mark.long
 def test_where_no_library_can_be_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     code, found = examined(tmp_path / "file" / "home")
@@ -198,6 +199,15 @@ def test_where_no_library_can_be_is_said(tmp_path):
     assert verdicts(found, "failure") == {"folder"}
     assert "is not a folder" in found["folder"][0]["text"]
     assert "RAPID_HOME" in found["folder"][0]["hint"]
+
+
+def test_a_folder_that_cannot_be_is_a_failure(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "file" / "home"))
+    with Examination(None) as examination:
+        finding = only(storage.check_home, examination)
+    assert (finding.verdict, "is not a folder" in finding.text) == ("failure", True)
+    assert "RAPID_HOME" in finding.hint
 
 
 def test_a_disk_that_takes_nothing_more_is_said(home):
@@ -215,7 +225,10 @@ def test_a_disk_that_takes_nothing_more_is_said(home):
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ("raise ImportError('no such library: libfoo.so')", "libfoo.so"),
+        pytest.param(
+            *("raise ImportError('no such library: libfoo.so')", "libfoo.so"),
+            marks=pytest.mark.long,
+        ),
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "SIGILL"),
     ],
 )

@@ -63,13 +63,7 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def session(tmp_path, home):
+def session(tmp_path, familiar_home):
     """Return sessions with a reader and a writer."""
     with ExitStack() as opened:
 
@@ -363,11 +357,11 @@ def test_smaller_keys_are_counted_as_such(checked, tiny):
 
 
 @pytest.mark.models
-def test_a_copy_that_drafts_is_announced_but_not_made(session, starter_path, home):
+def test_a_copy_that_drafts_is_announced_but_not_made(session, starter_path, familiar_home):
     opened = session(starter_path)
     found = check(opened.pairs, opened.models_file.pair("copied"))
     assert "in q4_0, made with the first answer, " in of(found, "drafter").text
-    assert Copies(home / "cache" / "weights").entries() == []
+    assert Copies(familiar_home / "cache" / "weights").entries() == []
     alone = check(opened.pairs, opened.models_file.pair("self")).memory[0].needed_bytes
     announced = found.memory[0].needed_bytes - alone
     opened.copies.make(starter_path, "q4_0")

@@ -72,7 +72,12 @@ def test_spinning_is_bounded_by_the_processor_unless_the_user_has_said_how(tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "module", ["rapid_cli.llama", "rapid_cli.retrieval.torch_embedder", "rapid_cli.cli"]
+    "module",
+    [
+        "rapid_cli.llama",
+        "rapid_cli.cli",
+        pytest.param("rapid_cli.retrieval.torch_embedder", marks=pytest.mark.long),
+    ],
 )
 def test_spinning_is_bounded_before_any_library_brings_openmp(module):
     program = (

@@ -179,7 +179,7 @@ with Weights(path, spec) as weights, LlamaContext(weights, length=length, rows=8
 @pytest.mark.models
 @pytest.mark.parametrize(
     "length",
-    [1024, *(pytest.param(each, marks=pytest.mark.long) for each in (512, 2048, 4096))],
+    [512, *(pytest.param(each, marks=pytest.mark.long) for each in (1024, 2048, 4096))],
 )
 @pytest.mark.parametrize(("model", "k_type"), [("starter_path", "q8_0"), ("gemma_path", "f16")])
 def test_estimates_are_what_a_process_grows_by(request, model, k_type, length, repack):

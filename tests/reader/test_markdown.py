@@ -60,12 +60,12 @@ def test_a_long_line_of_blanks_or_signs_takes_no_time() -> None:
 
 
 @pytest.mark.slow
-def test_a_million_headings_make_a_bounded_number_of_sections() -> None:
-    document = read(b"".join(b"# Part %d\nw\n" % number for number in range(300_000)), "notes.md")
+def test_a_hundred_thousand_headings_make_a_bounded_number_of_sections() -> None:
+    document = read(b"".join(b"# Part %d\nw\n" % number for number in range(100_000)), "notes.md")
     assert len(document.pages) == MAX_SECTIONS
-    assert document.pages[0].label == "Part 0 … Part 29"
-    assert document.pages[-1].label == "Part 299970 … Part 299999"
-    assert document.text.count("# Part") == 300_000
+    assert document.pages[0].label == "Part 0 … Part 9"
+    assert document.pages[-1].label == "Part 99990 … Part 99999"
+    assert document.text.count("# Part") == 100_000
 
 
 def test_tables_are_rows_of_cells_as_in_all_other_formats() -> None:

@@ -76,8 +76,7 @@ def spec(starter_path, repack):
 
 
 @pytest.fixture
-def open_session(tmp_path, starter_path, monkeypatch, repack):
-    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
+def open_session(tmp_path, starter_path, familiar_home, repack):
     with ExitStack() as opened:
 
         def open_session(more="", **options):

@@ -71,8 +71,7 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def models_file(tmp_path, files, monkeypatch):
-    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
+def models_file(tmp_path, files, familiar_home):
     path = tmp_path / "models.toml"
     path.write_text(FILE.format(reader=files[0], writer=files[1]))
     return path

@@ -66,13 +66,7 @@ def library(tmp_path_factory, starter_path):
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("RAPID_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def open_session(tmp_path, starter_path, home, repack):
+def open_session(tmp_path, starter_path, familiar_home, repack):
     """Return sessions with a models.toml with the starter."""
     with ExitStack() as opened:
 

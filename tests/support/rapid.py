@@ -46,7 +46,7 @@ def rapid(
         given, out, errors = (stack.enter_context(TemporaryFile()) for _ in range(3))
         given.write(stdin.encode())
         given.seek(0)
-        with chdir(cwd or Path.cwd()), _variables(environment(home, **more)):
+        with chdir(cwd or Path.cwd()), surrounded(environment(home, **more)):
             code = run_within(arguments, given, out, errors)
         return subprocess.CompletedProcess(arguments, code, _text(out), _text(errors))
 
@@ -113,7 +113,8 @@ def _standard(*files: IO[bytes]) -> Iterator[None]:
 
 
 @contextmanager
-def _variables(wanted: Mapping[str, str]) -> Iterator[None]:
+def surrounded(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Let these be all environment variables."""
     before = os.environ.copy()
     os.environ.clear()
     os.environ.update(wanted)

@@ -217,13 +217,13 @@ def test_in_a_vast_book_the_notes_stay_where_they_are(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("end", ["</p></div>", ""])
 def test_thousands_of_notes_take_no_time(end: str) -> None:
     marks = "".join(
-        f"<p>word<sup><a href='n.xhtml#n{at}'>{at}</a></sup></p>" for at in range(20_000)
+        f"<p>word<sup><a href='n.xhtml#n{at}'>{at}</a></sup></p>" for at in range(10_000)
     )
-    notes = "".join(f"<div class='note'><p id='n{at}'>{at}. Note.{end}" for at in range(20_000))
+    notes = "".join(f"<div class='note'><p id='n{at}'>{at}. Note.{end}" for at in range(10_000))
     began = time.process_time()
     text = lines_of(make_epub({"a.xhtml": marks, "n.xhtml": notes}))
-    assert time.process_time() - began < 15
-    assert text.count("Note.") == 20_000
+    assert time.process_time() - began < 8
+    assert text.count("Note.") == 10_000
     assert not end or text.startswith("word [0]\n[0] Note.\nword [1]\n[1] Note.")
 
 
