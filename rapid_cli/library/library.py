@@ -105,7 +105,7 @@ class Library(Holdings):
 
     def adopt(self) -> None:
         """Learn what other libraries on the same server hold."""
-        self._sharing.adopt(self._retrieval.key)
+        self._sharing.adopt(lambda: self._retrieval.key)
         self.sweep()
 
     def prepare_embedder(self) -> Iterator[IndexingEvent]:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +26,12 @@ NO_ORIGIN = re.compile(r"[^A-Za-z0-9._-]+")
 class Unshared:
     """What a library of this machine alone has in place of a sharing: nobody is to be told."""
 
-    def adopt(self, cut: str) -> None:
-        """Take over what others have shelved since, and forget what they hold no longer."""
+    def adopt(self, cut: Callable[[], str]) -> None:
+        """Take over what others have shelved since, and forget what they hold no longer.
+
+        `cut` tells what chunks depend on. It is asked only where there is something to take over,
+        for that may take the embedder.
+        """
 
     def disown(self) -> bool:
         """Forget what was taken over; tell whether others need the store as it is."""
@@ -71,7 +75,7 @@ class Sharing(Unshared):
         self._shelf = shelf
         self._origin = origin
 
-    def adopt(self, cut: str) -> None:
+    def adopt(self, cut: Callable[[], str]) -> None:
         """Take over what others have shelved since, and forget what they hold no longer."""
         shelved = (entry for entry in self._shelf.entries() if entry.origin != self._origin)
         theirs = {_path(entry): entry for entry in shelved}
@@ -130,7 +134,7 @@ class Sharing(Unshared):
         entries = self._catalog.entries()
         return {each.path: each.document_id for each in entries if is_shared(each.path)}
 
-    def _adopt(self, path: str, entry: Shelved, cut: str) -> None:
+    def _adopt(self, path: str, entry: Shelved, cut: Callable[[], str]) -> None:
         if self._is_ours(entry.document_id) or self._catalog.is_embedded(entry.document_id):
             known = self._catalog.document(entry.document_id)
             if known is not None:
@@ -145,7 +149,7 @@ class Sharing(Unshared):
             for number, (start, end, first, last) in enumerate(places)
         ]
         # Nobody can tell whether it is the text of the file with this hash.
-        self._catalog.put(document, chunks, cut=cut, reader=ADOPTED)
+        self._catalog.put(document, chunks, cut=cut(), reader=ADOPTED)
         self._catalog.embedded(document.id, None)
 
     def _is_ours(self, document_id: str) -> bool:

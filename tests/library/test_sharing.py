@@ -236,7 +236,7 @@ def test_what_others_call_themselves_cannot_be_taken_for_another(
     page = (Page(1, None, "text"),)
     Shelf(database, name, origin).put(Document("a" * 64, "a\nb\x9b", "/a", page, False), [])
     catalog = Catalog(tmp_path)
-    Sharing(catalog, Shelf(database, name, "me"), "me").adopt("cut")
+    Sharing(catalog, Shelf(database, name, "me"), "me").adopt(lambda: "cut")
     ((path, title),) = [(entry.path, entry.name) for entry in catalog.entries()]
     assert shown is None or path == shown
     assert re.fullmatch(r"shared:[A-Za-z0-9._-]{1,89}:/a", path)
