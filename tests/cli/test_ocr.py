@@ -8,13 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest import MonkeyPatch
 
 from rapid_cli.retrieval.embedder import Embedder
 from tests.support.pdfs import make_drawn_pdf, make_partly_scanned_pdf, make_pdf, make_scanned_pdf
+from tests.support.rapid import environment, rapid
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.models
@@ -32,12 +35,11 @@ class Place:
         for each in (self.documents, self.programs, self.temporary, home / "cache"):
             each.mkdir(parents=True)
         (home / "cache" / "embedders").symlink_to(embedders)
-        self.environment = os.environ | {
-            "RAPID_HOME": str(home),
-            "HF_HUB_OFFLINE": "1",
+        self.own = {
             "TMPDIR": str(self.temporary),
             "PATH": f"{self.programs}:{os.environ['PATH']}",
         }
+        self.home = home
 
     def install(self, script: str) -> None:
         """Put a program called ocrmypdf before all others."""
@@ -54,17 +56,18 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environment,
+            env=environment(self.home, **self.own),
         )
         signal.signal(signal.SIGINT, before)
         return started
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Return exit code, stdout and stderr."""
-        with self.start(*words) as started:
-            out, errors = started.communicate(timeout=300)
-        assert "Traceback" not in errors
-        return started.returncode, out, errors
+        with MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", None)  # so that the environment is asked for it
+            done = rapid(*words, home=self.home, **self.own)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
 
     def index(self, *options: str) -> tuple[int, str, str]:
         return self.run("index", str(self.documents), *options)

@@ -20,21 +20,27 @@ LONG = 1500
 """So many chunks that Chroma writes its index."""
 
 
-@pytest.fixture
-def docs(tmp_path: Path) -> Path:
-    folder = tmp_path / "docs"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
     write(folder / "apple.txt", "apple")
     write(folder / "lemon.txt", "lemon", sentences=LONG)
     return folder
 
 
-@pytest.fixture
-def home(tmp_path: Path, docs: Path) -> Path:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, docs: Path) -> Path:
     """A library with a text of each length, closed."""
-    with opened(tmp_path / "home") as library:
+    home = tmp_path_factory.mktemp("whole") / "home"
+    with opened(home) as library:
         index(library, docs)
-    return tmp_path / "home"
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, whole: Path) -> Path:
+    """The same, to be damaged."""
+    return Path(shutil.copytree(whole, tmp_path / "home"))
 
 
 @pytest.fixture
@@ -63,13 +69,12 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_mended_from_the_catalog_before_more_is_indexed(
-    home: Path, docs: Path, name: str
+    home: Path, tmp_path: Path, name: str
 ) -> None:
     damage(home, name)
-    write(docs / "melon.txt", "melon")
-    (docs / "apple.txt").unlink()
+    write(tmp_path / "melon.txt", "melon")
     with opened(home) as library:
-        assert index(library, docs)["new"] == ["melon.txt"]
+        assert index(library, tmp_path / "melon.txt") == {"new": ["melon.txt"]}
         assert library.embedder.embedded <= 2 * 5, "what was embedded before is not again"
         assert_sound(library)
         library.store.probe()
@@ -106,12 +111,12 @@ def test_lost_vectors_are_stored_again_or_told_where_there_is_no_copy(
 
 
 @pytest.mark.usefixtures("in_store")
-def test_a_damaged_store_with_the_only_vectors_is_left_as_it_is(home: Path, docs: Path) -> None:
+def test_a_damaged_store_with_the_only_vectors_is_left_as_it_is(home: Path, tmp_path: Path) -> None:
     damage(home, "chroma.sqlite3")
     lose_copies(home)
-    write(docs / "melon.txt", "melon")
+    write(tmp_path / "melon.txt", "melon")
     with opened(home) as library:
-        for work in (lambda: index(library, docs), lambda: found(library)):
+        for work in (lambda: index(library, tmp_path / "melon.txt"), lambda: found(library)):
             with pytest.raises(StoreError, match="cannot be used") as caught:
                 work()
             assert "rapid index --rebuild" in caught.value.hint

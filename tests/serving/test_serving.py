@@ -284,7 +284,7 @@ def test_an_empty_library_can_be_served_and_says_so(furnish, tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_a_signal_ends_it_within_seconds_also_while_a_model_reads(furnish, tmp_path: Path) -> None:
-    home = furnish(tmp_path)
+    home = furnish(tmp_path, shallow=True)
     text = home / "long.txt"
     text.write_text("\n\n".join(f"Page {n} tells of whale {n}." for n in range(800)))
     with serving_process(text, home=home) as process:
