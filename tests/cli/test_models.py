@@ -348,6 +348,7 @@ def small(home, small_files) -> tuple[Path, Path]:
     return small_files
 
 
+@pytest.mark.long
 def test_a_drafter_of_its_own_is_tuned_too_and_keeps_its_precision(home, small):
     done = rapid("models", "tune", "--seconds", "1", "--json", home=home)
     assert done.returncode == 0, done.stderr

@@ -436,41 +436,46 @@ def crashing(tmp_path, prepared, shallow_path):
     return run
 
 
-def test_ask_answers_where_repacked_weights_crash_and_every_command_tells_of_it(crashing):
-    how = {"when": "repacked", "how": "SIGSEGV"}
-    first = crashing("ask", "ferry.txt", *QUESTION, **how)
+REPACKED = {"when": "repacked", "how": "SIGSEGV"}
+SAID = "runs without repacked weights here: as it is, its process ends with SIGSEGV"
+
+
+def test_ask_answers_where_repacked_weights_crash_and_commands_tell_of_it(crashing):
+    first = crashing("ask", "ferry.txt", *QUESTION, **REPACKED)
     assert first.returncode == 0, first.stderr
     assert first.stdout.strip()
-    said = "runs without repacked weights here: as it is, its process ends with SIGSEGV"
-    assert first.stderr.count(said) == 1
+    assert first.stderr.count(SAID) == 1
     assert "pip install --force-reinstall" in first.stderr
-    second = crashing("ask", "ferry.txt", *QUESTION, "--json", **how)
-    assert (second.returncode, said in second.stderr) == (0, False)
+    second = crashing("ask", "ferry.txt", *QUESTION, "--json", **REPACKED)
+    assert (second.returncode, SAID in second.stderr) == (0, False)
     assert json.loads(second.stdout)["stats"]["device"].endswith(", weights not repacked")
-
-    doctor = crashing("doctor", "--json", **how)
+    doctor = crashing("doctor", "--json", **REPACKED)
     assert doctor.returncode == 0
     findings = {each["subject"]: each for each in json.loads(doctor.stdout)["findings"]}
     for subject in ("starter", "fallbacks"):
         assert findings[subject]["verdict"] == "warning"
-        assert said in findings[subject]["text"]
+        assert SAID in findings[subject]["text"]
         assert "build llama.cpp" in findings[subject]["hint"]
-    check = crashing("models", "check", "--json", **how)
+    check = crashing("models", "check", "--json", **REPACKED)
     findings = {each["subject"]: each for each in json.loads(check.stdout)["findings"]}
     assert findings["target run"]["verdict"] == "warning"
-    assert said in findings["target run"]["text"]
-    listed = json.loads(crashing("models", "list", "--json", **how).stdout)["models"]
+    assert SAID in findings["target run"]["text"]
+    listed = json.loads(crashing("models", "list", "--json", **REPACKED).stdout)["models"]
     assert listed[0]["runs"].startswith("without repacked weights: its process ends with SIGSEGV")
+
+
+@pytest.mark.long
+def test_a_benchmark_tells_it_too_and_it_can_be_forgotten(crashing):
     bench = crashing(
         *("bench", "ferry.txt", "--max-tokens", 8, "--repeat", 1, "--strategy", "long-context"),
         *("--json",),
-        **how,
+        **REPACKED,
     )
     assert bench.returncode == 0, bench.stderr
-    assert bench.stderr.count(said) == 1
+    assert bench.stderr.count(SAID) == 1
     assert json.loads(bench.stdout)["title"].endswith(", weights not repacked")
-    assert crashing("models", "clear", **how).returncode == 0
-    listed = json.loads(crashing("models", "list", "--json", **how).stdout)["models"]
+    assert crashing("models", "clear", **REPACKED).returncode == 0
+    listed = json.loads(crashing("models", "list", "--json", **REPACKED).stdout)["models"]
     assert listed[0]["runs"] == "not tried"
 
 

@@ -307,7 +307,9 @@ def call(number: int, tool: str, progress: int | None = None, **arguments: objec
     return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
 
 
-@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize(
+    "busy", [pytest.param(False, marks=pytest.mark.long), True], ids=["idle", "busy"]
+)
 @pytest.mark.parametrize(
     ("number", "code"), [(None, 0), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
