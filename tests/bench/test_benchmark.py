@@ -198,6 +198,7 @@ def test_a_profile_holds_what_batches_and_drafts_cost_there():
         assert profile.drafters["small"].costs == pytest.approx({1: 0.002, 4: 0.008})
 
 
+@pytest.mark.slow
 def test_every_answer_begins_at_the_end_of_its_prompt():
     begun = []
     for repeats in (0, 20):

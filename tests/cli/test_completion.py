@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def completed(line, **more):
     """Return what bash is offered for the last word of a line."""
@@ -41,7 +43,6 @@ def test_names_of_strategies_are_completed():
     assert completed("rapid chat --strategy au") == ["auto"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("before", ["rapid ask --pair", "rapid models tune"])
 def test_names_of_pairs_are_completed(before, tmp_path):
     assert completed(f"{before} st", RAPID_MODELS="") == ["starter"]

@@ -20,6 +20,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_named_encoding_decides_and_another_one_reads_the_file_again(file, tmp_path):
     for encoding in (AS_SHOUTED, AS_WHISPERED):
         found = rapid(

@@ -26,6 +26,8 @@ from tests.support.pdfs import make_pdf, make_scanned_pdf
 from tests.support.rapid import COMMAND, environment
 from tests.support.rapid import rapid as run_rapid
 
+pytestmark = pytest.mark.slow
+
 KEEPER = (
     "The lighthouse keeper was called Edith Marlow. She kept\n"
     "the light on Gannet Rock for forty-one years.\n"
@@ -233,7 +235,6 @@ def test_options_that_do_not_go_together_are_wrong_usage(rapid, words, said):
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
-@pytest.mark.models
 def test_a_document_of_the_library_is_opened_by_its_name(rapid, home, furnish, book, tmp_path):
     furnish(home, runs=False)
     assert run_rapid("index", book, home=home).returncode == 0
@@ -370,10 +371,6 @@ class Terminal:
         return os.waitstatus_to_exitcode(status), self.shown
 
 
-slow = pytest.mark.slow
-
-
-@slow
 def test_a_terminal_that_shows_sixels_shows_the_page(home, book):
     terminal = Terminal(home, book, "--page", 2, "--find", QUOTE)
     code, shown = terminal.run({b"\x1b[c": b"\x1b[?62;4;22c"})
@@ -383,7 +380,6 @@ def test_a_terminal_that_shows_sixels_shows_the_page(home, book):
     assert b".png" not in shown
 
 
-@slow
 def test_a_terminal_with_few_rows_shows_the_part_around_the_mark_and_says_so(home, book):
     terminal = Terminal(home, book, "--page", 2, "--find", QUOTE, rows=24)
     code, shown = terminal.run({b"\x1b[c": b"\x1b[?62;4;22c"})
@@ -392,7 +388,6 @@ def test_a_terminal_with_few_rows_shows_the_part_around_the_mark_and_says_so(hom
     assert b"This is the part that fits; --output writes the whole page." in shown
 
 
-@slow
 def test_kitty_shows_the_page(home, book):
     terminal = Terminal(home, book, "--page", 2, TERM="xterm-kitty")
     code, shown = terminal.run({b"\x1b_G": b"\x1b_Gi=1;OK\x1b\\"})
@@ -401,7 +396,6 @@ def test_kitty_shows_the_page(home, book):
     assert b"\x1b[c" not in shown
 
 
-@slow
 @pytest.mark.parametrize(
     "answers", [{b"\x1b[c": b"\x1b[?62;22c"}, {}], ids=["without sixels", "that never answers"]
 )
@@ -413,7 +407,6 @@ def test_a_terminal_that_shows_no_pictures_gets_the_path_of_one(home, book, answ
     assert b"\x1b_G" not in shown, "some would print that question"
 
 
-@slow
 def test_an_answer_that_comes_late_is_not_taken_for_typed(home, book):
     terminal = Terminal(home, book, "--page", 2)
     code, shown = terminal.run({b"\x1b[c": b"\x1b[?62;4c"}, late=0.25)
@@ -421,7 +414,6 @@ def test_an_answer_that_comes_late_is_not_taken_for_typed(home, book):
     assert b"[?62" not in shown
 
 
-@slow
 @pytest.mark.parametrize("more", [{"typed": "ls\n"}, {"TERM": "dumb"}], ids=["typed ahead", "dumb"])
 def test_a_terminal_is_not_asked_where_the_answer_might_be_lost(home, book, more):
     code, shown = Terminal(home, book, "--page", 2, **more).run({})
@@ -430,7 +422,6 @@ def test_a_terminal_is_not_asked_where_the_answer_might_be_lost(home, book, more
     assert b"book.pdf-page-2.png" in shown.replace(b"\r\n", b"")
 
 
-@slow
 def test_on_a_terminal_a_passage_is_coloured_and_paged(home, notes, tmp_path):
     words = (notes, "--find", "4,000 euros")
     _, shown = Terminal(home, *words, PAGER="cat").run({})

@@ -84,6 +84,7 @@ def test_nothing_goes_to_a_server_that_a_folder_names(say, words):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_doctor_asks_no_server_that_a_folder_names(say):
     with recording() as (url, arrived):
         done = say(MODELS + STORE.format(url), "doctor", **TOKEN)

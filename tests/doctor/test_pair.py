@@ -27,6 +27,8 @@ from tests.support.tiny_models import (
     write_with_template,
 )
 
+pytestmark = pytest.mark.slow
+
 FILE = """
 [default]
 pair = "self"
@@ -97,7 +99,6 @@ def verdicts(checked):
     return {each.subject: each.verdict for each in checked.findings}
 
 
-@pytest.mark.models
 def test_the_starter_has_nothing_wrong(checked, starter_path):
     found = checked(starter_path)
     assert found.ok
@@ -121,7 +122,6 @@ def test_a_file_that_is_not_here_is_a_failure_with_the_hint_of_who_looked_for_it
     assert "the drafter cannot be opened" in of(found, "vocabulary").text
 
 
-@pytest.mark.models
 def test_a_truncated_file_is_named_as_such_with_both_sizes_and_the_rest_is_still_said(
     checked, starter_path, tmp_path
 ):
@@ -356,7 +356,6 @@ def test_smaller_keys_are_counted_as_such(checked, tiny):
     assert own > checked(tiny, tiny, drafting="threads = 1").memory[0].needed_bytes
 
 
-@pytest.mark.models
 def test_a_copy_that_drafts_is_announced_but_not_made(session, starter_path, familiar_home):
     opened = session(starter_path)
     found = check(opened.pairs, opened.models_file.pair("copied"))
@@ -426,7 +425,6 @@ def test_tuned_false_is_said(checked, tiny):
     assert of(checked(tiny, more="tuned = false"), "target tuning").text == "models.toml forbids it"
 
 
-@pytest.mark.models
 def test_an_outline_says_what_the_loaded_model_says(weights, starter_path):
     with Outline(starter_path, "smollm2-135m") as outline:
         assert outline.chat_template == weights.chat_template

@@ -23,6 +23,8 @@ from rapid_cli.library.vectors.store import Store
 from tests.support import chroma_servers, fake_chroma
 from tests.support.fake_chroma import FakeChroma, collection, saying
 
+pytestmark = pytest.mark.slow
+
 EMBEDDER = {"embedder": "minilm", "dimension": 2, "chunk tokens": 8}
 CONFIG = {"model_name": "folder/of/an/attacker", "kwargs": {"trust_remote_code": True}}
 FUNCTION = {"type": "known", "name": "sentence_transformer", "config": CONFIG}
@@ -83,7 +85,6 @@ def make(url: str, name: str, metadata: dict[str, Any]) -> None:
         assert answer.status == 200
 
 
-@pytest.mark.slow
 def test_the_embedding_function_of_a_member_is_never_built(
     server: str, tmp_path: Path, built: list[object]
 ) -> None:

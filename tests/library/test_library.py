@@ -25,6 +25,8 @@ from tests.support.libraries import OpenLibrary, WordEmbedder, assert_sound, ind
 from tests.support.pdfs import make_pdf
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -216,7 +218,6 @@ def test_a_missing_path_is_skipped_among_others_and_an_error_alone(
             index(library, path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 2, 3])
 def test_an_interrupted_document_is_completed_by_the_next_run(
     home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, batches: int
@@ -239,7 +240,6 @@ def test_an_interrupted_document_is_completed_by_the_next_run(
 KILLED_AT = [(Catalog, "put"), (Catalog, "orphans"), (Store, "remove"), (Catalog, "forget")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "method"), KILLED_AT)
 def test_a_run_killed_around_the_catalog_row_is_completed_by_the_next(
     home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
@@ -417,7 +417,6 @@ def test_a_page_that_a_question_names_is_found(library: OpenLibrary, docs: Path)
     assert not any(each.named for each in among_texts), "a text has no pages"
 
 
-@pytest.mark.slow
 def texts_found(library: OpenLibrary, question: str, name: str, earlier: tuple[str, ...] = ()):
     ids = {entry.name: entry.document_id for entry in library.entries()}
     found = library.search(question, [ids[name]], 100, earlier=earlier)
@@ -620,7 +619,6 @@ def test_an_unusable_home_is_a_store_error(tmp_path: Path, docs: Path) -> None:
     assert "RAPID_HOME" in caught.value.hint
 
 
-@pytest.mark.models
 def test_the_real_embedder_finds_what_a_question_means(
     home: Path, docs: Path, embedder: Embedder
 ) -> None:

@@ -21,6 +21,7 @@ SHORT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "helps"), SHORT)
 def test_what_keeps_a_model_from_loading_decides_what_is_to_be_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, helps: str

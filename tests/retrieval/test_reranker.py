@@ -13,6 +13,8 @@ from tests.support.libraries import WordEmbedder, opened
 from tests.support.pdfs import make_pdf
 from tests.support.small_embedders import MINILM, write_embedder
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from rapid_cli.retrieval.reranker import Reranker
 

@@ -20,6 +20,8 @@ from rapid_cli.session.needs import DRAFT_ROWS, ModelRun, PairRun
 from rapid_cli.session.session import Session
 from tests.support.tiny_models import write_tiny
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 8192
 FILE = """
 [default]

@@ -214,6 +214,7 @@ def test_in_a_vast_book_the_notes_stay_where_they_are(monkeypatch: pytest.Monkey
     assert text_of(text, "<p>Before.</p><p id='n1'>A.</p>") == "ship [1]\nBefore.\nA."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["</p></div>", ""])
 def test_thousands_of_notes_take_no_time(end: str) -> None:
     marks = "".join(

@@ -82,6 +82,7 @@ def test_a_span_that_cannot_be_does_no_harm(span: str) -> None:
     assert text.replace("a | ", "") == "b\nc | d"
 
 
+@pytest.mark.slow
 def test_tables_made_to_exhaust_memory_are_read_in_bounded_time() -> None:
     began = time.process_time()
     wide = "<td rowspan=1000 colspan=1000>" + "x" * 190
