@@ -12,6 +12,7 @@ import pytest
 
 from rapid_cli.errors import StoreError
 from rapid_cli.library import search
+from tests.support import chroma_servers
 from tests.support.libraries import OpenLibrary, assert_sound, index, opened, write
 
 pytestmark = pytest.mark.slow
@@ -123,6 +124,24 @@ def test_a_damaged_store_with_the_only_vectors_is_left_as_it_is(home: Path, tmp_
         assert (home / "chroma" / "chroma.sqlite3").read_bytes().startswith(b"not a database")
         assert list(library.rebuild())
         assert_sound(library)
+
+
+@pytest.mark.usefixtures("in_store")
+def test_what_a_server_has_lost_is_told_and_the_rest_is_left_to_those_who_share_it(
+    docs: Path, tmp_path: Path
+) -> None:
+    with (
+        chroma_servers.running(tmp_path / "server") as url,
+        opened(tmp_path / "home", server=url) as library,
+    ):
+        index(library, docs)
+        assert found(library) == 20
+        before = library.stored()
+        gone = next(each.document_id for each in library.entries() if each.name == "lemon.txt")
+        library.store.remove(gone)
+        with pytest.raises(StoreError, match="passages are missing"):
+            found(library)
+        assert library.stored() == {key: count for key, count in before.items() if key != gone}
 
 
 def damage(home: Path, name: str) -> None:
