@@ -20,7 +20,7 @@ from rapid_cli.decoding.measuring import Clock, Costs
 from rapid_cli.decoding.planning import Arm, FixedGamma, Kind, Planner, SpeedPlanner
 from rapid_cli.decoding.shapes import PaddedContext, padded_costs, shapes_of
 from rapid_cli.decoding.stats import Round
-from rapid_cli.decoding.verification import Acceptance, likelihood_ratio, verify
+from rapid_cli.decoding.verification import Acceptance, Hearing, likelihood_ratio, verify
 
 CONFIDENCE = 0.3
 """The drafter stops a draft where its best token is less likely than this."""
@@ -119,7 +119,7 @@ class Drafters:
                 sampling=options.sampling,
                 eta=options.eta if options.strategy.transfer else 0.0,
                 rng=self.rng,
-                trust=self.trust,
+                hearing=Hearing(self.trust, self.is_end),
                 accept=accept,
             ),
             self._planner(padded_costs(costs, steady)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,8 @@ MANY = 0.25
 """With a larger share of candidates, picking them out costs more than computing with all."""
 FEW = 0.01
 """Up to such a share of the vocabulary, searching for tokens costs less than laying all out."""
+SMALLEST = 1e-30
+"""The probability of what has none."""
 BLOCK = 1024
 """Tokens that are summed up together when one is drawn."""
 
@@ -52,6 +55,11 @@ class Distribution:
         place = int(np.searchsorted(self.tokens, token))
         found = place < len(self.tokens) and self.tokens[place] == token
         return float(self.probabilities[place]) if found else 0.0
+
+    def nats(self, token: int, temperature: float) -> float:
+        """Return the log-probability of a token before the `temperature` that is in force."""
+        share = max(self.of(token), SMALLEST) / self.confidence
+        return self.certainty + temperature * math.log(share)
 
     def at(self, tokens: Indices) -> Probabilities:
         """Return the probabilities of `tokens`, ascending, in their shape."""

@@ -17,6 +17,7 @@ import numpy as np
 from rapid_cli.decoding.context import Logits
 from rapid_cli.decoding.drafting import Draft
 from rapid_cli.decoding.sampling import (
+    SMALLEST,
     Distribution,
     Indices,
     Probabilities,
@@ -29,10 +30,10 @@ from rapid_cli.decoding.sampling import (
 TAIL = 0.1
 """The drafter teaches nothing about tokens it finds less likely than this share of its best one."""
 
-SMALLEST = 1e-30
-"""The probability of what has none."""
 LEEWAY = 0.3
 """Nats by which a drafter of the target's size may be less certain than the target."""
+MEMORY = 0.5
+"""What each token that was written counts for, to the one after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,36 @@ class Verdict:
     accepted: int
     token: int
     transferred: int = 0
+
+
+@dataclass(slots=True)
+class Hearing:
+    """Where in an answer the drafter's opinion is heard; it follows what is written.
+
+    That is where the drafter's certainty is not below the target's by more than `trust` nats. A
+    model that found unlikely what was written is sure of what follows only because it was misled:
+    of "P" the one that means Parker goes on with "arker", and the other one with "enny". So the
+    nats count by which it found the tokens before less likely than the other one did.
+
+    Where the drafter would end the answer it is not heard: who has read less has less to say.
+    """
+
+    trust: float
+    is_end: Callable[[int], bool]
+    odds: float = 0.0
+
+    def hears(self, p: Distribution, opinion: Distribution) -> bool:
+        """Tell whether an opinion is heard at this place."""
+        if self.is_end(opinion.likeliest):
+            return False
+        return opinion.certainty + self.odds >= p.certainty - self.trust
+
+    def follow(
+        self, token: int, p: Distribution, opinion: Distribution, temperature: float
+    ) -> None:
+        """Take note of a token that was written where the models thought so."""
+        nats = opinion.nats(token, temperature) - p.nats(token, temperature)
+        self.odds = MEMORY * self.odds + nats
 
 
 Acceptance = Callable[[Distribution, Distribution, int, np.random.Generator], bool]
@@ -65,26 +96,48 @@ def verify(
     sampling: SamplingParams,
     eta: float,
     rng: np.random.Generator,
-    trust: float = math.inf,
+    hearing: Hearing | None = None,
     accept: Acceptance = likelihood_ratio,
 ) -> Verdict:
     """Check `draft` against the target's `logits`, shape (len(draft) + 1, vocabulary).
 
     Row k holds the target's logits for the k-th drafted token, the last row those for the
     bonus token after a draft that was accepted whole. Rows past a rejection are not looked at.
-    What a draft's opinions say is transferred with the strength `eta`, where the drafter's
-    certainty is not below the target's by more than `trust` nats.
+    What a draft's opinions say is transferred with the strength `eta` where they are heard, which
+    is everywhere without a `hearing`. That takes note of the tokens that stand.
     """
-    weigh = partial(_weighed, logits, draft, sampling=sampling, eta=eta, trust=trust)
+    weigh = partial(_weighed, logits, draft, sampling=sampling, eta=eta, hearing=hearing)
     transferred = 0
     for position, token in enumerate(draft.tokens):
-        p, p_hat = weigh(position)
-        transferred += p.likeliest != p_hat.likeliest
-        q = draft.distributions[position] if draft.distributions else certain(token, p.size)
-        if not accept(p_hat, q, token, rng):
-            return Verdict(position, sample(residual(p_hat, q), rng), transferred)
-    p, p_hat = weigh(len(draft))
-    return Verdict(len(draft), sample(p_hat, rng), transferred + (p.likeliest != p_hat.likeliest))
+        place = weigh(position)
+        transferred += place.is_moved
+        q = draft.distributions[position] if draft.distributions else certain(token, place.p.size)
+        if not accept(place.p_hat, q, token, rng):
+            return Verdict(position, place.write(residual(place.p_hat, q), rng), transferred)
+        place.follow(token)
+    place = weigh(len(draft))
+    token = place.write(place.p_hat, rng)
+    return Verdict(len(draft), token, transferred + place.is_moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place of an answer: the distributions there, and who is to know what is written."""
+
+    p: Distribution
+    p_hat: Distribution
+    follow: Callable[[int], None] = lambda _token: None
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the transfer has made another token the most likely."""
+        return self.p.likeliest != self.p_hat.likeliest
+
+    def write(self, chances: Distribution, rng: np.random.Generator) -> int:
+        """Draw the token that is written here."""
+        token = sample(chances, rng)
+        self.follow(token)
+        return token
 
 
 def _weighed(
@@ -94,15 +147,19 @@ def _weighed(
     *,
     sampling: SamplingParams,
     eta: float,
-    trust: float,
-) -> tuple[Distribution, Distribution]:
-    """Return p and p_hat at a position of the draft."""
+    hearing: Hearing | None,
+) -> _Place:
+    """Return a position of the draft, weighed by the opinion of it if there is one."""
     if position >= len(draft.opinions):
         p = distribution(logits[position], sampling)
-        return p, p
+        return _Place(p, p)
     opinion = draft.opinions[position]
     p = distribution(logits[position], sampling, also=_taught(opinion))
-    return p, transfer(p, opinion, eta) if opinion.certainty >= p.certainty - trust else p
+    if hearing is None:
+        return _Place(p, transfer(p, opinion, eta))
+    p_hat = transfer(p, opinion, eta) if hearing.hears(p, opinion) else p
+    follow = partial(hearing.follow, p=p, opinion=opinion, temperature=sampling.temperature)
+    return _Place(p, p_hat, follow)
 
 
 def trust_in_drafter(target_parameters: int, drafter_parameters: int) -> float:

@@ -196,6 +196,21 @@ def test_only_strategies_that_say_so_follow_the_drafter():
     assert text("rapid", 40) != text("rapid", 0)
 
 
+@pytest.mark.parametrize("gamma", [None, 1, 4])
+def test_a_drafter_that_is_sure_adds_to_an_answer_but_does_not_cut_it_short(gamma):
+    long = chain(5, 6, 7, 8, 9, 10)
+    short = long.copy()
+    short[:, 7] = chain(5, 6, 7)[:, 7]
+    hesitant = 0.06  # sure enough to be followed, and less sure than the drafter
+    chosen = options(temperature=0.1, eta=200.0, gamma=gamma)
+    told = [
+        finished(Pair("two", Model(target * hesitant), Model(drafter)), chosen)
+        for target, drafter in ((long, short), (short, long), (long, long))
+    ]
+    assert [each.text for each in told] == [told[2].text] * 3
+    assert len(told[0].tokens) == 6
+
+
 def proposed(pair, chosen):
     """Return how many tokens were drafted for an answer about a short text, and the answer."""
     found = finished(pair, chosen, documents=(SHORT,), search=lambda limit: SHORT_PASSAGES[:limit])

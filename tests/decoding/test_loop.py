@@ -13,7 +13,7 @@ from rapid_cli.decoding.lookup import PromptLookupDrafter
 from rapid_cli.decoding.loop import decode
 from rapid_cli.decoding.planning import FixedGamma
 from rapid_cli.decoding.sampling import SamplingParams, distribution
-from rapid_cli.decoding.verification import transfer, verify
+from rapid_cli.decoding.verification import MEMORY, Hearing, transfer, verify
 from tests.support.fakes import FakeClock, MarkovContext, random_logits
 from tests.support.statistics_checks import agrees
 
@@ -135,20 +135,27 @@ ONE = SamplingParams(1.0)
 SMALL_TARGET, SMALL_DRAFTER = random_logits(3, 4, spread=1), random_logits(3, 5, spread=1)
 
 
+TRUST = 0.2
 DRAWS = 1_000
 """Answers that are counted. Those with the subtlest of the mistakes below have a chi-square of 150,
 where `agrees` says no from 44 on, and those without a mistake one of 19 where it does from 60."""
 counted = pytest.mark.parametrize("draws", [DRAWS, pytest.param(3_000, marks=pytest.mark.long)])
 
 
-def sequences(make, draws=DRAWS, length=3, gamma=4, eta=0):
-    """Count the answers of so many runs."""
+def ending(token):
+    """Tell whether it is the token that drafters are not heard on."""
+    return token == 1
+
+
+def sequences(make, draws=DRAWS, length=3, gamma=4, eta=0, trust=None):
+    """Count the answers of so many runs; drafters are heard everywhere, or where `trust` allows."""
     counts = Counter()
     rng = np.random.default_rng(11)
     for _ in range(draws):
         drafter = make(rng)
         target = MarkovContext(SMALL_TARGET, [0])
-        verifier = partial(verify, sampling=ONE, eta=eta, rng=rng)
+        hearing = None if trust is None else Hearing(trust, ending)
+        verifier = partial(verify, sampling=ONE, eta=eta, rng=rng, hearing=hearing)
         rounds = decode(
             target,
             1,
@@ -196,15 +203,22 @@ def test_drafting_ahead_does_not_change_the_distribution(confidence, draws):
     assert agrees(sequences(make, draws), sequence_probabilities(3))
 
 
-def rapid_probabilities(length, eta):
-    """The distribution of RAPID's answers: each token is drawn from p_hat after the others."""
+def rapid_probabilities(length, eta, trust=None):
+    """The distribution of RAPID's answers: each token is drawn from p_hat after the others.
+
+    With `trust` that is p where the drafter would end the answer, and where it is less certain than
+    the target by more than this; added to it is by how much likelier it found what was written.
+    """
     expected = {}
     for tokens in product(range(3), repeat=length):
-        probability = 1.0
+        probability, likelier = 1.0, 0.0
         for place, token in enumerate(tokens):
             before = tokens[:place]
             p, q = (distribution(of(before), ONE) for of in (after_target, after_drafter))
-            probability *= transfer(p, q, eta).of(token)
+            sure, surer = (np.log(each.probabilities.max()) for each in (p, q))
+            known = trust is None or (surer + likelier >= sure - trust and not ending(q.likeliest))
+            probability *= (transfer(p, q, eta) if known else p).of(token)
+            likelier = MEMORY * likelier + np.log(q.of(token) / p.of(token))
         expected[tokens] = probability
     return expected
 
@@ -240,6 +254,38 @@ def test_with_transfer_every_token_is_weighed_however_it_was_drafted(make, gamma
     expected = rapid_probabilities(3, 3)
     assert sum(expected.values()) == pytest.approx(1)
     assert agrees(sequences(make, draws, gamma=gamma, eta=3), expected)
+
+
+@pytest.mark.slow
+@counted
+@pytest.mark.parametrize("gamma", [0, 1, 4])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_who_is_heard_depends_on_what_was_written_however_it_was_drafted(make, gamma, draws):
+    expected = rapid_probabilities(3, 3, TRUST)
+    assert agrees(sequences(make, draws, gamma=gamma, eta=3, trust=TRUST), expected)
+
+
+class Forgetful(Hearing):
+    """Hears drafters whatever was written."""
+
+    def follow(self, *_written, **_thought):
+        pass
+
+
+class AsksOfEnds(Hearing):
+    """Hears drafters on where the answer ends."""
+
+    def hears(self, p, opinion):
+        self.is_end = lambda _token: False
+        return super().hears(p, opinion)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", [Forgetful, AsksOfEnds])
+def test_to_hear_drafters_elsewhere_would_be_noticed(monkeypatch, broken):
+    monkeypatch.setattr("tests.decoding.test_loop.Hearing", broken)
+    expected = rapid_probabilities(3, 3, TRUST)
+    assert not agrees(sequences(adviser, gamma=4, eta=3, trust=TRUST), expected)
 
 
 @pytest.mark.slow

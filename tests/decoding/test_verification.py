@@ -12,6 +12,7 @@ from rapid_cli.decoding.sampling import Distribution, SamplingParams, distributi
 from rapid_cli.decoding.verification import (
     LEEWAY,
     TAIL,
+    Hearing,
     Verdict,
     likelihood_ratio,
     trust_in_drafter,
@@ -291,6 +292,11 @@ def opinions_of(logits, sampling=ONE):
     return Draft((), (), (distribution(logits, sampling),))
 
 
+def heard(trust, odds=0.0):
+    """Return a hearing of which no token ends the answer."""
+    return Hearing(trust, lambda _token: False, odds)
+
+
 SURE, UNSURE = np.array([9.0, 0, 0, 0, 0, 0]), np.array([0, 1.0, 0, 0, 0, 0])
 
 
@@ -302,24 +308,91 @@ def likely(target, draft, **options):
 
 
 def test_a_drafter_that_is_surer_than_the_target_is_heard():
-    assert likely(UNSURE, opinions_of(SURE), trust=0) == 0
+    assert likely(UNSURE, opinions_of(SURE), hearing=heard(0)) == 0
 
 
 def test_a_drafter_that_is_less_sure_than_the_target_is_not():
-    assert likely(SURE, opinions_of(UNSURE), trust=0) == 0
+    assert likely(SURE, opinions_of(UNSURE), hearing=heard(0)) == 0
 
 
 def test_a_drafter_that_is_trusted_may_be_less_sure():
     other = np.array([0, 0, 8.0, 0, 0, 0])
-    assert likely(SURE, opinions_of(other), trust=0) == 0
-    assert likely(SURE, opinions_of(other), trust=1) == 2
+    assert likely(SURE, opinions_of(other), hearing=heard(0)) == 0
+    assert likely(SURE, opinions_of(other), hearing=heard(1)) == 2
 
 
 def test_a_drafter_that_is_not_trusted_must_be_much_surer():
     nearly = np.array([8.0, 0, 0, 0, 0, 0])
     other = np.array([0, 0, 9.0, 0, 0, 0])
-    assert likely(nearly, opinions_of(other), trust=0) == 2
-    assert likely(nearly, opinions_of(other), trust=-1) == 0
+    assert likely(nearly, opinions_of(other), hearing=heard(0)) == 2
+    assert likely(nearly, opinions_of(other), hearing=heard(-1)) == 0
+
+
+# Of "P-arker" and "J-ones" the target means the first one. Who has to go on with "P" for lack of
+# "J" would say "P-enny".
+P, J, ARKER, ENNY, OTHER = range(5)
+
+
+def thinks(token, sureness):
+    """Return the logits of a model that finds a token the likeliest."""
+    return np.where(np.arange(VOCABULARY) == token, sureness, 0.0)
+
+
+def written_after_p(hearing):
+    """Return what is written where both models are sure of different tokens."""
+    opinion = distribution(thinks(ENNY, 20), ONE)
+    rows, rng = thinks(ARKER, 20)[None], np.random.default_rng(0)
+    draft = Draft((), (), (opinion,))
+    return verify(rows, draft, sampling=ONE, eta=200, rng=rng, hearing=hearing).token
+
+
+def test_who_found_unlikely_what_was_written_is_not_heard_right_after_it():
+    unsure, rng = distribution(thinks(J, 2), ONE), np.random.default_rng(0)
+    hearing = heard(0.3)
+    draft = Draft((), (), (unsure,))
+    verdict = verify(thinks(P, 20)[None], draft, sampling=ONE, eta=200, rng=rng, hearing=hearing)
+    assert verdict.token == P
+    assert hearing.odds == pytest.approx(-np.log(np.exp(2) + 5), abs=1e-6)
+    assert written_after_p(heard(0.3)) == ENNY
+    assert written_after_p(hearing) == ARKER
+
+
+def test_who_was_misled_is_heard_again_a_few_tokens_later():
+    hearing = heard(0.3, odds=-2.5)
+    both = distribution(thinks(P, 3), ONE)
+    for _ in range(3):
+        hearing.follow(P, both, both, 1.0)
+        assert not hearing.hears(both, both)
+    hearing.follow(P, both, both, 1.0)
+    assert hearing.hears(both, both)
+
+
+def test_who_found_likelier_what_was_written_is_heard_although_less_sure():
+    sure, unsure = (distribution(thinks(P, sureness), ONE) for sureness in (9, 2))
+    assert not heard(0.3).hears(sure, unsure)
+    hearing = heard(0.3)
+    hearing.follow(J, sure, distribution(thinks(J, 9), ONE), 1.0)
+    assert hearing.hears(sure, unsure)
+
+
+def test_where_the_drafter_would_end_the_target_goes_on():
+    ends, goes_on = (distribution(thinks(token, 20), ONE) for token in (OTHER, ENNY))
+    unsure = distribution(thinks(ARKER, 1), ONE)
+    hearing = Hearing(0.3, lambda token: token == OTHER)
+    assert not hearing.hears(unsure, ends)
+    assert hearing.hears(unsure, goes_on)
+    assert hearing.hears(ends, goes_on), "where the target would end the drafter may know more"
+
+
+@pytest.mark.parametrize("temperature", [0, 0.1, 0.7])
+def test_what_was_written_counts_by_what_models_think_before_temperature(temperature):
+    sampling = SamplingParams(temperature)
+    p, q = (distribution(np.array([3.0, 2.8, 0, 0, 0, higher]), sampling) for higher in (0, 2))
+    hearing = heard(0.3)
+    hearing.follow(0, p, q, temperature)
+    ours, theirs = (dense(distribution(np.array([3.0, 2.8, 0, 0, 0, h]), ONE)) for h in (0, 2))
+    expected = np.log(theirs[0] / ours[0]) if temperature else 0.0
+    assert hearing.odds == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_larger_drafter_may_be_less_certain_than_a_smaller_one():
