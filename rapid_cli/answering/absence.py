@@ -2,7 +2,9 @@
 
 Models hold back an answer more readily when they are reminded right after the question that they
 may. But a question that always ends so is left unanswered too often. So the answer is written
-without the reminder, and it stands unless "The text does not say." is likelier with it.
+without the reminder, and it stands unless "The text does not say." is clearly likelier with it. No
+more tokens of an answer are compared than this phrase has: a longer one would be less likely for
+its length alone.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import mean
 
 from rapid_cli.answering.answer import Seconds
 from rapid_cli.answering.prefill import PromptReader
@@ -22,10 +23,8 @@ from rapid_cli.decoding.stats import Round
 from rapid_cli.models.interface import LanguageModel
 from rapid_cli.models.prompts import ABSENT
 
-HELD_BACK = 8
-"""So many tokens of an answer are compared, and given out only then."""
-LIKELIER = 1.2
-"""By so many nats the readings, on average, must find it likelier that the text does not say."""
+LIKELIER = 1.1
+"""By so many nats each reading must find it likelier that the text does not say."""
 LEAST = math.log(0.1)
 """What a reading must give the phrase at least: beside a surprising answer anything is likely."""
 MOST_ROWS = 16
@@ -52,10 +51,10 @@ class Witness:
         if self.writer:
             self.writer.rewind()
         absent = self.reader.log_likelihood(reminded, phrase)
-        told = self.reader.log_likelihood(self.reading.prompt, output[:HELD_BACK])
+        told = self.reader.log_likelihood(self.reading.prompt, output[: len(phrase)])
         if self.writer:  # which reads what it drafts after by itself
             self.reader.turn_to(self.reading.prompt)
-        elif rest := output[HELD_BACK - 1 : -1]:
+        elif rest := output[len(phrase) - 1 : -1]:
             self.reader.context.extend(rest, rows=1)
             self.reader.took(rest)
         return absent - told if absent >= LEAST else -math.inf
@@ -88,7 +87,7 @@ class Absence:
         for done in rounds:
             held.append(done)
             output += done.tokens
-            if len(output) >= HELD_BACK or self._vocabulary.is_end(output[-1]):
+            if len(output) >= len(self._phrase) or self._vocabulary.is_end(output[-1]):
                 break
         before = self._clock()
         self.found = self._is_doubted(output)
@@ -100,13 +99,8 @@ class Absence:
         yield from rounds
 
     def _is_doubted(self, output: Tokens) -> bool:
-        """Tell whether all find the phrase likelier, and clearly on average; ask no one in vain."""
-        doubts: list[float] = []
-        for each in self.witnesses:
-            doubts.append(each.doubt(self._phrase, output))
-            if doubts[-1] < 0:
-                return False
-        return mean(doubts) >= LIKELIER
+        """Tell whether all find the phrase clearly likelier; no one is asked in vain."""
+        return all(each.doubt(self._phrase, output) >= LIKELIER for each in self.witnesses)
 
 
 def _said(tokens: tuple[int, ...]) -> Round:

@@ -30,10 +30,10 @@ from rapid_cli.decoding.sampling import (
 TAIL = 0.1
 """The drafter teaches nothing about tokens it finds less likely than this share of its best one."""
 
-LEEWAY = 0.3
+LEEWAY = 0.1
 """Nats by which a drafter of the target's size may be less certain than the target."""
 MEMORY = 0.5
-"""What each token that was written counts for, to the one after it."""
+"""A token that was written counts for so much of what the one after it counts for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -109,10 +110,26 @@ def test_one_reading_that_finds_something_is_enough_for_an_answer(model, target,
     assert (found.text, found.absent) == (WORDS_TOLD, False)
 
 
-def test_of_two_that_find_nothing_one_may_be_less_sure(model):
-    (very, _), (hardly, _) = doubting(2 * LIKELIER), doubting(0.1)
-    assert finished(Pair("two", model(very), model(hardly)), options()).absent
-    assert finished(Pair("two", model(hardly), model(very)), options()).absent
+def test_who_is_less_sure_of_it_decides(model):
+    for nats in (LIKELIER + 0.01, LIKELIER - 0.01):
+        (very, _), (less, _) = doubting(LIKELIER + 1), doubting(nats)
+        for target, drafter in ((very, less), (less, very)):
+            found = finished(Pair("two", model(target), model(drafter)), options())
+            assert found.absent == (nats > LIKELIER)
+
+
+def test_a_long_answer_is_not_doubted_for_its_length(model):
+    phrase = Model(LOGITS).vocabulary.tokenize(ABSENT)
+    words = [token for token in WORDS if token not in phrase]
+    logits, _ = doubting(0.0)
+
+    def is_absent(nats):
+        for last, following in pairwise([*words, words[0]]):
+            logits[:, last] = unlikely(following, nats / (len(phrase) - 1))
+        return finished(self_pair(model(logits)), options(max_tokens=20)).absent
+
+    assert is_absent(-LIKELIER - 0.01)
+    assert not is_absent(-LIKELIER + 0.01)
 
 
 def test_a_surprising_answer_is_no_reason_to_doubt_the_text(model):
@@ -138,7 +155,7 @@ def test_the_target_is_not_asked_where_the_drafter_is_sure(model):
         finished(pair, options())
         return len(pair.target.opened[0].extended)
 
-    assert reads(SURE) < reads(NEARLY)
+    assert reads(SURE) < reads(DOUBTFUL)
 
 
 @pytest.mark.parametrize("name", ["long-context", "rag", "speculative", "prompt-lookup"])
