@@ -6,10 +6,10 @@
 Target and drafter read what they would read for `rapid`, and each rule writes an answer in which
 every token is the most likely one by that rule. So all rules are compared on the same readings, in
 a fraction of the time that `rapid eval` needs, and without chance. A second table tells what other
-limits would do that decide whether the text tells at all. `--kept` is a file of what the
-models said, from which an interrupted run goes on: of a new rule only that is asked which no other
-rule has led to. With `--again` the target reads the passages once more, between the document and
-the question.
+limits would do that decide whether the text tells at all. `--kept` is a file of what the models
+said, from which an interrupted run goes on: of a new rule only that is asked which no other rule
+has led to. With `--again` the target reads the passages once more, between the document and the
+question.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def weighted(p: Opinion, q: Opinion, past: Past) -> int:
 
 
 TARGET, DRAFTER, WHOLE = "the target alone", "the drafter alone", "the likelier whole answer"
-IN_USE = "the same 0.1 and 0.5, ends by the target"
+IN_USE = "certainty at most 0.1 below, what was written by 0.5, ends by the target"
 RULES: dict[str, Rule] = {
     TARGET: lambda p, _q, _past: p.best,
     DRAFTER: lambda _p, q, _past: q.best,
@@ -186,14 +186,14 @@ RULES: dict[str, Rule] = {
         for leeway in (0, 0.1, 0.2, 0.3, 0.4, 0.7)
     },
     **{
-        f"the same {leeway}, what was written weighed by {decay}": moved(
+        f"certainty at most {leeway} below, what was written by {decay}": moved(
             200, partial(by_past, leeway, decay)
         )
         for leeway in (0.1, 0.3, 0.5)
         for decay in (0, 0.5, 0.8)
     },
     **{
-        f"the same {leeway} and 0.5, ends by the target": moved(
+        f"certainty at most {leeway} below, what was written by 0.5, ends by the target": moved(
             200, partial(by_past_to_go_on, leeway, 0.5)
         )
         for leeway in (0.1, 0.3, 0.5, 0.7)
