@@ -10,6 +10,7 @@ from itertools import chain
 
 from rapid_cli.answering.answer import Origin, Piece, Thought
 from rapid_cli.models.interface import LanguageModel, Tokenizer
+from rapid_cli.text.sentences import may_end
 
 
 @dataclass(slots=True)
@@ -132,6 +133,11 @@ def answer_text(tokens: Iterable[int], model: LanguageModel) -> str:
     for token in tokens:
         answer.add(token, "drafter")
     return answer.text.strip()
+
+
+def may_end_sentence(vocabulary: Tokenizer, token: int) -> bool:
+    """Tell whether a sentence of an answer may end with a token."""
+    return may_end(vocabulary.piece(token).decode("utf-8", "replace"))
 
 
 def _hidden_marks(vocabulary: Tokenizer, marks: Iterable[str]) -> dict[int, bytes]:

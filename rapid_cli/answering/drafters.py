@@ -37,14 +37,15 @@ class Drafters:
     """The drafters of one answer, what the planner knows of each, and the loop that they serve.
 
     `prompt` is what the target reads. What one drafts is noted, and what it reads is kept, for
-    others to look things up in. The `writer` is the drafter that is a model; `trust` is that in it.
+    others to look things up in. The `writer` is the drafter that is a model. `hearing` decides
+    where its opinion is heard, which is everywhere without one.
     """
 
     options: Options
     prompt: Tokens
     rng: np.random.Generator
     is_end: Callable[[int], bool]
-    trust: float = 0.0
+    hearing: Hearing | None = None
     confidence: float = CONFIDENCE
     notes: list[Tokens] = field(default_factory=list)
     writer: ModelDrafter | None = None
@@ -119,7 +120,7 @@ class Drafters:
                 sampling=options.sampling,
                 eta=options.eta if options.strategy.transfer else 0.0,
                 rng=self.rng,
-                hearing=Hearing(self.trust, self.is_end),
+                hearing=self.hearing,
                 accept=accept,
             ),
             self._planner(padded_costs(costs, steady)),

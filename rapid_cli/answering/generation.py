@@ -12,7 +12,7 @@ import numpy as np
 from rapid_cli.answering import drafting_ahead
 from rapid_cli.answering.absence import Absence, Witness
 from rapid_cli.answering.answer import Drafted, Note, Prefilled, Retrieved
-from rapid_cli.answering.detokenizer import answer_text
+from rapid_cli.answering.detokenizer import answer_text, may_end_sentence
 from rapid_cli.answering.drafters import Drafters
 from rapid_cli.answering.prefill import PromptReader
 from rapid_cli.answering.readings import Reading
@@ -28,6 +28,7 @@ from rapid_cli.decoding.measuring import (
     verify_costs,
 )
 from rapid_cli.decoding.stats import Round
+from rapid_cli.decoding.verification import Hearing
 from rapid_cli.models.interface import PromptTokens
 
 Preparation = Retrieved | Note | Prefilled | Drafted
@@ -62,8 +63,9 @@ def generate(
     reader = request.open("target", reading)
     yield from _recall(reader, prompt, kept_as, request)
     restored = max(0, reader.reused - prompt.instructions)
-    is_end, trust = model.vocabulary.is_end, request.pair.trust
-    drafters = Drafters(options, prompt.all, rng=rng, is_end=is_end, trust=trust)
+    is_end = model.vocabulary.is_end
+    hearing = Hearing(request.pair.trust, is_end, partial(may_end_sentence, model.vocabulary))
+    drafters = Drafters(options, prompt.all, rng=rng, is_end=is_end, hearing=hearing)
     weighing: Costs = {}
     absence = Absence(model, request.seconds, request.clock)
     if "model" in options.strategy.drafters:

@@ -32,7 +32,7 @@ from rapid_cli.decoding.measuring import (
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
 from rapid_cli.decoding.shapes import padded_costs
 from rapid_cli.decoding.stats import DecodingStats, Round
-from rapid_cli.decoding.verification import likelihood_ratio, trust_in_drafter
+from rapid_cli.decoding.verification import Hearing, likelihood_ratio, trust_in_drafter
 from rapid_cli.models.interface import ReadableContext, reachable
 
 
@@ -180,7 +180,7 @@ class _Bench:
             self.target.prompt,
             rng=np.random.default_rng(seed),
             is_end=self.material.is_end,
-            trust=self.trusts.get(variant.drafter or "", 0.0),
+            hearing=Hearing(self.trusts.get(variant.drafter or "", 0.0), self.material.is_end),
             confidence=CONFIDENCE if coin is None else 0.0,
         )
         weighing: Costs = {}

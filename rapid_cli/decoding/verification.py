@@ -57,25 +57,33 @@ class Hearing:
     of "P" the one that means Parker goes on with "arker", and the other one with "enny". So the
     nats count by which it found the tokens before less likely than the other one did.
 
-    Where the drafter would end the answer it is not heard: who has read less has less to say.
+    Where the drafter would end the answer within a sentence it is not heard: who has read less has
+    less to say. `closes` tells whether a sentence may end with a token.
     """
 
     trust: float
     is_end: Callable[[int], bool]
+    closes: Callable[[int], bool] = lambda _token: False
     odds: float = 0.0
+    last: int | None = None
 
     def hears(self, p: Distribution, opinion: Distribution) -> bool:
         """Tell whether an opinion is heard at this place."""
-        if self.is_end(opinion.likeliest):
+        if self.is_end(opinion.likeliest) and not self._is_closed():
             return False
         return opinion.certainty + self.odds >= p.certainty - self.trust
 
     def follow(
-        self, token: int, p: Distribution, opinion: Distribution, temperature: float
+        self, token: int, p: Distribution, opinion: Distribution | None, temperature: float
     ) -> None:
         """Take note of a token that was written where the models thought so."""
-        nats = opinion.nats(token, temperature) - p.nats(token, temperature)
-        self.odds = MEMORY * self.odds + nats
+        self.last = token
+        if opinion is not None:
+            nats = opinion.nats(token, temperature) - p.nats(token, temperature)
+            self.odds = MEMORY * self.odds + nats
+
+    def _is_closed(self) -> bool:
+        return self.last is not None and self.closes(self.last)
 
 
 Acceptance = Callable[[Distribution, Distribution, int, np.random.Generator], bool]
@@ -150,14 +158,13 @@ def _weighed(
     hearing: Hearing | None,
 ) -> _Place:
     """Return a position of the draft, weighed by the opinion of it if there is one."""
-    if position >= len(draft.opinions):
-        p = distribution(logits[position], sampling)
-        return _Place(p, p)
-    opinion = draft.opinions[position]
-    p = distribution(logits[position], sampling, also=_taught(opinion))
+    opinion = draft.opinions[position] if position < len(draft.opinions) else None
+    also = None if opinion is None else _taught(opinion)
+    p = p_hat = distribution(logits[position], sampling, also=also)
+    if opinion is not None and (hearing is None or hearing.hears(p, opinion)):
+        p_hat = transfer(p, opinion, eta)
     if hearing is None:
-        return _Place(p, transfer(p, opinion, eta))
-    p_hat = transfer(p, opinion, eta) if hearing.hears(p, opinion) else p
+        return _Place(p, p_hat)
     follow = partial(hearing.follow, p=p, opinion=opinion, temperature=sampling.temperature)
     return _Place(p, p_hat, follow)
 

@@ -49,6 +49,7 @@ _END = re.compile(
     rf"(?<!{_STOP}){_STOP}++[{CLOSERS}{_MARKUP}]*+(?=\s)|[{WIDE_STOPS}]+[\"'{WIDE_CLOSERS}]*"
 )
 _ENDED = re.compile(rf"[{ALL_STOPS}{WIDE_STOPS}][{CLOSERS}{_MARKUP}{WIDE_CLOSERS}]*$|```$|~~~$")
+_LAST_PIECE = re.compile(rf"[{ALL_STOPS}{WIDE_STOPS}{CLOSERS}{WIDE_CLOSERS}{_MARKUP}`]\s*$|\n\s*$")
 _LAST_WORD = re.compile(r"(?:[^\W_]+\.)*[^\W_]+$")
 _MARKER = re.compile(r"[^\w`]*(?:\d{1,3}|[^\W\d_])?$")
 _LONGEST_MARKER, _LONGEST_ABBREVIATION = 40, 8
@@ -60,6 +61,14 @@ _BEFORE_NUMBERS = re.compile(
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec",
     re.IGNORECASE,
 )
+
+
+def may_end(piece: str) -> bool:
+    """Tell whether a sentence may end with this piece of a text.
+
+    It does with a stop, with what closes behind one, and with a line.
+    """
+    return bool(_LAST_PIECE.search(piece))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

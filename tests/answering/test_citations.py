@@ -17,7 +17,7 @@ from rapid_cli.answering.citing.citations import (
     quote,
 )
 from rapid_cli.documents import Chunk, Passage
-from rapid_cli.text.sentences import one_line, sentences, whole
+from rapid_cli.text.sentences import may_end, one_line, sentences, whole
 
 LIGHTHOUSE = (
     "The lighthouse on Gull Rock was built in 1874 after three ships had been lost in one winter. "
@@ -163,6 +163,20 @@ def test_a_wrapped_answer_has_the_sentences_of_one_that_is_not(width):
 )
 def test_a_sentence_of_several_lines_is_shown_on_one(text, line):
     assert one_line(text) == line
+
+
+@pytest.mark.parametrize(
+    "piece", [".", "?", '."', ".**", ").", ".\n\n", "\n", "。", "。」", "؟", "Inc. "]
+)
+def test_a_sentence_may_end_with_a_stop_what_closes_behind_it_and_a_line(piece):
+    assert may_end(piece)
+
+
+@pytest.mark.parametrize(
+    "piece", ["", " ", " of", ",", " -", "3.5", "\n- ", ".com", "：", "\ufffd"]
+)
+def test_a_sentence_does_not_end_with_a_word(piece):
+    assert not may_end(piece)
 
 
 def test_nothing_of_an_answer_is_lost_between_sentences():

@@ -29,6 +29,7 @@ from tests.support.table_models import (
     DRAFTED,
     LOGITS,
     OTHER_LOGITS,
+    PIECES,
     READ_PIECE,
     SHORT,
     SHORT_PASSAGES,
@@ -197,7 +198,7 @@ def test_only_strategies_that_say_so_follow_the_drafter():
 
 
 @pytest.mark.parametrize("gamma", [None, 1, 4])
-def test_a_drafter_that_is_sure_adds_to_an_answer_but_does_not_cut_it_short(gamma):
+def test_a_drafter_that_is_sure_adds_to_an_answer_but_does_not_cut_a_sentence_short(gamma):
     long = chain(5, 6, 7, 8, 9, 10)
     short = long.copy()
     short[:, 7] = chain(5, 6, 7)[:, 7]
@@ -209,6 +210,9 @@ def test_a_drafter_that_is_sure_adds_to_an_answer_but_does_not_cut_it_short(gamm
     ]
     assert [each.text for each in told] == [told[2].text] * 3
     assert len(told[0].tokens) == 6
+    ended = [piece + b"." if token == 7 else piece for token, piece in enumerate(PIECES)]
+    pair = Pair("two", Model(long * hesitant, pieces=ended), Model(short, pieces=ended))
+    assert finished(pair, chosen).text == "c d e."
 
 
 def proposed(pair, chosen):

@@ -294,7 +294,7 @@ def opinions_of(logits, sampling=ONE):
 
 def heard(trust, odds=0.0):
     """Return a hearing of which no token ends the answer."""
-    return Hearing(trust, lambda _token: False, odds)
+    return Hearing(trust, lambda _token: False, odds=odds)
 
 
 SURE, UNSURE = np.array([9.0, 0, 0, 0, 0, 0]), np.array([0, 1.0, 0, 0, 0, 0])
@@ -375,13 +375,18 @@ def test_who_found_likelier_what_was_written_is_heard_although_less_sure():
     assert hearing.hears(sure, unsure)
 
 
-def test_where_the_drafter_would_end_the_target_goes_on():
+def test_where_the_drafter_would_end_within_a_sentence_the_target_decides():
     ends, goes_on = (distribution(thinks(token, 20), ONE) for token in (OTHER, ENNY))
     unsure = distribution(thinks(ARKER, 1), ONE)
-    hearing = Hearing(0.3, lambda token: token == OTHER)
-    assert not hearing.hears(unsure, ends)
+    hearing = Hearing(0.3, lambda token: token == OTHER, lambda token: token == J)
+    assert not hearing.hears(unsure, ends), "nothing was written that could end"
     assert hearing.hears(unsure, goes_on)
     assert hearing.hears(ends, goes_on), "where the target would end the drafter may know more"
+    for opinion in (None, unsure):
+        hearing.follow(J, unsure, opinion, 1.0)
+        assert hearing.hears(unsure, ends), "a sentence has ended"
+        hearing.follow(P, unsure, opinion, 1.0)
+        assert not hearing.hears(unsure, ends)
 
 
 @pytest.mark.parametrize("temperature", [0, 0.1, 0.7])

@@ -126,6 +126,7 @@ class Pair:
         answer = drafters.decode(
             target,
             self.costs,
+            steady={},
             max_tokens=TOKENS,
             clock=self.clock,
             accept=partial(_toss, chance),

@@ -29,6 +29,7 @@ import numpy as np
 
 from rapid_cli.answering.absence import MOST_ROWS
 from rapid_cli.answering.answer import Origin
+from rapid_cli.answering.detokenizer import may_end_sentence
 from rapid_cli.answering.prefill import Contexts, PromptReader
 from rapid_cli.answering.readings import Reading, Task, read_passages, read_whole
 from rapid_cli.decoding.context import Tokens
@@ -95,12 +96,14 @@ class Past:
     """What is known at a place of an answer besides p and q.
 
     `larger` is how much larger the drafter is, as a logarithm, and `written` holds by how many nats
-    the drafter found each token so far likelier than the target did.
+    the drafter found each token so far likelier than the target did. A sentence may end with the
+    last of them if it `is_closed`.
     """
 
     larger: float
     is_end: Callable[[int], bool]
     written: tuple[float, ...] = ()
+    is_closed: bool = False
 
     def odds(self, decay: float) -> float:
         """Return the nats by which what was written speaks for the drafter, older words less."""
@@ -155,6 +158,14 @@ def by_past_to_go_on(leeway: float, decay: float, p: Opinion, q: Opinion, past: 
     return not past.is_end(q.best) and by_past(leeway, decay, p, q, past)
 
 
+def by_past_to_end_sentences(
+    leeway: float, decay: float, p: Opinion, q: Opinion, past: Past
+) -> bool:
+    """Tell the same, but never hear the drafter on an end within a sentence."""
+    breaks_off = past.is_end(q.best) and not past.is_closed
+    return not breaks_off and by_past(leeway, decay, p, q, past)
+
+
 def mixture(share: float, p: Opinion, q: Opinion, _past: Past) -> int:
     def weight(token: int) -> float:
         return share * math.exp(p.log(token)) + (1 - share) * math.exp(q.log(token))
@@ -172,7 +183,7 @@ def weighted(p: Opinion, q: Opinion, past: Past) -> int:
 
 
 TARGET, DRAFTER, WHOLE = "the target alone", "the drafter alone", "the likelier whole answer"
-IN_USE = "certainty at most 0.1 below, what was written by 0.5, ends by the target"
+IN_USE = "certainty at most 0.1 below, what was written by 0.5, sentences by the target"
 RULES: dict[str, Rule] = {
     TARGET: lambda p, _q, _past: p.best,
     DRAFTER: lambda _p, q, _past: q.best,
@@ -193,9 +204,10 @@ RULES: dict[str, Rule] = {
         for decay in (0, 0.5, 0.8)
     },
     **{
-        f"certainty at most {leeway} below, what was written by 0.5, ends by the target": moved(
-            200, partial(by_past_to_go_on, leeway, 0.5)
+        f"certainty at most {leeway} below, what was written by 0.5, {whose} by the target": moved(
+            200, partial(heard, leeway, 0.5)
         )
+        for whose, heard in (("ends", by_past_to_go_on), ("sentences", by_past_to_end_sentences))
         for leeway in (0.1, 0.3, 0.5, 0.7)
     },
     "the token of lower entropy": taken(partial(by_entropy, 0)),
@@ -238,11 +250,12 @@ class Answers:
         known: Known,
         ask: Callable[[Place], Both],
         is_end: Callable[[int], bool],
+        closes: Callable[[int], bool],
         longest: int,
         larger: float,
     ) -> None:
         self.known = known
-        self._ask, self._is_end = ask, is_end
+        self._ask, self._is_end, self._closes = ask, is_end, closes
         self._longest, self._larger = longest, larger
 
     def written(self, rule: Rule) -> Place:
@@ -253,7 +266,8 @@ class Answers:
             p, q = self._both(tokens)
             token = rule(p, q, past)
             tokens += (token,)
-            past = replace(past, written=(*past.written, q.log(token) - p.log(token)))
+            written = (*past.written, q.log(token) - p.log(token))
+            past = replace(past, written=written, is_closed=self._closes(token))
             if self._is_end(token):
                 break
         return tokens
@@ -320,8 +334,9 @@ class Asking:
             return target, drafter
 
         longest = LONGEST_LETTER if question.choices else LONGEST
-        is_end = self._pair.target.vocabulary.is_end
-        answers = Answers(known, ask, is_end, longest, self._larger)
+        vocabulary = self._pair.target.vocabulary
+        is_end, closes = vocabulary.is_end, partial(may_end_sentence, vocabulary)
+        answers = Answers(known, ask, is_end, closes, longest, self._larger)
         written = {name: answers.written(rule) for name, rule in RULES.items()}
         written[WHOLE] = answers.likelier(written[TARGET], written[DRAFTER])
         if not known.absent:
