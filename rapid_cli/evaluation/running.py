@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from zlib import crc32
 
 from rapid_cli.answering.answer import Answer, Finished, Note, Prefilled
 from rapid_cli.errors import DocumentError, RapidError
@@ -85,7 +86,8 @@ class Evaluation:
 def _asked(task: Task, sources: Sources, desk: Desk) -> Iterator[Prefilled | Note | Record]:
     question, variant = task.question, task.variant
     instruction = question.instruction(variant.instruction)
-    events = desk.ask(question.text, sources, variant.options, instruction=instruction)
+    options = replace(variant.options, seed=_seed(question, variant.options.seed))
+    events = desk.ask(question.text, sources, options, instruction=instruction)
     try:
         with closing(events):
             for event in events:
@@ -96,6 +98,11 @@ def _asked(task: Task, sources: Sources, desk: Desk) -> Iterator[Prefilled | Not
                         yield _record(task, answer)
     except RapidError as error:
         yield _failed(task, error)
+
+
+def _seed(question: Question, seed: int | None) -> int:
+    """Return a seed of the question's own. Were it one for all, all would share one's luck."""
+    return crc32(f"{seed} {question.id}".encode())
 
 
 def _record(task: Task, answer: Answer) -> Record:

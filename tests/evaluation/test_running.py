@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 from rapid_cli.answering.answer import Answer, Finished, Note, Prefilled, Seconds
@@ -30,11 +31,13 @@ def passage(page: int, text: str = "Edith") -> Passage:
 class Desk:
     """Answers from a script; opened and closed like a real one."""
 
-    def __init__(self, log: list[str]) -> None:
+    def __init__(self, log: list[str], seeds: list[int] | None = None) -> None:
         self.log, self.sources = log, ""
+        self.seeds = [] if seeds is None else seeds
 
     def ask(self, question, sources, options, turns=(), *, instruction=""):
         self.sources = sources
+        self.seeds.append(options.seed)
         self.log.append(f"{self.sources} {options.strategy.name} {question[7:-1]}")
         assert instruction == "Answer with a few words."
         if question == SECOND.text:
@@ -64,7 +67,7 @@ class Desk:
         self.log.append(f"{self.sources} closed")
 
 
-def run(tasks) -> tuple[list, list[str]]:
+def run(tasks, seeds=None) -> tuple[list, list[str]]:
     log: list[str] = []
 
     @contextmanager
@@ -73,7 +76,7 @@ def run(tasks) -> tuple[list, list[str]]:
             raise DocumentError("bad.txt is damaged")
         yield paths[0]
 
-    return list(Evaluation(opened, lambda: Desk(log)).run(tasks)), log
+    return list(Evaluation(opened, lambda: Desk(log, seeds)).run(tasks)), log
 
 
 def test_what_reads_a_whole_document_comes_before_what_reads_passages() -> None:
@@ -84,6 +87,22 @@ def test_what_reads_a_whole_document_comes_before_what_reads_passages() -> None:
         "d.txt closed",
         *("e.txt long-context 3", "e.txt rapid 3", "e.txt rag 3", "e.txt closed"),
     ]
+
+
+def seeds_of(seed: int, variants=(RAPID, RAG)) -> list[int]:
+    """Return with which seeds three questions are asked, each of all variants in turn."""
+    seeded = [replace(each, options=replace(each.options, seed=seed)) for each in variants]
+    seeds: list[int] = []
+    run(sorted(plan(PACKS[:1], seeded, MODELS), key=lambda task: task.question.id), seeds)
+    return seeds
+
+
+def test_a_seed_repeats_the_luck_of_each_question_which_is_its_own_and_that_of_all_variants():
+    first, same, second, again, third, last = seeds_of(0)
+    assert (first, second, third) == (same, again, last)
+    assert len({first, second, third}) == 3
+    assert seeds_of(0) == seeds_of(0)
+    assert not set(seeds_of(0)) & set(seeds_of(1))
 
 
 def test_each_task_has_its_record_and_what_failed_is_one_too() -> None:
