@@ -154,13 +154,6 @@ def by_past(leeway: float, decay: float, p: Opinion, q: Opinion, past: Past) -> 
 
 
 def by_past_to_go_on(leeway: float, decay: float, p: Opinion, q: Opinion, past: Past) -> bool:
-    """Tell the same, but never hear the drafter on where the answer ends."""
-    return not past.is_end(q.best) and by_past(leeway, decay, p, q, past)
-
-
-def by_past_to_end_sentences(
-    leeway: float, decay: float, p: Opinion, q: Opinion, past: Past
-) -> bool:
     """Tell the same, but never hear the drafter on an end within a sentence."""
     breaks_off = past.is_end(q.best) and not past.is_closed
     return not breaks_off and by_past(leeway, decay, p, q, past)
@@ -183,7 +176,7 @@ def weighted(p: Opinion, q: Opinion, past: Past) -> int:
 
 
 TARGET, DRAFTER, WHOLE = "the target alone", "the drafter alone", "the likelier whole answer"
-IN_USE = "certainty at most 0.1 below, what was written by 0.5, sentences by the target"
+IN_USE = "certainty at most 0.1 below, what was written by 0.5, no end in a sentence"
 RULES: dict[str, Rule] = {
     TARGET: lambda p, _q, _past: p.best,
     DRAFTER: lambda _p, q, _past: q.best,
@@ -204,10 +197,9 @@ RULES: dict[str, Rule] = {
         for decay in (0, 0.5, 0.8)
     },
     **{
-        f"certainty at most {leeway} below, what was written by 0.5, {whose} by the target": moved(
-            200, partial(heard, leeway, 0.5)
+        f"certainty at most {leeway} below, what was written by 0.5, no end in a sentence": moved(
+            200, partial(by_past_to_go_on, leeway, 0.5)
         )
-        for whose, heard in (("ends", by_past_to_go_on), ("sentences", by_past_to_end_sentences))
         for leeway in (0.1, 0.3, 0.5, 0.7)
     },
     "the token of lower entropy": taken(partial(by_entropy, 0)),
