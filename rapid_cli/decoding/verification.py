@@ -34,6 +34,8 @@ LEEWAY = 0.1
 """Nats by which a drafter of the target's size may be less certain than the target."""
 MEMORY = 0.5
 """A token that was written counts for so much of what the one after it counts for."""
+ENDING = 1.0
+"""Nats by which a drafter must be surer than elsewhere to end an answer within a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class Hearing:
     of "P" the one that means Parker goes on with "arker", and the other one with "enny". So the
     nats count by which it found the tokens before less likely than the other one did.
 
-    Where the drafter would end the answer within a sentence it is not heard: who has read less has
-    less to say. `closes` tells whether a sentence may end with a token.
+    To end the answer within a sentence, the drafter must be surer by `ENDING`: who has read less
+    has less to say. `closes` tells whether a sentence may end with a token.
     """
 
     trust: float
@@ -69,9 +71,8 @@ class Hearing:
 
     def hears(self, p: Distribution, opinion: Distribution) -> bool:
         """Tell whether an opinion is heard at this place."""
-        if self.is_end(opinion.likeliest) and not self._is_closed():
-            return False
-        return opinion.certainty + self.odds >= p.certainty - self.trust
+        asked = ENDING if self._breaks_off(opinion) else 0.0
+        return opinion.certainty + self.odds >= p.certainty - self.trust + asked
 
     def follow(
         self, token: int, p: Distribution, opinion: Distribution | None, temperature: float
@@ -82,8 +83,10 @@ class Hearing:
             nats = opinion.nats(token, temperature) - p.nats(token, temperature)
             self.odds = MEMORY * self.odds + nats
 
-    def _is_closed(self) -> bool:
-        return self.last is not None and self.closes(self.last)
+    def _breaks_off(self, opinion: Distribution) -> bool:
+        """Tell whether an opinion is to end the answer within a sentence."""
+        closed = self.last is not None and self.closes(self.last)
+        return self.is_end(opinion.likeliest) and not closed
 
 
 Acceptance = Callable[[Distribution, Distribution, int, np.random.Generator], bool]

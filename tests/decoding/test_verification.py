@@ -375,11 +375,12 @@ def test_who_found_likelier_what_was_written_is_heard_although_less_sure():
     assert hearing.hears(sure, unsure)
 
 
-def test_where_the_drafter_would_end_within_a_sentence_the_target_decides():
+def test_to_end_within_a_sentence_the_drafter_must_be_surer():
     ends, goes_on = (distribution(thinks(token, 20), ONE) for token in (OTHER, ENNY))
-    unsure = distribution(thinks(ARKER, 1), ONE)
+    unsure, less_sure = (distribution(thinks(ARKER, sureness), ONE) for sureness in (2, 1))
     hearing = Hearing(0.3, lambda token: token == OTHER, lambda token: token == J)
     assert not hearing.hears(unsure, ends), "nothing was written that could end"
+    assert hearing.hears(less_sure, ends), "it is surer by a nat"
     assert hearing.hears(unsure, goes_on)
     assert hearing.hears(ends, goes_on), "where the target would end the drafter may know more"
     for opinion in (None, unsure):
@@ -387,6 +388,13 @@ def test_where_the_drafter_would_end_within_a_sentence_the_target_decides():
         assert hearing.hears(unsure, ends), "a sentence has ended"
         hearing.follow(P, unsure, opinion, 1.0)
         assert not hearing.hears(unsure, ends)
+
+
+def test_a_larger_drafter_may_end_an_answer_within_a_sentence():
+    ends, unsure = (distribution(thinks(*thought), ONE) for thought in ((OTHER, 20), (ARKER, 2)))
+    trusts = [trust_in_drafter(1, size) for size in (1, 3)]
+    heard = [Hearing(trust, lambda token: token == OTHER).hears(unsure, ends) for trust in trusts]
+    assert heard == [False, True]
 
 
 @pytest.mark.parametrize("temperature", [0, 0.1, 0.7])

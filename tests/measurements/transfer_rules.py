@@ -35,7 +35,7 @@ from rapid_cli.answering.readings import Reading, Task, read_passages, read_whol
 from rapid_cli.decoding.context import Tokens
 from rapid_cli.decoding.drafting import ModelDrafter
 from rapid_cli.decoding.sampling import Distribution, SamplingParams
-from rapid_cli.decoding.verification import transfer
+from rapid_cli.decoding.verification import MEMORY, transfer
 from rapid_cli.evaluation.judging import judge
 from rapid_cli.evaluation.packs import Pack, read_pack
 from rapid_cli.evaluation.questions import Question
@@ -153,10 +153,10 @@ def by_past(leeway: float, decay: float, p: Opinion, q: Opinion, past: Past) -> 
     return q.certainty + past.odds(decay) >= p.certainty - leeway - past.larger
 
 
-def by_past_to_go_on(leeway: float, decay: float, p: Opinion, q: Opinion, past: Past) -> bool:
-    """Tell the same, but never hear the drafter on an end within a sentence."""
+def by_past_to_go_on(ending: float, leeway: float, p: Opinion, q: Opinion, past: Past) -> bool:
+    """Tell the same, but let the drafter be surer by `ending` nats to end within a sentence."""
     breaks_off = past.is_end(q.best) and not past.is_closed
-    return not breaks_off and by_past(leeway, decay, p, q, past)
+    return by_past(leeway - ending if breaks_off else leeway, MEMORY, p, q, past)
 
 
 def mixture(share: float, p: Opinion, q: Opinion, _past: Past) -> int:
@@ -176,7 +176,7 @@ def weighted(p: Opinion, q: Opinion, past: Past) -> int:
 
 
 TARGET, DRAFTER, WHOLE = "the target alone", "the drafter alone", "the likelier whole answer"
-IN_USE = "certainty at most 0.1 below, what was written by 0.5, no end in a sentence"
+IN_USE = "certainty at most 0.1 below, what was written by 0.5, an end by 1"
 RULES: dict[str, Rule] = {
     TARGET: lambda p, _q, _past: p.best,
     DRAFTER: lambda _p, q, _past: q.best,
@@ -197,9 +197,10 @@ RULES: dict[str, Rule] = {
         for decay in (0, 0.5, 0.8)
     },
     **{
-        f"certainty at most {leeway} below, what was written by 0.5, no end in a sentence": moved(
-            200, partial(by_past_to_go_on, leeway, 0.5)
+        f"certainty at most {leeway} below, what was written by 0.5, an end by {ending}": moved(
+            200, partial(by_past_to_go_on, ending, leeway)
         )
+        for ending in (0.5, 1, 2, math.inf)
         for leeway in (0.1, 0.3, 0.5, 0.7)
     },
     "the token of lower entropy": taken(partial(by_entropy, 0)),
