@@ -56,10 +56,9 @@ class Distribution:
         found = place < len(self.tokens) and self.tokens[place] == token
         return float(self.probabilities[place]) if found else 0.0
 
-    def nats(self, token: int, temperature: float) -> float:
-        """Return the log-probability of a token before the `temperature` that is in force."""
-        share = max(self.of(token), SMALLEST) / self.confidence
-        return self.certainty + temperature * math.log(share)
+    def nats_behind(self, token: int, temperature: float) -> float:
+        """Return how much less likely than the likeliest a token was before the `temperature`."""
+        return temperature * math.log(self.confidence / max(self.of(token), SMALLEST))
 
     def at(self, tokens: Indices) -> Probabilities:
         """Return the probabilities of `tokens`, ascending, in their shape."""

@@ -55,9 +55,9 @@ class Hearing:
     """Where in an answer the drafter's opinion is heard; it follows what is written.
 
     That is where the drafter's certainty is not below the target's by more than `trust` nats. A
-    model that found unlikely what was written is sure of what follows only because it was misled:
-    of "P" the one that means Parker goes on with "arker", and the other one with "enny". So the
-    nats count by which it found the tokens before less likely than the other one did.
+    model that would have written something else is sure of what follows only because it was
+    misled: of "P" the one that means Parker goes on with "arker", and the other one with "enny". So
+    `odds` counts by how many nats each one preferred other tokens to those that were written.
 
     To end the answer within a sentence, the drafter must be surer by `ENDING`: who has read less
     has less to say. `closes` tells whether a sentence may end with a token.
@@ -80,8 +80,8 @@ class Hearing:
         """Take note of a token that was written where the models thought so."""
         self.last = token
         if opinion is not None:
-            nats = opinion.nats(token, temperature) - p.nats(token, temperature)
-            self.odds = MEMORY * self.odds + nats
+            target, drafter = (each.nats_behind(token, temperature) for each in (p, opinion))
+            self.odds = MEMORY * self.odds + target - drafter
 
     def _breaks_off(self, opinion: Distribution) -> bool:
         """Tell whether an opinion is to end the answer within a sentence."""

@@ -83,6 +83,10 @@ class Opinion:
     def log(self, token: int) -> float:
         return self.logs.get(token, UNLIKELY)
 
+    def behind(self, token: int) -> float:
+        """Return the same, as compared with the likeliest token."""
+        return self.log(token) - self.certainty
+
     def sharpened(self, also: Iterable[int] = ()) -> Distribution:
         """Return the distribution at the temperature of answers, that of other tokens included."""
         tokens = np.array(sorted({*self.logs, *also}))
@@ -95,24 +99,25 @@ class Opinion:
 class Past:
     """What is known at a place of an answer besides p and q.
 
-    `larger` is how much larger the drafter is, as a logarithm, and `written` holds by how many nats
-    the drafter found each token so far likelier than the target did. A sentence may end with the
-    last of them if it `is_closed`.
+    `larger` is how much larger the drafter is, as a logarithm, and `written` holds each token so
+    far, after what both models thought there. A sentence may end with the last of them if it
+    `is_closed`.
     """
 
     larger: float
     is_end: Callable[[int], bool]
-    written: tuple[float, ...] = ()
+    written: tuple[tuple[Opinion, Opinion, int], ...] = ()
     is_closed: bool = False
 
-    def odds(self, decay: float) -> float:
-        """Return the nats by which what was written speaks for the drafter, older words less."""
+    def odds(self, decay: float, nats: Nats) -> float:
+        """Return by how much what was written speaks for the drafter, older words less."""
         total = 0.0
-        for nats in self.written:
-            total = decay * total + nats
+        for p, q, token in self.written:
+            total = decay * total + nats(q, token) - nats(p, token)
         return total
 
 
+Nats = Callable[[Opinion, int], float]
 Both = tuple[Opinion, Opinion]
 Place = tuple[int, ...]
 Rule = Callable[[Opinion, Opinion, Past], int]
@@ -148,15 +153,19 @@ def by_certainty(leeway: float, p: Opinion, q: Opinion, past: Past) -> bool:
     return q.certainty >= p.certainty - leeway - past.larger
 
 
-def by_past(leeway: float, decay: float, p: Opinion, q: Opinion, past: Past) -> bool:
+def by_past(
+    leeway: float, decay: float, p: Opinion, q: Opinion, past: Past, nats: Nats = Opinion.log
+) -> bool:
     """Tell whether the drafter is as certain, what was written being weighed as well."""
-    return q.certainty + past.odds(decay) >= p.certainty - leeway - past.larger
+    return q.certainty + past.odds(decay, nats) >= p.certainty - leeway - past.larger
 
 
-def by_past_to_go_on(ending: float, leeway: float, p: Opinion, q: Opinion, past: Past) -> bool:
+def by_past_to_go_on(
+    nats: Nats, ending: float, leeway: float, p: Opinion, q: Opinion, past: Past
+) -> bool:
     """Tell the same, but let the drafter be surer by `ending` nats to end within a sentence."""
     breaks_off = past.is_end(q.best) and not past.is_closed
-    return by_past(leeway - ending if breaks_off else leeway, MEMORY, p, q, past)
+    return by_past(leeway - ending if breaks_off else leeway, MEMORY, p, q, past, nats)
 
 
 def mixture(share: float, p: Opinion, q: Opinion, _past: Past) -> int:
@@ -176,7 +185,7 @@ def weighted(p: Opinion, q: Opinion, past: Past) -> int:
 
 
 TARGET, DRAFTER, WHOLE = "the target alone", "the drafter alone", "the likelier whole answer"
-IN_USE = "certainty at most 0.1 below, what was written by 0.5, an end by 1"
+IN_USE = "certainty at most 0.1 below, favourites by 0.5, an end by 1"
 RULES: dict[str, Rule] = {
     TARGET: lambda p, _q, _past: p.best,
     DRAFTER: lambda _p, q, _past: q.best,
@@ -198,10 +207,16 @@ RULES: dict[str, Rule] = {
     },
     **{
         f"certainty at most {leeway} below, what was written by 0.5, an end by {ending}": moved(
-            200, partial(by_past_to_go_on, ending, leeway)
+            200, partial(by_past_to_go_on, Opinion.log, ending, leeway)
         )
         for ending in (0.5, 1, 2, math.inf)
         for leeway in (0.1, 0.3, 0.5, 0.7)
+    },
+    **{
+        f"certainty at most {leeway} below, favourites by 0.5, an end by 1": moved(
+            200, partial(by_past_to_go_on, Opinion.behind, 1, leeway)
+        )
+        for leeway in (0, 0.1, 0.2, 0.3, 0.5)
     },
     "the token of lower entropy": taken(partial(by_entropy, 0)),
     "the likelier token": taken(partial(by_certainty, 0)),
@@ -259,8 +274,9 @@ class Answers:
             p, q = self._both(tokens)
             token = rule(p, q, past)
             tokens += (token,)
-            written = (*past.written, q.log(token) - p.log(token))
-            past = replace(past, written=written, is_closed=self._closes(token))
+            past = replace(
+                past, written=(*past.written, (p, q, token)), is_closed=self._closes(token)
+            )
             if self._is_end(token):
                 break
         return tokens
