@@ -57,7 +57,7 @@ class Distribution:
         return float(self.probabilities[place]) if found else 0.0
 
     def nats_behind(self, token: int, temperature: float) -> float:
-        """Return how much less likely than the likeliest a token was before the `temperature`."""
+        """Return the nats by which a token was below the likeliest, before the `temperature`."""
         return temperature * math.log(self.confidence / max(self.of(token), SMALLEST))
 
     def at(self, tokens: Indices) -> Probabilities:

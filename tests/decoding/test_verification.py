@@ -358,7 +358,7 @@ def test_who_found_unlikely_what_was_written_is_not_heard_right_after_it():
 
 
 def test_who_would_have_written_the_same_is_heard_although_it_knew_other_ways_to_say_it():
-    undecided, hearing = distribution(np.array([3.0, 2.9, 2.8, 2.8, 2.7]), ONE), heard(0.3)
+    undecided, hearing = distribution(np.array([3.0, 2.9, 2.8, 2.8, 2.7, 2.7]), ONE), heard(0.3)
     hearing.follow(P, distribution(thinks(P, 20), ONE), undecided, 1.0)
     assert hearing.odds == 0
     assert written_after_p(hearing) == ENNY

@@ -83,8 +83,8 @@ class Opinion:
     def log(self, token: int) -> float:
         return self.logs.get(token, UNLIKELY)
 
-    def behind(self, token: int) -> float:
-        """Return the same, as compared with the likeliest token."""
+    def relative(self, token: int) -> float:
+        """Return the log-probability of a token less that of the likeliest one."""
         return self.log(token) - self.certainty
 
     def sharpened(self, also: Iterable[int] = ()) -> Distribution:
@@ -153,9 +153,7 @@ def by_certainty(leeway: float, p: Opinion, q: Opinion, past: Past) -> bool:
     return q.certainty >= p.certainty - leeway - past.larger
 
 
-def by_past(
-    leeway: float, decay: float, p: Opinion, q: Opinion, past: Past, nats: Nats = Opinion.log
-) -> bool:
+def by_past(nats: Nats, leeway: float, decay: float, p: Opinion, q: Opinion, past: Past) -> bool:
     """Tell whether the drafter is as certain, what was written being weighed as well."""
     return q.certainty + past.odds(decay, nats) >= p.certainty - leeway - past.larger
 
@@ -165,7 +163,7 @@ def by_past_to_go_on(
 ) -> bool:
     """Tell the same, but let the drafter be surer by `ending` nats to end within a sentence."""
     breaks_off = past.is_end(q.best) and not past.is_closed
-    return by_past(leeway - ending if breaks_off else leeway, MEMORY, p, q, past, nats)
+    return by_past(nats, leeway - ending if breaks_off else leeway, MEMORY, p, q, past)
 
 
 def mixture(share: float, p: Opinion, q: Opinion, _past: Past) -> int:
@@ -200,7 +198,7 @@ RULES: dict[str, Rule] = {
     },
     **{
         f"certainty at most {leeway} below, what was written by {decay}": moved(
-            200, partial(by_past, leeway, decay)
+            200, partial(by_past, Opinion.log, leeway, decay)
         )
         for leeway in (0.1, 0.3, 0.5)
         for decay in (0, 0.5, 0.8)
@@ -214,7 +212,7 @@ RULES: dict[str, Rule] = {
     },
     **{
         f"certainty at most {leeway} below, favourites by 0.5, an end by 1": moved(
-            200, partial(by_past_to_go_on, Opinion.behind, 1, leeway)
+            200, partial(by_past_to_go_on, Opinion.relative, 1, leeway)
         )
         for leeway in (0, 0.1, 0.2, 0.3, 0.5)
     },
