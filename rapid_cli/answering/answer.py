@@ -115,6 +115,18 @@ class Answer:
         return self.stats.tokens / self.seconds.decode if self.seconds.decode else None
 
     @property
+    def plain_tokens_per_second(self) -> float | None:
+        """Speed of decoding without drafts at the same length, or None if it is not known.
+
+        What a token takes besides the models, such as showing it, is the same as in this answer.
+        """
+        stats, step = self.stats, self.stats.step_seconds
+        if not step or not self.seconds.decode:
+            return None
+        besides = self.seconds.decode - stats.draft_seconds - stats.verify_seconds
+        return 1 / (step + max(0.0, besides) / stats.tokens)
+
+    @property
     def speedup(self) -> float | None:
         """Speed against that of decoding without drafts at the same length.
 
@@ -122,7 +134,7 @@ class Answer:
         """
         if self.absent:
             return None
-        plain, actual = self.stats.plain_tokens_per_second, self.tokens_per_second
+        plain, actual = self.plain_tokens_per_second, self.tokens_per_second
         return actual / plain if plain and actual else None
 
 

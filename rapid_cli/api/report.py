@@ -167,7 +167,7 @@ def _stats_json(answer: Answer) -> Json:
         "mean_acceptance_length": _rounded(stats.mean_acceptance_length),
         "gamma_mean": _rounded(stats.gamma_mean),
         "tokens_per_second": _rounded(answer.tokens_per_second),
-        "plain_tokens_per_second": _rounded(stats.plain_tokens_per_second),
+        "plain_tokens_per_second": _rounded(answer.plain_tokens_per_second),
         "speedup": _rounded(answer.speedup),
         "device": answer.pair.target.device,
         "seconds": {name: _rounded(value) for name, value in asdict(seconds).items()},

@@ -78,12 +78,12 @@ class DecodingStats:
         return self.drafted / self.rounds if self.rounds else None
 
     @property
-    def plain_tokens_per_second(self) -> float | None:
-        """Speed of decoding without drafts: in rounds that had none, or as measured before.
+    def step_seconds(self) -> float | None:
+        """Seconds of a step without a draft: in rounds that had none, or as measured before.
 
         The machine may have been busier, or idler, when a step was measured before. What other
-        programs take is in this speed as it is in that of the answer, so it is a mean, too.
+        programs take is in this time as it is in that of the answer, so it is a mean, too.
         """
         if self.plain_seconds and self.plain_rounds < ENOUGH_PLAIN_ROUNDS:
-            return 1 / self.plain_seconds
-        return self.plain_rounds / self.plain_rounds_seconds if self.plain_rounds_seconds else None
+            return self.plain_seconds
+        return self.plain_rounds_seconds / self.plain_rounds if self.plain_rounds else None

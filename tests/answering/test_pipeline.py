@@ -352,7 +352,7 @@ def test_seconds_say_where_the_time_went():
     assert seconds.decode == pytest.approx(stats.rounds + 0.25 * stats.drafted)
     assert seconds.total == pytest.approx(10 + 3 + reading + 3 + seconds.decode)
     assert result.tokens_per_second == pytest.approx(30 / seconds.decode)
-    assert stats.plain_tokens_per_second == pytest.approx(1)
+    assert result.plain_tokens_per_second == pytest.approx(1)
     assert result.speedup == pytest.approx(result.tokens_per_second)
 
 

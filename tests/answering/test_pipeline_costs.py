@@ -119,7 +119,7 @@ def test_the_speed_of_plain_decoding_is_known_without_decoding_plainly(name, gam
     model.step_seconds = 1.0
     chosen = options(name, gamma=gamma, max_tokens=90)
     answer = finished(self_pair(model), chosen, clock=clock)
-    assert answer.stats.plain_tokens_per_second == pytest.approx(1)
+    assert answer.plain_tokens_per_second == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["rapid", "auto"])

@@ -196,12 +196,20 @@ def test_a_drafter_is_named_only_where_a_model_drafts():
 
 def test_a_speedup_is_told_where_plain_decoding_was_measured_on_the_same_text():
     measured = make_answer(
-        stats=DecodingStats(tokens=12, rounds=6, plain_rounds=3, plain_rounds_seconds=0.3)
+        stats=DecodingStats(tokens=12, verify_seconds=0.8, plain_rounds=3, plain_rounds_seconds=0.3)
     )
     stats = answer_json(measured, DOCUMENTS)["stats"]
     assert (stats["plain_tokens_per_second"], stats["speedup"]) == (10, 1.5)
     assert "1.50x plain decoding" in summary(measured)
     assert "plain" not in summary(make_answer())
+
+
+def test_what_tokens_take_besides_the_models_counts_for_plain_decoding_as_well():
+    stats = DecodingStats(tokens=8, plain_rounds=8, plain_rounds_seconds=0.6, verify_seconds=0.6)
+    told = answer_json(make_answer(stats=stats), DOCUMENTS)["stats"]
+    assert (told["plain_tokens_per_second"], told["speedup"]) == (10, 1)
+    stats.draft_seconds = 0.08
+    assert make_answer(stats=stats).speedup == pytest.approx(0.9), "drafting is not besides"
 
 
 def test_what_was_not_read_is_told_in_json():

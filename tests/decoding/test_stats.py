@@ -34,22 +34,22 @@ def test_rounds_add_up():
     assert (stats.draft_seconds, stats.verify_seconds) == (0.5, 2.0)
 
 
-def test_plain_speed_is_that_of_rounds_without_drafts_or_as_measured_before_while_they_are_few():
+def test_a_plain_step_is_that_of_rounds_without_drafts_or_as_measured_before_while_they_are_few():
     stats = DecodingStats()
-    assert stats.plain_tokens_per_second is None
+    assert stats.step_seconds is None
     for drafted in (0, 0, 3):
         stats.add(done([1], drafted, 0))
-    assert stats.plain_tokens_per_second == 1, "an opinion is no part of plain decoding"
+    assert stats.step_seconds == 1, "an opinion is no part of plain decoding"
     stats.plain_seconds = 0.5
-    assert stats.plain_tokens_per_second == 2
+    assert stats.step_seconds == 0.5
     for _ in range(ENOUGH_PLAIN_ROUNDS - 1):
         stats.add(done([1], 0, 0))
     assert stats.plain_rounds == ENOUGH_PLAIN_ROUNDS, "a step right after a draft is not plain"
-    assert stats.plain_tokens_per_second == 1, "what a step takes now counts more"
+    assert stats.step_seconds == 1, "what a step takes now counts more"
 
 
 def test_what_disturbs_a_step_disturbs_plain_decoding_as_well():
     stats = DecodingStats()
     for seconds in (1.0, 1.0, 4.0):
         stats.add(Round((1,), 0, 0, 0, 0, 0.0, seconds))
-    assert stats.plain_tokens_per_second == stats.tokens / 6
+    assert stats.step_seconds == 6 / stats.tokens
